@@ -1,0 +1,106 @@
+# Everything from set-up to a run. `make help` explains each target and each variable; nothing here
+# needs an activated environment, and what is there already is skipped.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BUILD := build/ns3
+MODEL := smollm2-135m
+ENVIRONMENT := $(VENV)/.installed
+RUN := $(VENV)/bin
+
+SCENARIO ?= ns3_scenarios/scenarios/default.yaml ## scenario to run
+BUDGET ?= ## real decisions to train on (default: splitsim's own)
+SEED ?= ## seed of the run (default: splitsim's own)
+OUT ?= ## run folder (default: splitsim's own, under runs/)
+NS3 ?= wheel ## ns-3 to build against: wheel (from PyPI) or system (by pkg-config: libns3-dev)
+NS3_ROOT ?= ## folder of another ns-3, with include/ and lib/ or lib64/; overrides NS3
+PYTHON ?= python3 ## Python that makes .venv, 3.10 or newer
+TORCH_INDEX ?= ## extra package index with CPU builds of torch, where pip's own has none
+JOBS ?= $(shell nproc) ## compilers at a time, by default one for each core
+
+# Make keeps the blanks before the ## of a variable's explanation.
+override SCENARIO := $(strip $(SCENARIO))
+override NS3 := $(strip $(NS3))
+override PYTHON := $(strip $(PYTHON))
+override JOBS := $(strip $(JOBS))
+override NS3_ROOT := $(strip $(NS3_ROOT))
+
+export NS3 PYTHON
+ifneq ($(origin CXX),default)
+export CXX
+endif
+
+.PHONY: help setup system venv ns3 model build build-tests sim test check lint format clean distclean
+
+help: ## this text
+	@echo 'usage: make TARGET [VARIABLE=value ...]'
+	@echo
+	@echo 'Targets:'
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' Makefile | \
+		while IFS=$$'\t' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo 'Variables:'
+	@sed -nE 's/^([A-Z0-9_]+) \?=(.*)## (.*)/\1\t\3 [\2]/p' Makefile | \
+		sed -E 's/\[ *([^]]*[^] ]) *\]/[\1]/; s/ \[( *|\$$.*)\]//' | \
+		while IFS=$$'\t' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
+
+setup: build model ## everything that a run needs: system, venv, ns3, model, build
+
+system: ## Debian packages: installs what is missing (root or sudo), else lists it and stops
+	@tools/system-packages
+
+venv: $(ENVIRONMENT) ## Python packages, in .venv; again when pyproject.toml has changed
+
+# `system` is looked at first every time, and never makes this one old.
+$(ENVIRONMENT): pyproject.toml | system
+	@tools/make-venv $(VENV) $(strip $(TORCH_INDEX))
+
+ns3: | $(ENVIRONMENT) ## the ns-3 wheel, unpacked into .cache/ns3 (nothing to do with NS3=system or NS3_ROOT)
+ifeq ($(NS3)$(NS3_ROOT),wheel)
+	@tools/fetch-ns3 $(RUN)/python .cache/ns3
+endif
+
+model: | $(ENVIRONMENT) ## the quality model's weights, into the user's cache (SPLITSIM_CACHE)
+	@$(RUN)/python -m llm_split.models fetch $(MODEL) > /dev/null
+
+build: ns3 ## the simulator, build/ns3/splitsim-ns3
+	@tools/build-ns3 $(BUILD) '$(or $(NS3_ROOT),$(if $(filter system,$(NS3)),system,.cache/ns3/ns3))' $(JOBS)
+
+build-tests: build
+	@tools/build-ns3 $(BUILD) '$(or $(NS3_ROOT),$(if $(filter system,$(NS3)),system,.cache/ns3/ns3))' $(JOBS) splitsim-tests
+
+sim: setup ## run SCENARIO: train, evaluate, report
+	@$(RUN)/splitsim run '$(SCENARIO)' $(if $(strip $(BUDGET)),--budget $(strip $(BUDGET))) \
+		$(if $(strip $(SEED)),--seed $(strip $(SEED))) $(if $(strip $(OUT)),--out '$(strip $(OUT))')
+
+test: setup build-tests ## the tests: pytest with the real simulator and model, then ctest
+	@$(RUN)/python -m pytest -m 'not slow'
+	@cd $(BUILD) && ctest --output-on-failure
+
+check: setup build-tests ## the tests and the slow ones
+	@$(RUN)/python -m pytest
+	@cd $(BUILD) && ctest --output-on-failure
+
+CPP_SOURCES = find ns3_scenarios \( -name '*.cc' -o -name '*.h' \) -print0
+
+lint: $(ENVIRONMENT) ## ruff, mypy and clang-format; changes nothing
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+	@$(CPP_SOURCES) | xargs -0 $(RUN)/clang-format --dry-run -Werror
+
+format: $(ENVIRONMENT) ## write the sources in the form that lint asks for
+	@$(RUN)/ruff check --fix .
+	@$(RUN)/ruff format .
+	@$(CPP_SOURCES) | xargs -0 $(RUN)/clang-format -i
+
+clean: ## remove what was built (not runs/)
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache
+	find llm_split pyagent tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## remove what was fetched as well: .venv, .cache (not runs/, not the model's cache)
+	rm -rf $(VENV) .cache *.egg-info

@@ -1,0 +1,279 @@
+"""What a damaged request costs in language quality, measured by running the real model.
+
+One teacher-forced pass of the edge half over the damaged hidden states gives, for every output position,
+what incremental decoding would give with the damaged keys and values kept in the edge's cache: the model is
+causal, and concealment looks back only. Everything is compared with the unsplit model without a codec.
+
+Symbols: T uplinked positions, P prompt tokens, N output tokens, W window length, d hidden size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from llm_split.codecs import get_codec
+from llm_split.impairment import CONCEALMENTS, DeliveryMask, apply
+from llm_split.partition import SplitModel
+
+_HEAD_CHUNK = 64  # positions per head call in long passes: bounds the logits to 64 * V values
+
+
+@dataclass(frozen=True)
+class QualityResult:
+    """Quality of one request against the unimpaired run. Logarithms are natural.
+
+    Attributes:
+        delta_nll: mean over the N output positions of NLL minus unimpaired NLL, nats/token; a token that was
+            not generated counts with the clip instead.
+        kl: mean KL(unimpaired || impaired) over generated tokens, nats/token; nan if none.
+        top1_agreement: share of generated tokens with the same most likely token, 0..1; nan if none.
+        ppl: perplexity of the generated tokens under impairment; nan if none.
+        reference_ppl: perplexity of all N output tokens without impairment.
+        perplexity_ratio: exp(delta_nll).
+        tokens_scored: tokens that were generated and scored.
+        reused_exact: no forward pass was bought: all local, nothing generated, or a complete mask whose pass
+            was there already.
+    """
+
+    delta_nll: float
+    kl: float
+    top1_agreement: float
+    ppl: float
+    reference_ppl: float
+    perplexity_ratio: float
+    tokens_scored: int
+    reused_exact: bool
+
+
+class _Scores(NamedTuple):
+    """Per predicted position, float64 on the CPU: NLL of the next token, KL to the reference, agreement."""
+
+    nll: Tensor
+    kl: Tensor
+    agree: Tensor
+
+    def part(self, start: int, end: int) -> _Scores:
+        return _Scores(self.nll[start:end], self.kl[start:end], self.agree[start:end])
+
+
+class _Window(NamedTuple):
+    """One window: split -> hidden states [W, d] on the model's device; reference NLL [W-1]."""
+
+    hidden: dict[int, Tensor]
+    nll: Tensor
+
+
+class QualityEvaluator:
+    """Scores delivery records on real prompts.
+
+    The residual stream of a window at all `splits` is computed once, at its first use, and kept: about
+    (len(splits) + 1) * W * d * bytes-per-value for each window (SmolLM2, 30 splits, W=576: 41 MB). At most
+    `max_cached_windows` of them stay, the least recently used go first.
+
+    Requests are never batched together: the same call gives the same bits, whatever came before it. (After an
+    eviction the window is recomputed with the same shapes, so that holds too.)
+
+    Attributes:
+        evaluations: forward passes of an edge half that were run so far.
+        cache_passes: forward passes that filled the window cache so far.
+
+    Args:
+        split_model: the quality model.
+        prompts: token ids, int64 [n, W].
+        splits: cuts that will be asked for, each in 1..num_layers; all local needs no mention.
+        concealment: one of `CONCEALMENTS`.
+        delta_nll_clip: cost of a token that was not generated, nats.
+        max_cached_windows: None keeps them all.
+    """
+
+    def __init__(
+        self,
+        split_model: SplitModel,
+        prompts: Tensor,
+        splits: Sequence[int],
+        concealment: str = "running-mean",
+        delta_nll_clip: float = 5.0,
+        max_cached_windows: int | None = None,
+    ) -> None:
+        if prompts.ndim != 2 or prompts.shape[1] < 2 or prompts.dtype != torch.long:
+            raise ValueError(f"prompts are {prompts.dtype} {tuple(prompts.shape)}, valid: int64 [n, >= 2]")
+        if concealment not in CONCEALMENTS:
+            raise ValueError(f"concealment is {concealment!r}, valid: {', '.join(CONCEALMENTS)}")
+        if not (math.isfinite(delta_nll_clip) and delta_nll_clip >= 0):
+            raise ValueError(f"delta_nll_clip is {delta_nll_clip}, valid: finite and >= 0")
+        if max_cached_windows is not None and max_cached_windows < 1:
+            raise ValueError(f"max_cached_windows is {max_cached_windows}, valid: None or >= 1")
+        self.split_model = split_model
+        self.prompts = prompts.cpu()
+        self.num_layers = split_model.num_layers
+        self.splits = sorted({split_model._checked(s) for s in (*splits, self.num_layers)})
+        self.concealment = concealment
+        self.delta_nll_clip = delta_nll_clip
+        self.max_cached_windows = max_cached_windows
+        self.evaluations = 0
+        self.cache_passes = 0
+        self._windows: OrderedDict[int, _Window] = OrderedDict()
+        self._exact: dict[tuple[int, int, str, int], _Scores] = {}
+
+    def evaluate(self, prompt_index: int, split: int, codec_name: str, mask: DeliveryMask) -> QualityResult:
+        """Score one request.
+
+        The first P tokens of the window are the prompt, the next N the output that is scored. Only the
+        positions that the generated tokens depend on are run, so a cut request is cheaper.
+
+        Args:
+            prompt_index: row of `prompts`.
+            split: one of `splits`, or num_layers (all local: no loss, whatever the mask).
+            codec_name: see `llm_split.codecs.codec_names`.
+            mask: the delivery record; P + N <= W.
+
+        Raises:
+            ValueError: an argument out of range; the message says what is valid.
+        """
+        codec = get_codec(codec_name)
+        self._check(prompt_index, split, mask)
+        start = mask.prompt_tokens - 1
+        reference = self._window(prompt_index).nll[start : start + mask.output_tokens]
+        if mask.generated_tokens == 0:
+            return self._result(None, reference, reused=True)
+        if split == self.num_layers:
+            return self._result(_perfect(reference[: mask.generated_tokens]), reference, reused=True)
+        if not mask.complete:
+            hidden = self._received(prompt_index, split, codec_name, mask)
+            return self._result(self._scored(prompt_index, split, hidden, start), reference, reused=False)
+        key = (prompt_index, split, codec.name, mask.fragments)
+        reused = key in self._exact
+        if not reused:
+            coded = codec.roundtrip(self._window(prompt_index).hidden[split][:-1], mask.fragments)
+            self._exact[key] = self._scored(prompt_index, split, coded, 0)
+        scores = self._exact[key].part(start, start + mask.generated_tokens)
+        return self._result(scores, reference, reused)
+
+    def reference_nll(self, prompt_index: int) -> Tensor:
+        """Unimpaired NLL of tokens 1..W-1 of a window, each given all before it: float64 [W-1], nats."""
+        return self._window(prompt_index).nll.clone()
+
+    def _check(self, prompt_index: int, split: int, mask: DeliveryMask) -> None:
+        count, width = self.prompts.shape
+        if not 0 <= prompt_index < count:
+            raise ValueError(f"prompt_index is {prompt_index}, valid: 0..{count - 1}")
+        if split not in self.splits:
+            raise ValueError(f"split is {split}, valid: {', '.join(map(str, self.splits))}")
+        if mask.prompt_tokens + mask.output_tokens > width:
+            raise ValueError(
+                f"prompt_tokens + output_tokens is {mask.prompt_tokens + mask.output_tokens}, "
+                f"the windows have {width} tokens"
+            )
+        if split < self.num_layers and mask.fragments < 1 and mask.generated_tokens:
+            raise ValueError(f"the mask has no fragments, but split {split} sends some")
+
+    def _window(self, prompt_index: int) -> _Window:
+        if prompt_index not in self._windows:
+            self._windows[prompt_index] = self._compute_window(prompt_index)
+            if self.max_cached_windows is not None and len(self._windows) > self.max_cached_windows:
+                self._windows.popitem(last=False)
+        self._windows.move_to_end(prompt_index)
+        return self._windows[prompt_index]
+
+    @torch.inference_mode()
+    def _compute_window(self, prompt_index: int) -> _Window:
+        ids = self.prompts[prompt_index : prompt_index + 1]
+        found = self.split_model.hidden_states(ids, self.splits)
+        self.cache_passes += 1
+        # Clones: a block may write on in place, and a slice would keep the whole batch tensor alive.
+        hidden = {split: states[0].clone() for split, states in found.items()}
+        nll = [
+            _nll(self._logits(hidden[self.num_layers], chunk), ids[0][chunk + 1])
+            for chunk in _chunks(0, ids.shape[1] - 1)
+        ]
+        return _Window(hidden, torch.cat(nll))
+
+    @torch.inference_mode()
+    def _received(self, prompt_index: int, split: int, codec_name: str, mask: DeliveryMask) -> Tensor:
+        """What the edge computes with: decoded, damaged, concealed, [used positions, d]."""
+        sent = self._window(prompt_index).hidden[split][: mask.used_positions]
+        return apply(get_codec(codec_name).roundtrip(sent, mask.fragments), mask, self.concealment)
+
+    @torch.inference_mode()
+    def _scored(self, prompt_index: int, split: int, hidden: Tensor, start: int) -> _Scores:
+        """Run the edge half on `hidden` [t, d] and score the predictions of positions start..t-1."""
+        self.evaluations += 1
+        ids = self.prompts[prompt_index]
+        outputs = self.split_model.continue_to_last(hidden[None], split)[0]
+        clean = self._window(prompt_index).hidden[self.num_layers]
+        parts: list[_Scores] = []
+        for chunk in _chunks(start, len(hidden)):
+            impaired = self._logits(outputs, chunk)
+            reference = self._logits(clean, chunk)
+            parts.append(_compare(impaired, reference, ids[chunk + 1]))
+        return _Scores(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+    def _logits(self, last: Tensor, positions: Tensor) -> Tensor:
+        """Norm and head on some rows of the last block's output [t, d]: they work row by row. [K, V]"""
+        return self.split_model.edge_logits(last[positions.to(last.device)][None], self.num_layers)[0]
+
+    def _result(self, scores: _Scores | None, reference: Tensor, reused: bool) -> QualityResult:
+        wanted = len(reference)
+        generated = 0 if scores is None else len(scores.nll)
+        excess = 0.0 if scores is None else float((scores.nll - reference[:generated]).sum())
+        delta = (excess + self.delta_nll_clip * (wanted - generated)) / wanted
+        return QualityResult(
+            delta_nll=delta,
+            kl=math.nan if scores is None else float(scores.kl.mean()),
+            top1_agreement=math.nan if scores is None else float(scores.agree.mean()),
+            ppl=math.nan if scores is None else _exp(float(scores.nll.mean())),
+            reference_ppl=_exp(float(reference.mean())),
+            perplexity_ratio=_exp(delta),
+            tokens_scored=generated,
+            reused_exact=reused,
+        )
+
+
+def proxy_split(split: int, deployed_layers: int, quality_layers: int) -> int:
+    """The quality model's cut at the same relative depth as the deployed model's `split`.
+
+    All local maps to all local; any other cut to 1..quality_layers-1, since it does send something.
+    """
+    if not 1 <= split <= deployed_layers:
+        raise ValueError(f"split is {split}, valid: 1..{deployed_layers}")
+    if quality_layers < 2:
+        raise ValueError(f"quality_layers is {quality_layers}, valid: >= 2")
+    if split == deployed_layers:
+        return quality_layers
+    return min(max(round(split * quality_layers / deployed_layers), 1), quality_layers - 1)
+
+
+def _chunks(start: int, end: int) -> tuple[Tensor, ...]:
+    """Positions start..end-1 in pieces whose logits fit in memory."""
+    return torch.split(torch.arange(start, end), _HEAD_CHUNK)
+
+
+def _perfect(nll: Tensor) -> _Scores:
+    return _Scores(nll, torch.zeros_like(nll), torch.ones_like(nll))
+
+
+def _nll(logits: Tensor, targets: Tensor) -> Tensor:
+    """logits [K, V], targets [K] -> NLL [K], float64 on the CPU."""
+    loss = torch.nn.functional.cross_entropy(logits.float(), targets.to(logits.device), reduction="none")
+    return loss.cpu().double()
+
+
+def _compare(impaired: Tensor, reference: Tensor, targets: Tensor) -> _Scores:
+    """Score impaired logits [K, V] against reference logits [K, V] and the true next tokens [K]."""
+    log_q = impaired.float().log_softmax(-1)
+    log_p = reference.float().log_softmax(-1)
+    kl = (log_p.exp() * (log_p - log_q)).sum(-1).clamp(min=0)  # rounding can leave -1e-9
+    agree = (log_q.argmax(-1) == log_p.argmax(-1)).double()
+    nll = -log_q.gather(-1, targets.to(log_q.device)[:, None])[:, 0]
+    return _Scores(nll.cpu().double(), kl.cpu().double(), agree.cpu())
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 700 else math.inf

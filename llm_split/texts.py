@@ -1,0 +1,76 @@
+"""Evaluation text without a hub: the language reference that Python itself carries (`pydoc_data.topics`)."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from pydoc_data.topics import topics
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Part = Literal["train", "test"]
+
+
+def corpus(part: Part) -> str:
+    """All text of one part, in a fixed order.
+
+    Topics are taken in the order of a hash of their text, the first half of the characters for training. The
+    topics quote one another at length, so a paragraph that came before is left out: the parts share none.
+    The text is that of the running Python; other minor versions differ slightly.
+    """
+    if part not in ("train", "test"):
+        raise ValueError(f"part is {part!r}, valid: train, test")
+    chosen = _distinct_topics()
+    half = sum(map(len, chosen)) / 2
+    lengths_before = itertools.accumulate(map(len, chosen), initial=0)
+    return "\n\n".join(
+        text
+        for text, before in zip(chosen, lengths_before, strict=False)
+        if (before < half) == (part == "train")
+    )
+
+
+def _distinct_topics() -> list[str]:
+    """Topics in hash order, without the paragraphs that an earlier one holds (white space apart)."""
+    seen: set[str] = set()
+    result: list[str] = []
+    for text in sorted(set(topics.values()), key=lambda text: hashlib.sha256(text.encode()).digest()):
+        kept = []
+        for paragraph in text.strip().split("\n\n"):
+            key = " ".join(paragraph.split())
+            if key not in seen:
+                seen.add(key)
+                kept.append(paragraph)
+        if kept:
+            result.append("\n\n".join(kept))
+    return result
+
+
+def prompt_windows(tokenizer: Any, count: int, tokens: int, seed: int, part: Part = "test") -> Tensor:
+    """Draw non-overlapping windows of the built-in corpus.
+
+    Args:
+        tokenizer: a transformers tokenizer; no special tokens are added.
+        count: number of windows.
+        tokens: length of each.
+        seed: decides which windows, and their order. Same arguments and Python: same windows.
+        part: "train" or "test", which share no text.
+
+    Returns:
+        int64 [count, tokens] on the CPU.
+
+    Raises:
+        ValueError: the part has fewer than `count` windows of that length.
+    """
+    if count < 1 or tokens < 1:
+        raise ValueError(f"count and tokens are {count} and {tokens}, valid: >= 1")
+    ids = tokenizer(corpus(part), add_special_tokens=False, verbose=False)["input_ids"]
+    available = len(ids) // tokens
+    if count > available:
+        raise ValueError(f"count is {count}, the {part} part has {available} windows of {tokens} tokens")
+    grid = torch.tensor(ids[: available * tokens], dtype=torch.long).view(available, tokens)
+    order = np.random.default_rng(seed).permutation(available)[:count]
+    return grid[torch.from_numpy(order)]

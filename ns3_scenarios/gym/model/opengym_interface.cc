@@ -1,0 +1,373 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "opengym_interface.h"
+
+#include "messages.pb.h"
+#include "opengym_env.h"
+#include "parent-watch.h"
+
+#include "ns3/log.h"
+#include "ns3/simulator.h"
+
+#include <cerrno>
+#include <map>
+#include <unistd.h>
+#include <zmq.h>
+
+namespace ns3
+{
+
+NS_LOG_COMPONENT_DEFINE("OpenGymInterface");
+NS_OBJECT_ENSURE_REGISTERED(OpenGymInterface);
+
+namespace
+{
+
+/// A reply larger than this is refused by the socket, before it costs memory.
+constexpr int64_t MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+/// How long undelivered messages may hold up the end of the process.
+constexpr int LINGER_MS = 1000;
+
+[[noreturn]] void
+ThrowZmq(const std::string& what)
+{
+    throw OpenGymError("ns3-gym bridge: " + what + ": " + zmq_strerror(zmq_errno()));
+}
+
+template <typename Message>
+void
+Parse(Message& message, const std::string& bytes, const char* name)
+{
+    if (!message.ParseFromString(bytes))
+    {
+        throw OpenGymError("ns3-gym bridge: the agent's answer is no valid " + std::string(name) +
+                           " (" + std::to_string(bytes.size()) + " bytes)");
+    }
+}
+
+} // namespace
+
+TypeId
+OpenGymInterface::GetTypeId()
+{
+    static TypeId tid = TypeId("ns3::OpenGymInterface")
+                            .SetParent<Object>()
+                            .SetGroupName("OpenGym")
+                            .AddConstructor<OpenGymInterface>();
+    return tid;
+}
+
+Ptr<OpenGymInterface>
+OpenGymInterface::Get(uint32_t port)
+{
+    static std::map<uint32_t, Ptr<OpenGymInterface>> interfaces;
+    auto& entry = interfaces[port];
+    if (!entry)
+    {
+        entry = CreateObject<OpenGymInterface>(port);
+    }
+    return entry;
+}
+
+OpenGymInterface::OpenGymInterface(uint32_t port)
+    : OpenGymInterface("tcp://localhost:" + std::to_string(port))
+{
+}
+
+OpenGymInterface::OpenGymInterface(const std::string& endpoint)
+    : m_endpoint(endpoint)
+{
+    WatchParent();
+}
+
+OpenGymInterface::~OpenGymInterface()
+{
+    Disconnect();
+}
+
+void
+OpenGymInterface::DoInitialize()
+{
+    Object::DoInitialize();
+}
+
+void
+OpenGymInterface::DoDispose()
+{
+    Disconnect();
+    m_actionSpaceCb = MakeNullCallback<Ptr<OpenGymSpace>>();
+    m_observationSpaceCb = MakeNullCallback<Ptr<OpenGymSpace>>();
+    m_gameOverCb = MakeNullCallback<bool>();
+    m_obsCb = MakeNullCallback<Ptr<OpenGymDataContainer>>();
+    m_rewardCb = MakeNullCallback<float>();
+    m_extraInfoCb = MakeNullCallback<std::string>();
+    m_actionCb = MakeNullCallback<bool, Ptr<OpenGymDataContainer>>();
+    Object::DoDispose();
+}
+
+void
+OpenGymInterface::Connect()
+{
+    m_context = zmq_ctx_new();
+    m_socket = m_context ? zmq_socket(m_context, ZMQ_REQ) : nullptr;
+    if (!m_socket)
+    {
+        ThrowZmq("no socket");
+    }
+    zmq_setsockopt(m_socket, ZMQ_LINGER, &LINGER_MS, sizeof(LINGER_MS));
+    zmq_setsockopt(m_socket, ZMQ_MAXMSGSIZE, &MAX_MESSAGE_BYTES, sizeof(MAX_MESSAGE_BYTES));
+    if (zmq_connect(m_socket, m_endpoint.c_str()) != 0)
+    {
+        ThrowZmq("can't connect to " + m_endpoint);
+    }
+}
+
+void
+OpenGymInterface::Disconnect()
+{
+    if (m_socket)
+    {
+        zmq_close(m_socket);
+        m_socket = nullptr;
+    }
+    if (m_context)
+    {
+        zmq_ctx_term(m_context);
+        m_context = nullptr;
+    }
+}
+
+void
+OpenGymInterface::SendAndReceive(const std::string& request, std::string& reply)
+{
+    while (zmq_send(m_socket, request.data(), request.size(), 0) < 0)
+    {
+        if (zmq_errno() != EINTR)
+        {
+            ThrowZmq("can't send to " + m_endpoint);
+        }
+    }
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    while (zmq_msg_recv(&message, m_socket, 0) < 0)
+    {
+        if (zmq_errno() != EINTR)
+        {
+            zmq_msg_close(&message);
+            ThrowZmq("can't receive from " + m_endpoint);
+        }
+    }
+    reply.assign(static_cast<const char*>(zmq_msg_data(&message)), zmq_msg_size(&message));
+    zmq_msg_close(&message);
+}
+
+void
+OpenGymInterface::Init()
+{
+    if (m_initSimMsgSent)
+    {
+        return;
+    }
+    Connect();
+    ns3opengym::SimInitMsg message;
+    message.set_simprocessid(static_cast<uint64_t>(getpid()));
+    message.set_wafshellprocessid(static_cast<uint64_t>(getppid()));
+    if (auto space = GetObservationSpace())
+    {
+        *message.mutable_obsspace() = space->GetSpaceDescription();
+    }
+    if (auto space = GetActionSpace())
+    {
+        *message.mutable_actspace() = space->GetSpaceDescription();
+    }
+    std::string reply;
+    SendAndReceive(message.SerializeAsString(), reply);
+    m_initSimMsgSent = true;
+    ns3opengym::SimInitAck ack;
+    Parse(ack, reply, "SimInitAck");
+    if (ack.stopsimreq())
+    {
+        RequestStop();
+    }
+    else if (!ack.done())
+    {
+        throw OpenGymError("ns3-gym bridge: the agent refused the spaces (SimInitAck.done=false)");
+    }
+}
+
+void
+OpenGymInterface::RequestStop()
+{
+    m_stopRequested = true;
+    Simulator::Stop();
+}
+
+void
+OpenGymInterface::NotifyCurrentState()
+{
+    Init();
+    if (m_stopRequested)
+    {
+        return;
+    }
+    ns3opengym::EnvStateMsg state;
+    if (auto observation = GetObservation())
+    {
+        *state.mutable_obsdata() = observation->GetDataContainerPbMsg();
+    }
+    state.set_reward(GetReward());
+    state.set_isgameover(m_simEnd || IsGameOver());
+    state.set_reason(m_simEnd ? ns3opengym::EnvStateMsg::SimulationEnd
+                              : (state.isgameover() ? ns3opengym::EnvStateMsg::GameOver
+                                                    : ns3opengym::EnvStateMsg::SimulationEnd));
+    state.set_info(GetExtraInfo());
+
+    std::string reply;
+    SendAndReceive(state.SerializeAsString(), reply);
+    if (m_simEnd)
+    {
+        return; // by the protocol the answer to the last state means nothing
+    }
+    ns3opengym::EnvActMsg message;
+    Parse(message, reply, "EnvActMsg");
+    if (message.stopsimreq())
+    {
+        RequestStop();
+        return;
+    }
+    auto data = message.actdata();
+    auto action = OpenGymDataContainer::CreateFromDataContainerPbMsg(data);
+    if (!action)
+    {
+        throw OpenGymError("ns3-gym bridge: the action has no readable value (space type " +
+                           std::to_string(static_cast<int>(data.type())) + ")");
+    }
+    if (!ExecuteActions(action))
+    {
+        throw OpenGymError("ns3-gym bridge: the scenario refused the action");
+    }
+}
+
+void
+OpenGymInterface::WaitForStop()
+{
+    NotifyCurrentState();
+}
+
+void
+OpenGymInterface::NotifySimulationEnd()
+{
+    m_simEnd = true;
+    if (m_initSimMsgSent && !m_stopRequested)
+    {
+        WaitForStop();
+    }
+}
+
+bool
+OpenGymInterface::IsStopRequested() const
+{
+    return m_stopRequested;
+}
+
+Ptr<OpenGymSpace>
+OpenGymInterface::GetActionSpace()
+{
+    return m_actionSpaceCb.IsNull() ? nullptr : m_actionSpaceCb();
+}
+
+Ptr<OpenGymSpace>
+OpenGymInterface::GetObservationSpace()
+{
+    return m_observationSpaceCb.IsNull() ? nullptr : m_observationSpaceCb();
+}
+
+Ptr<OpenGymDataContainer>
+OpenGymInterface::GetObservation()
+{
+    return m_obsCb.IsNull() ? nullptr : m_obsCb();
+}
+
+float
+OpenGymInterface::GetReward()
+{
+    return m_rewardCb.IsNull() ? 0.0F : m_rewardCb();
+}
+
+bool
+OpenGymInterface::IsGameOver()
+{
+    return !m_gameOverCb.IsNull() && m_gameOverCb();
+}
+
+std::string
+OpenGymInterface::GetExtraInfo()
+{
+    return m_extraInfoCb.IsNull() ? std::string() : m_extraInfoCb();
+}
+
+bool
+OpenGymInterface::ExecuteActions(Ptr<OpenGymDataContainer> action)
+{
+    return m_actionCb.IsNull() || m_actionCb(action);
+}
+
+void
+OpenGymInterface::SetGetActionSpaceCb(Callback<Ptr<OpenGymSpace>> cb)
+{
+    m_actionSpaceCb = cb;
+}
+
+void
+OpenGymInterface::SetGetObservationSpaceCb(Callback<Ptr<OpenGymSpace>> cb)
+{
+    m_observationSpaceCb = cb;
+}
+
+void
+OpenGymInterface::SetGetObservationCb(Callback<Ptr<OpenGymDataContainer>> cb)
+{
+    m_obsCb = cb;
+}
+
+void
+OpenGymInterface::SetGetRewardCb(Callback<float> cb)
+{
+    m_rewardCb = cb;
+}
+
+void
+OpenGymInterface::SetGetGameOverCb(Callback<bool> cb)
+{
+    m_gameOverCb = cb;
+}
+
+void
+OpenGymInterface::SetGetExtraInfoCb(Callback<std::string> cb)
+{
+    m_extraInfoCb = cb;
+}
+
+void
+OpenGymInterface::SetExecuteActionsCb(Callback<bool, Ptr<OpenGymDataContainer>> cb)
+{
+    m_actionCb = cb;
+}
+
+void
+OpenGymInterface::Notify(Ptr<OpenGymEnv> entity)
+{
+    // The environment's own callbacks were set by SetOpenGymInterface; set them anew only where
+    // several environments share this interface.
+    SetGetGameOverCb(MakeCallback(&OpenGymEnv::GetGameOver, PeekPointer(entity)));
+    SetGetObservationCb(MakeCallback(&OpenGymEnv::GetObservation, PeekPointer(entity)));
+    SetGetRewardCb(MakeCallback(&OpenGymEnv::GetReward, PeekPointer(entity)));
+    SetGetExtraInfoCb(MakeCallback(&OpenGymEnv::GetExtraInfo, PeekPointer(entity)));
+    SetGetActionSpaceCb(MakeCallback(&OpenGymEnv::GetActionSpace, PeekPointer(entity)));
+    SetGetObservationSpaceCb(MakeCallback(&OpenGymEnv::GetObservationSpace, PeekPointer(entity)));
+    SetExecuteActionsCb(MakeCallback(&OpenGymEnv::ExecuteActions, PeekPointer(entity)));
+    NotifyCurrentState();
+}
+
+} // namespace ns3

@@ -1,0 +1,168 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "delivery-record.h"
+
+#include "ns3/simulator.h"
+
+#include <limits>
+#include <utility>
+
+namespace splitsim
+{
+
+using namespace ns3;
+
+NS_OBJECT_ENSURE_REGISTERED(DeliveryRecorder);
+
+namespace
+{
+
+constexpr auto NOT_A_TIME = std::numeric_limits<float>::quiet_NaN();
+
+} // namespace
+
+TypeId
+DeliveryRecorder::GetTypeId()
+{
+    static TypeId tid =
+        TypeId("splitsim::DeliveryRecorder").SetParent<Object>().SetGroupName("Splitsim");
+    return tid;
+}
+
+DeliveryRecorder::DeliveryRecorder() = default;
+
+void
+DeliveryRecorder::Begin(DeliveryRecord record)
+{
+    const std::size_t tokens = record.promptTokens + record.outputTokens - 1;
+    const std::size_t rows = tokens * record.fragmentsPerToken;
+    const auto notSent = static_cast<uint8_t>(Outcome::NOT_SENT);
+    record.outcome.assign(rows, notSent);
+    record.delayS.assign(rows, NOT_A_TIME);
+    record.attempts.assign(record.outputTokens, 0);
+    record.tokenTimeS.assign(record.outputTokens, NOT_A_TIME);
+    record.downlinkOutcome.assign(record.outputTokens, notSent);
+    m_sentAt.assign(rows, Time(0));
+    m_record = std::move(record);
+    m_open = true;
+}
+
+DeliveryRecord&
+DeliveryRecorder::Current()
+{
+    return m_record;
+}
+
+const DeliveryRecord&
+DeliveryRecorder::Current() const
+{
+    return m_record;
+}
+
+bool
+DeliveryRecorder::IsOpen() const
+{
+    return m_open;
+}
+
+void
+DeliveryRecorder::End(const std::string& failReason, double latencyS)
+{
+    m_open = false;
+    m_record.failed = !failReason.empty();
+    m_record.failReason = failReason;
+    m_record.latencyS = latencyS;
+    for (auto* rows : {&m_record.outcome, &m_record.downlinkOutcome})
+    {
+        for (auto& outcome : *rows)
+        {
+            if (outcome == UNDER_WAY)
+            {
+                outcome = static_cast<uint8_t>(Outcome::LATE);
+            }
+        }
+    }
+}
+
+void
+DeliveryRecorder::NoteSent(uint32_t index)
+{
+    m_sentAt[index] = Simulator::Now();
+    auto& outcome = m_record.outcome[index];
+    if (outcome != static_cast<uint8_t>(Outcome::DELIVERED) &&
+        outcome != static_cast<uint8_t>(Outcome::LATE))
+    {
+        outcome = UNDER_WAY;
+    }
+}
+
+void
+DeliveryRecorder::Improve(uint8_t& outcome, Outcome news) const
+{
+    const auto delivered = static_cast<uint8_t>(Outcome::DELIVERED);
+    const auto late = static_cast<uint8_t>(Outcome::LATE);
+    if (outcome == delivered || (outcome == late && news != Outcome::DELIVERED))
+    {
+        return;
+    }
+    outcome = static_cast<uint8_t>(news);
+}
+
+void
+DeliveryRecorder::NoteArrived(uint32_t index, bool inTime)
+{
+    if (!m_open || index >= m_record.outcome.size())
+    {
+        return;
+    }
+    auto& outcome = m_record.outcome[index];
+    if (outcome != static_cast<uint8_t>(Outcome::DELIVERED))
+    {
+        m_record.delayS[index] =
+            static_cast<float>((Simulator::Now() - m_sentAt[index]).GetSeconds());
+    }
+    Improve(outcome, inTime ? Outcome::DELIVERED : Outcome::LATE);
+}
+
+void
+DeliveryRecorder::NoteDropped(uint32_t request, uint32_t index, bool downlink, Outcome cause)
+{
+    if (!m_open || request != m_record.request)
+    {
+        return;
+    }
+    auto& rows = downlink ? m_record.downlinkOutcome : m_record.outcome;
+    if (index < rows.size())
+    {
+        Improve(rows[index], cause);
+    }
+}
+
+void
+DeliveryRecorder::NoteReplySent(uint32_t step)
+{
+    auto& outcome = m_record.downlinkOutcome[step];
+    if (outcome != static_cast<uint8_t>(Outcome::DELIVERED))
+    {
+        outcome = UNDER_WAY;
+    }
+}
+
+void
+DeliveryRecorder::NoteToken(uint32_t step)
+{
+    if (!m_open || step >= m_record.tokenTimeS.size())
+    {
+        return;
+    }
+    if (m_record.fragmentsPerToken > 0)
+    {
+        m_record.downlinkOutcome[step] = static_cast<uint8_t>(Outcome::DELIVERED);
+    }
+    m_record.tokenTimeS[step] =
+        static_cast<float>(Simulator::Now().GetSeconds() - m_record.arrivalS);
+    m_record.generatedTokens = step + 1;
+}
+
+} // namespace splitsim

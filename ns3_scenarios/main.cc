@@ -1,0 +1,87 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ *
+ * One scenario as a process: reads the JSON that splitsim makes of a YAML scenario, and asks the
+ * agent for a split at every request.
+ */
+#include "opengym_interface.h"
+#include "scenario/cell.h"
+#include "scenario/decision-env.h"
+#include "scenario/scenario-config.h"
+#include "traffic/background-traffic.h"
+
+#include "ns3/command-line.h"
+#include "ns3/simulator.h"
+
+#include <exception>
+#include <iostream>
+#include <string>
+
+using namespace ns3;
+
+namespace
+{
+
+struct Arguments
+{
+    std::string config;
+    std::string endpoint;
+    uint32_t openGymPort{5555};
+    uint32_t simSeed{1};
+    uint32_t replicate{0};
+};
+
+Arguments
+Parse(int argc, char* argv[])
+{
+    Arguments arguments;
+    CommandLine cmd(__FILE__);
+    cmd.AddValue("config", "scenario, a JSON file made by `splitsim scenario`", arguments.config);
+    cmd.AddValue("openGymPort", "TCP port of the agent on this machine", arguments.openGymPort);
+    cmd.AddValue("openGymEndpoint", "ZeroMQ endpoint of the agent instead", arguments.endpoint);
+    cmd.AddValue("simSeed", "seed of the episode (RngRun)", arguments.simSeed);
+    cmd.AddValue("replicate", "which draw of the MAC's random numbers", arguments.replicate);
+    cmd.Parse(argc, argv);
+    return arguments;
+}
+
+void
+Run(const Arguments& arguments)
+{
+    const auto config = splitsim::ScenarioConfig::Load(arguments.config);
+    splitsim::Cell cell(config, arguments.simSeed, arguments.replicate);
+    auto env = CreateObject<splitsim::DecisionEnv>();
+    env->Configure(config, arguments.simSeed, &cell);
+    auto wire = arguments.endpoint.empty() ? CreateObject<OpenGymInterface>(arguments.openGymPort)
+                                           : CreateObject<OpenGymInterface>(arguments.endpoint);
+    env->SetOpenGymInterface(wire);
+    splitsim::ScheduleBackgroundJobs(config.compute,
+                                     cell.GetEdgeQueue(),
+                                     env->GetEndS(),
+                                     arguments.simSeed);
+    env->ScheduleDecisions();
+    // Past the end of the last window, so that its record is closed.
+    Simulator::Stop(Seconds(env->GetEndS() + 0.01));
+    Simulator::Run();
+    env->NotifySimulationEnd();
+    wire->Dispose();
+    Simulator::Destroy();
+}
+
+} // namespace
+
+int
+main(int argc, char* argv[])
+{
+    const auto arguments = Parse(argc, argv);
+    try
+    {
+        Run(arguments);
+    }
+    catch (const std::exception& error)
+    {
+        std::cerr << "splitsim-ns3: " << error.what() << std::endl;
+        return 2;
+    }
+    return 0;
+}

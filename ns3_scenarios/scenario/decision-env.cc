@@ -1,0 +1,254 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "decision-env.h"
+
+#include "record-json.h"
+
+#include "ns3/simulator.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace splitsim
+{
+
+using namespace ns3;
+
+NS_OBJECT_ENSURE_REGISTERED(DecisionEnv);
+
+namespace
+{
+
+/// The observation's elements, in order, in physical units. The agent normalises them.
+const std::vector<std::string> FEATURES{
+    "snr_db",
+    "snr_trend_db_per_s",
+    "snr_age_s",
+    "phy_rate_mbps",
+    "recent_loss",
+    "recent_delay_s",
+    "link_age_s",
+    "queue_packets",
+    "speed_mps",
+    "distance_m",
+    "prompt_tokens",
+    "output_tokens",
+    "previous_split",
+    "edge_backlog_s",
+    "serving_cell",
+};
+
+/// An age that means "never"; larger than any window that a policy looks back.
+constexpr double NEVER_S = 1000;
+
+} // namespace
+
+TypeId
+DecisionEnv::GetTypeId()
+{
+    static TypeId tid =
+        TypeId("splitsim::DecisionEnv").SetParent<OpenGymEnv>().SetGroupName("Splitsim");
+    return tid;
+}
+
+DecisionEnv::DecisionEnv() = default;
+
+void
+DecisionEnv::Configure(const ScenarioConfig& config, uint32_t seed, Cell* cell)
+{
+    m_config = config;
+    m_cell = cell;
+    m_requests = MakeRequests(config.arrivals, seed);
+    m_previousSplit = config.compute.splits.front();
+}
+
+double
+DecisionEnv::GetEndS() const
+{
+    return m_requests.back().arrivalS + m_config.arrivals.deadlineS;
+}
+
+void
+DecisionEnv::ScheduleDecisions()
+{
+    for (uint32_t k = 0; k < m_requests.size(); k++)
+    {
+        Simulator::Schedule(Seconds(m_requests[k].arrivalS), &DecisionEnv::Arrive, this, k);
+    }
+}
+
+void
+DecisionEnv::Arrive(uint32_t k)
+{
+    m_current = k;
+    Notify();
+}
+
+Ptr<OpenGymSpace>
+DecisionEnv::GetActionSpace()
+{
+    const auto splits = static_cast<uint32_t>(m_config.compute.splits.size());
+    const auto codecs = static_cast<uint32_t>(m_config.codecs.size());
+    return CreateObject<OpenGymDiscreteSpace>(static_cast<int>(splits * codecs));
+}
+
+Ptr<OpenGymSpace>
+DecisionEnv::GetObservationSpace()
+{
+    const std::vector<uint32_t> shape{static_cast<uint32_t>(FEATURES.size())};
+    return CreateObject<OpenGymBoxSpace>(-1e6F, 1e6F, shape, TypeNameGet<double>());
+}
+
+bool
+DecisionEnv::GetGameOver()
+{
+    return false;
+}
+
+std::vector<double>
+DecisionEnv::Features() const
+{
+    const auto link = m_cell->GetObserver()->GetState();
+    const auto& request = m_requests[m_current];
+    const double nowS = Simulator::Now().GetSeconds();
+    const auto velocity = m_cell->GetUeMobility()->GetVelocity();
+    return {
+        link.snrDb,
+        link.snrTrendDbPerS,
+        link.snrAgeS,
+        link.phyRateMbps,
+        m_experience.loss,
+        m_experience.delayS,
+        m_experience.any ? nowS - m_experience.atS : NEVER_S,
+        static_cast<double>(link.queueDepth),
+        velocity.GetLength(),
+        m_cell->GetDistanceM(),
+        static_cast<double>(request.promptTokens),
+        static_cast<double>(request.outputTokens),
+        static_cast<double>(m_previousSplit),
+        m_cell->GetEdgeQueue()->GetBacklog().GetSeconds(),
+        link.associated ? 0.0 : -1.0,
+    };
+}
+
+Ptr<OpenGymDataContainer>
+DecisionEnv::GetObservation()
+{
+    const std::vector<uint32_t> shape{static_cast<uint32_t>(FEATURES.size())};
+    auto box = CreateObject<OpenGymBoxContainer<double>>(shape);
+    box->SetData(Features());
+    return box;
+}
+
+float
+DecisionEnv::GetReward()
+{
+    if (!m_hasRecord)
+    {
+        return 0;
+    }
+    // What the network alone can tell: how late, how lossy, and whether it came at all. The reward
+    // with the language model's quality in it is made on the agent's side.
+    const auto& record = m_cell->GetRecorder()->Current();
+    const auto lost = std::count_if(record.outcome.begin(), record.outcome.end(), [](uint8_t o) {
+        return o != static_cast<uint8_t>(Outcome::DELIVERED);
+    });
+    const double loss = record.outcome.empty() ? 0.0 : double(lost) / record.outcome.size();
+    const double late = record.latencyS / m_config.arrivals.deadlineS;
+    return static_cast<float>(-late - loss - (record.failed ? 1.0 : 0.0));
+}
+
+std::string
+DecisionEnv::GetExtraInfo()
+{
+    const auto position = m_cell->GetUeMobility()->GetPosition();
+    nlohmann::json info{
+        {"sim_time_s", Simulator::Now().GetSeconds()},
+        {"features", FEATURES},
+        {"request", m_current},
+        {"position_m", {position.x, position.y, position.z}},
+    };
+    if (m_hasRecord)
+    {
+        info["record"] = ToJson(m_cell->GetRecorder()->Current());
+    }
+    return info.dump();
+}
+
+bool
+DecisionEnv::ExecuteActions(Ptr<OpenGymDataContainer> action)
+{
+    auto discrete = DynamicCast<OpenGymDiscreteContainer>(action);
+    const auto splits = static_cast<uint32_t>(m_config.compute.splits.size());
+    if (!discrete || discrete->GetValue() >= splits * m_config.codecs.size())
+    {
+        return false;
+    }
+    // Split-major would change what an index means when a codec is added; codec-major does not.
+    const uint32_t value = discrete->GetValue();
+    const uint32_t split = m_config.compute.splits[value % splits];
+    const uint32_t codec = value / splits;
+    OpenWindow();
+    m_cell->GetUe()->StartRequest(m_current,
+                                  m_requests[m_current],
+                                  value,
+                                  split,
+                                  codec,
+                                  m_config.codecs[codec],
+                                  m_config.arrivals.deadlineS);
+    m_previousSplit = split;
+    return true;
+}
+
+void
+DecisionEnv::OpenWindow()
+{
+    m_hasRecord = false;
+    m_energyAtOpenJ = m_cell->GetRadioEnergyAboveIdleJ();
+    // A microsecond past the deadline: the request's own deadline event comes first.
+    Simulator::Schedule(Seconds(m_config.arrivals.deadlineS) + MicroSeconds(1),
+                        &DecisionEnv::CloseWindow,
+                        this);
+}
+
+void
+DecisionEnv::CloseWindow()
+{
+    auto& record = m_cell->GetRecorder()->Current();
+    record.ueRadioEnergyJ = m_cell->GetRadioEnergyAboveIdleJ() - m_energyAtOpenJ;
+    m_hasRecord = true;
+    Learn();
+}
+
+void
+DecisionEnv::Learn()
+{
+    const auto& record = m_cell->GetRecorder()->Current();
+    uint32_t sent = 0;
+    uint32_t lost = 0;
+    uint32_t arrived = 0;
+    double delayS = 0;
+    for (std::size_t i = 0; i < record.outcome.size(); i++)
+    {
+        const auto outcome = static_cast<Outcome>(record.outcome[i]);
+        sent += outcome != Outcome::NOT_SENT;
+        lost += outcome != Outcome::NOT_SENT && outcome != Outcome::DELIVERED;
+        if (!std::isnan(record.delayS[i]))
+        {
+            arrived++;
+            delayS += record.delayS[i];
+        }
+    }
+    if (sent == 0)
+    {
+        return;
+    }
+    m_experience.any = true;
+    m_experience.atS = record.arrivalS;
+    m_experience.loss = double(lost) / sent;
+    // Nothing arrived: the delay is at least the window.
+    m_experience.delayS = arrived ? delayS / arrived : m_config.arrivals.deadlineS;
+}
+
+} // namespace splitsim

@@ -1,0 +1,107 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "exogenous.h"
+
+#include <cmath>
+
+namespace splitsim
+{
+
+namespace
+{
+
+/// Families of numbers; a new use takes a new one.
+constexpr uint64_t ARRIVALS_STREAM = 1;
+
+uint64_t
+Mix(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+constexpr uint64_t GOLDEN = 0x9e3779b97f4a7c15ULL;
+
+} // namespace
+
+CounterRandom::CounterRandom(uint64_t key, uint64_t stream)
+    : m_key(Mix(Mix(key + GOLDEN) + stream * GOLDEN))
+{
+}
+
+uint64_t
+CounterRandom::Bits(uint64_t counter) const
+{
+    return Mix(m_key + (counter + 1) * GOLDEN);
+}
+
+double
+CounterRandom::Uniform(uint64_t counter) const
+{
+    // 52 bits and a half step: the middle of a cell, so neither 0 nor 1 comes out.
+    return (static_cast<double>(Bits(counter) >> 12) + 0.5) * 0x1.0p-52;
+}
+
+double
+CounterRandom::Exponential(uint64_t counter, double mean) const
+{
+    return -mean * std::log(Uniform(counter));
+}
+
+uint32_t
+CounterRandom::Integer(uint64_t counter, const Range& range) const
+{
+    auto low = static_cast<uint32_t>(range.low);
+    auto high = static_cast<uint32_t>(range.high);
+    return low + static_cast<uint32_t>(Uniform(counter) * (high - low + 1.0));
+}
+
+double
+CounterRandom::UnitMeanGamma(uint64_t counter, double shape) const
+{
+    // Rejection takes a varying number of draws, so each counter opens a sequence of its own.
+    CounterRandom draws(Bits(counter), 0);
+    uint64_t next = 0;
+    const double boosted = shape < 1 ? shape + 1 : shape;
+    const double d = boosted - 1.0 / 3.0;
+    const double c = 1.0 / std::sqrt(9.0 * d);
+    double value = 0;
+    while (true)
+    {
+        const double radius = std::sqrt(-2.0 * std::log(draws.Uniform(next)));
+        const double normal = radius * std::cos(2.0 * M_PI * draws.Uniform(next + 1));
+        const double u = draws.Uniform(next + 2);
+        next += 3;
+        const double v = std::pow(1.0 + c * normal, 3);
+        if (v > 0 && std::log(u) < 0.5 * normal * normal + d - d * v + d * std::log(v))
+        {
+            value = d * v;
+            break;
+        }
+    }
+    if (shape < 1)
+    {
+        value *= std::pow(draws.Uniform(next), 1.0 / shape);
+    }
+    return value / shape;
+}
+
+std::vector<Request>
+MakeRequests(const ArrivalsConfig& config, uint64_t seed)
+{
+    CounterRandom random(seed, ARRIVALS_STREAM);
+    std::vector<Request> requests;
+    double arrivalS = config.startS;
+    for (uint32_t k = 0; k < config.count; k++)
+    {
+        requests.push_back({arrivalS,
+                            random.Integer(3 * k, config.promptTokens),
+                            random.Integer(3 * k + 1, config.outputTokens)});
+        arrivalS += config.minGapS + random.Exponential(3 * k + 2, config.meanExtraGapS);
+    }
+    return requests;
+}
+
+} // namespace splitsim

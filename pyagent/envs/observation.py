@@ -1,0 +1,95 @@
+"""What a policy sees: fifteen numbers, each with its meaning, unit and range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One element of the observation.
+
+    Attributes:
+        name: as ns-3 sends it, with the unit.
+        low, high: physical values that become 0 and 1; beyond them the value is clipped.
+        scale: linear, or the logarithm of 1 + the value.
+        meaning: what it is.
+    """
+
+    name: str
+    low: float
+    high: float
+    scale: Literal["linear", "log1p"]
+    meaning: str
+
+    def normalise(self, value: float) -> float:
+        """Physical value to [0, 1]."""
+        low, high = self.low, self.high
+        if self.scale == "log1p":
+            value, low, high = np.log1p(max(value, 0.0)), np.log1p(low), np.log1p(high)
+        return float(np.clip((value - low) / (high - low), 0.0, 1.0))
+
+    def restore(self, value: float) -> float:
+        """[0, 1] back to the physical value (of what was clipped, the end of the range)."""
+        low, high = self.low, self.high
+        if self.scale == "log1p":
+            return float(np.expm1(np.log1p(low) + value * (np.log1p(high) - np.log1p(low))))
+        return low + value * (high - low)
+
+
+FEATURES: tuple[Feature, ...] = (
+    Feature("snr_db", 0, 50, "linear", "mean SNR of the access point's beacons in the last second"),
+    Feature("snr_trend_db_per_s", -20, 20, "linear", "least-squares slope of these beacons"),
+    Feature("snr_age_s", 0, 10, "log1p", "since the last beacon"),
+    Feature("phy_rate_mbps", 0, 150, "linear", "rate of the last data frame sent"),
+    Feature("recent_loss", 0, 1, "linear", "fragments not delivered, last request that used the link"),
+    Feature("recent_delay_s", 0, 4, "log1p", "mean one-way delay of that request's fragments"),
+    Feature("link_age_s", 0, 100, "log1p", "since that request arrived; 1000 if there was none"),
+    Feature("queue_packets", 0, 500, "log1p", "packets in the UE's device queue"),
+    Feature("speed_mps", 0, 30, "log1p", "speed of the UE"),
+    Feature("distance_m", 0, 100, "linear", "from UE to access point"),
+    Feature("prompt_tokens", 0, 512, "linear", "P, prompt length"),
+    Feature("output_tokens", 0, 64, "linear", "N, output length"),
+    Feature("previous_split", 0, 1, "linear", "split of the decision before, as a share of L"),
+    Feature("edge_backlog_s", 0, 1, "log1p", "work waiting in the edge's queue"),
+    Feature("serving_cell", -1, 1, "linear", "-1 without association, 0 with the access point"),
+)
+
+NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+
+
+class FeatureMismatch(Exception):
+    """The simulator sends other features than this version of pyagent knows."""
+
+
+def check_features(names: Sequence[str]) -> None:
+    """Compare the simulator's list with ours.
+
+    Raises:
+        FeatureMismatch: they differ; the simulator is of another version.
+    """
+    if tuple(names) != NAMES:
+        raise FeatureMismatch(
+            f"the simulator sends the features {', '.join(names)}; this pyagent knows {', '.join(NAMES)}. "
+            "Build the simulator anew with `make build`"
+        )
+
+
+def normalise(raw: Sequence[float] | NDArray[np.float64], num_layers: int) -> NDArray[np.float32]:
+    """The observation of a policy.
+
+    Args:
+        raw: [D] physical values in the order of `FEATURES`, as ns-3 sends them (previous_split in blocks).
+        num_layers: L of the deployed model.
+
+    Returns:
+        float32 [D] in [0, 1].
+    """
+    physical = dict(zip(NAMES, map(float, raw), strict=True))
+    physical["previous_split"] /= num_layers
+    return np.array([f.normalise(physical[f.name]) for f in FEATURES], dtype=np.float32)

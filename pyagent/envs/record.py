@@ -1,0 +1,162 @@
+"""The delivery record of a request, as ns-3 sends it after the request is over."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_split.impairment import DeliveryMask
+
+
+class Outcome(IntEnum):
+    """What became of a fragment; the numbers are the wire's."""
+
+    DELIVERED = 0
+    LOST_RADIO = 1
+    DROPPED_QUEUE = 2
+    LATE = 3
+    NOT_SENT = 4
+
+
+@dataclass(frozen=True)
+class DeliveryRecord:
+    """Everything that ns-3 knows of one finished request.
+
+    T = prompt_tokens + output_tokens - 1 uplinked positions, F fragments per token, N output tokens. When
+    all was local, F is 0 and nothing was sent.
+
+    Attributes:
+        outcome: uint8 [T, F], values of `Outcome`.
+        delay_s: float32 [T, F], one way, seconds; NaN where nothing arrived.
+        retries: uint8 [N], sendings of each step beyond the first.
+        token_time_s: float32 [N], seconds from arrival to the token id at the UE; NaN if it never came.
+        downlink_outcome: uint8 [N], values of `Outcome`, of each step's reply.
+        latency_s: to the last token; the deadline when the request failed.
+        ue_radio_energy_j: above idle, over the window of one deadline.
+    """
+
+    request: int
+    action: int
+    split: int
+    prompt_tokens: int
+    output_tokens: int
+    generated_tokens: int
+    fragments_per_token: int
+    failed: bool
+    fail_reason: str
+    arrival_s: float
+    latency_s: float
+    outcome: NDArray[np.uint8]
+    delay_s: NDArray[np.float32]
+    retries: NDArray[np.uint8]
+    token_time_s: NDArray[np.float32]
+    downlink_outcome: NDArray[np.uint8]
+    uplink_packets: int
+    uplink_bytes: int
+    downlink_bytes: int
+    ue_compute_s: float
+    edge_compute_s: float
+    edge_queue_s: float
+    ue_compute_energy_j: float
+    ue_radio_energy_j: float
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> DeliveryRecord:
+        """Read what ns-3 sent in `info["record"]`.
+
+        Raises:
+            ValueError: an array has not the size that the other fields imply.
+            KeyError: a field is missing.
+        """
+        scalars = {name: data[name] for name in _SCALARS}
+        tokens = data["prompt_tokens"] + data["output_tokens"] - 1
+        rows, steps = (tokens, data["fragments_per_token"]), (data["output_tokens"],)
+        return cls(
+            **scalars,
+            outcome=_array(data, "outcome", np.uint8, rows),
+            delay_s=_array(data, "delay_s", np.float32, rows),
+            retries=_array(data, "retries", np.uint8, steps),
+            token_time_s=_array(data, "token_time_s", np.float32, steps),
+            downlink_outcome=_array(data, "downlink_outcome", np.uint8, steps),
+        )
+
+    @property
+    def ttft_s(self) -> float:
+        """Seconds to the first token; NaN when there was none."""
+        return float(self.token_time_s[0])
+
+    @property
+    def tpot_s(self) -> float:
+        """Mean seconds per token after the first; NaN with fewer than two tokens."""
+        if self.generated_tokens < 2:
+            return float("nan")
+        last = self.token_time_s[self.generated_tokens - 1]
+        return float((last - self.token_time_s[0]) / (self.generated_tokens - 1))
+
+    @property
+    def ue_energy_j(self) -> float:
+        """Joules above idle: computing and radio."""
+        return self.ue_compute_energy_j + self.ue_radio_energy_j
+
+    @property
+    def mean_delay_s(self) -> float:
+        """Mean one-way delay of what arrived; NaN when nothing did."""
+        arrived = self.delay_s[~np.isnan(self.delay_s)]
+        return float(arrived.mean()) if arrived.size else float("nan")
+
+    def share(self, outcome: Outcome) -> float:
+        """Share of this outcome among the fragments that were sent; 0 when none was."""
+        sent = self.outcome[self.outcome != Outcome.NOT_SENT]
+        return float((sent == outcome).mean()) if sent.size else 0.0
+
+    @property
+    def loss(self) -> float:
+        """Share of the fragments sent that the edge could not use."""
+        sent = self.outcome[self.outcome != Outcome.NOT_SENT]
+        return float((sent != Outcome.DELIVERED).mean()) if sent.size else 0.0
+
+    def mask(self) -> DeliveryMask:
+        """What the language model's side needs of it."""
+        return DeliveryMask(
+            delivered=self.outcome == Outcome.DELIVERED,
+            prompt_tokens=self.prompt_tokens,
+            output_tokens=self.output_tokens,
+            generated_tokens=self.generated_tokens,
+        )
+
+
+_SCALARS = (
+    "request",
+    "action",
+    "split",
+    "prompt_tokens",
+    "output_tokens",
+    "generated_tokens",
+    "fragments_per_token",
+    "failed",
+    "fail_reason",
+    "arrival_s",
+    "latency_s",
+    "uplink_packets",
+    "uplink_bytes",
+    "downlink_bytes",
+    "ue_compute_s",
+    "edge_compute_s",
+    "edge_queue_s",
+    "ue_compute_energy_j",
+    "ue_radio_energy_j",
+)
+
+
+def _array(data: dict[str, Any], name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    values = np.frombuffer(
+        base64.b64decode(data[name], validate=True), dtype=np.dtype(dtype).newbyteorder("<")
+    )
+    if values.size != int(np.prod(shape)):
+        raise ValueError(f"record.{name} holds {values.size} values; expected {shape}")
+    return values.reshape(shape)

@@ -1,0 +1,194 @@
+"""From a delivery record to what the decision was worth: the real language model, then the reward."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_split.models import QualityModel, load_quality_model
+from llm_split.partition import SplitModel
+from llm_split.quality import QualityEvaluator, QualityResult, proxy_split
+from llm_split.texts import prompt_windows
+from pyagent.envs.observation import FEATURES, NAMES, Feature
+from pyagent.envs.record import DeliveryRecord
+from pyagent.reward import RewardComposer, RewardContext, compose
+from pyagent.scenario.compile import Deployment, deploy
+from pyagent.scenario.schema import Scenario
+
+Part = Literal["train", "test"]
+PROMPT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one decision was worth.
+
+    Attributes:
+        quality: the language model's verdict.
+        outcome: float64 [C] latency_s, delta_nll, ue_energy_j, failed: what the surrogate learns.
+        reward: the composed reward.
+        terms: its parts by name; they sum to it.
+    """
+
+    quality: QualityResult
+    outcome: NDArray[np.float64]
+    reward: float
+    terms: dict[str, float]
+
+
+class Scorer:
+    """Scores delivery records of one scenario on the real model; loads it at first use.
+
+    Prompts for training and for testing come from disjoint parts of the corpus. Which prompt a request gets
+    depends on (seed, replicate, request) alone, so all splits of a request are compared on one prompt.
+
+    Args:
+        scenario: the experiment.
+        model: a loaded quality model; None loads the scenario's.
+    """
+
+    def __init__(self, scenario: Scenario, model: QualityModel | None = None) -> None:
+        self.scenario = scenario
+        self.deployment: Deployment = deploy(scenario)
+        self.reward_context = RewardContext(
+            scenario.reward.slo_s, scenario.reward.delta_nll_clip, self.deployment.num_layers
+        )
+        self._given = model
+        self._evaluators: dict[Part, QualityEvaluator] = {}
+
+    @cached_property
+    def model(self) -> QualityModel:
+        """The quality model.
+
+        Raises:
+            ModelNotFoundError: its weights are not here; the message says how to fetch them.
+        """
+        return self._given or load_quality_model(self.scenario.model.quality)
+
+    @cached_property
+    def _split_model(self) -> SplitModel:
+        return SplitModel(self.model.model)
+
+    @property
+    def evaluations(self) -> int:
+        """Forward passes of an edge half that were run so far."""
+        return sum(evaluator.evaluations for evaluator in self._evaluators.values())
+
+    def proxy(self, split: int) -> int:
+        """The quality model's split that stands for a split of the deployed model."""
+        return proxy_split(split, self.deployment.num_layers, self.model.num_layers)
+
+    def proxy_note(self) -> str:
+        """What every table and plot says where the deployed model is not the one that is run."""
+        deployed, quality = self.scenario.model.deployed, self.scenario.model.quality
+        return "" if deployed == quality else f"quality proxy: {quality} for {deployed}"
+
+    def evaluator(self, part: Part) -> QualityEvaluator:
+        """The evaluator of one part's prompts."""
+        if part not in self._evaluators:
+            config = self.scenario.model
+            windows = prompt_windows(
+                self.model.tokenizer, config.prompts, self.scenario.requests.max_tokens, PROMPT_SEED, part
+            )
+            self._evaluators[part] = QualityEvaluator(
+                self._split_model,
+                windows,
+                [self.proxy(split) for split in self.deployment.splits],
+                concealment=config.concealment,
+                delta_nll_clip=self.scenario.reward.delta_nll_clip,
+            )
+        return self._evaluators[part]
+
+    def prompt_index(self, seed: int, replicate: int, request: int) -> int:
+        """Which prompt a request gets, in [0, prompts)."""
+        digest = hashlib.sha256(f"{seed}/{replicate}/{request}".encode()).digest()
+        return int.from_bytes(digest[:8], "little") % self.scenario.model.prompts
+
+    def score(
+        self, record: DeliveryRecord, *, seed: int, replicate: int, previous_split: int, part: Part
+    ) -> Score:
+        """Run the language model on what arrived and compose the reward.
+
+        Args:
+            record: of a finished request.
+            seed, replicate: of its episode.
+            previous_split: of the decision before; negative for none.
+            part: which prompts.
+        """
+        quality = self.evaluator(part).evaluate(
+            self.prompt_index(seed, replicate, record.request),
+            self.proxy(record.split),
+            self.scenario.model.codec,
+            record.mask(),
+        )
+        clip = self.scenario.reward.delta_nll_clip
+        outcome = np.array(
+            [
+                record.latency_s,
+                np.clip(quality.delta_nll, 0.0, clip),
+                # The radio can end a window a hair under its idle draw.
+                max(record.ue_energy_j, 0.0),
+                float(record.failed),
+            ]
+        )
+        reward, terms = compose(
+            self.scenario.reward.as_weights(),
+            self.reward_context,
+            latency_s=outcome[0],
+            delta_nll=outcome[1],
+            ue_energy_j=outcome[2],
+            failed=outcome[3],
+            split=record.split,
+            previous_split=previous_split,
+            ue_energy_all_local_j=self.deployment.all_local_energy_j(
+                record.prompt_tokens, record.output_tokens
+            ),
+        )
+        return Score(quality, outcome, float(reward), {name: float(value) for name, value in terms.items()})
+
+
+def make_composer(scenario: Scenario) -> RewardComposer:
+    """The reward of predicted components, for the surrogate; reads what it needs from the context."""
+    deployment = deploy(scenario)
+    prompt, output, previous = (NAMES.index(n) for n in ("prompt_tokens", "output_tokens", "previous_split"))
+
+    energies_j = _all_local_energies_j(scenario)
+
+    def all_local_j(contexts: NDArray[np.float32]) -> NDArray[np.float64]:
+        p = _tokens(contexts[:, prompt], FEATURES[prompt], scenario.requests.prompt_tokens)
+        n = _tokens(contexts[:, output], FEATURES[output], scenario.requests.output_tokens)
+        return energies_j[p - scenario.requests.prompt_tokens[0], n - scenario.requests.output_tokens[0]]
+
+    def previous_split(contexts: NDArray[np.float32]) -> NDArray[np.float64]:
+        return contexts[:, previous].astype(np.float64) * deployment.num_layers
+
+    return RewardComposer(
+        weights=scenario.reward.as_weights(),
+        context=RewardContext(scenario.reward.slo_s, scenario.reward.delta_nll_clip, deployment.num_layers),
+        splits=deployment.splits,
+        previous_split=previous_split,
+        ue_energy_all_local_j=all_local_j,
+    )
+
+
+def _all_local_energies_j(scenario: Scenario) -> NDArray[np.float64]:
+    """All-local energy of every request size, [P_high - P_low + 1, N_high - N_low + 1] joules."""
+    deployment = deploy(scenario)
+    (p_low, p_high), (n_low, n_high) = scenario.requests.prompt_tokens, scenario.requests.output_tokens
+    return np.array(
+        [
+            [deployment.all_local_energy_j(p, n) for n in range(n_low, n_high + 1)]
+            for p in range(p_low, p_high + 1)
+        ]
+    )
+
+
+def _tokens(values: NDArray[np.float32], feature: Feature, bounds: tuple[int, int]) -> NDArray[np.int64]:
+    """Normalised token counts [B] back to whole ones within the scenario's bounds."""
+    restored = feature.low + values.astype(np.float64) * (feature.high - feature.low)
+    return np.clip(np.rint(restored), *bounds).astype(np.int64)

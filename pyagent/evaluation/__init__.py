@@ -1,0 +1,22 @@
+"""Evaluation: oracle, statistics, policy summaries."""
+
+from pyagent.evaluation.oracle import Oracle, oracle
+from pyagent.evaluation.statistics import (
+    Interval,
+    bootstrap_interval,
+    interquartile_mean,
+    paired_difference,
+)
+from pyagent.evaluation.summary import compare, oracle_frame, summarise
+
+__all__ = [
+    "Interval",
+    "Oracle",
+    "bootstrap_interval",
+    "compare",
+    "interquartile_mean",
+    "oracle",
+    "oracle_frame",
+    "paired_difference",
+    "summarise",
+]

@@ -1,0 +1,174 @@
+"""Policy metrics of a table of decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pyagent.evaluation.statistics import bootstrap_interval, interquartile_mean, paired_difference
+from pyagent.reward import FloatArray
+
+KEYS = ["seed", "decision"]
+REQUIRED = (
+    "policy",
+    "seed",
+    "replicate",
+    "decision",
+    "split",
+    "reward",
+    "ttft_s",
+    "tpot_s",
+    "latency_s",
+    "delta_nll",
+    "ue_energy_j",
+    "failed",
+)
+_MAY_BE_MISSING = ("ttft_s", "tpot_s")
+
+Metrics = dict[str, Any]
+
+
+def oracle_frame(seeds: FloatArray, decisions: FloatArray, values: FloatArray) -> pd.DataFrame:
+    """Oracle values [n] of (seed, decision) pairs as :func:`summarise` takes them."""
+    frame: pd.DataFrame = pd.DataFrame({"seed": seeds, "decision": decisions, "value": values})
+    return frame
+
+
+def check_decisions(decisions: pd.DataFrame) -> None:
+    """Raises ValueError for a missing column, an empty table, a repeated row or an unexpected NaN.
+
+    Only ``ttft_s`` and ``tpot_s`` may be NaN: a failed request that never produced a first (second) token has
+    none.
+    """
+    missing = [c for c in REQUIRED if c not in decisions.columns]
+    if missing:
+        raise ValueError(f"decisions lacks the columns {missing}")
+    if decisions.empty:
+        raise ValueError("decisions is empty")
+    if decisions.duplicated(["policy", "seed", "replicate", "decision"]).any():
+        raise ValueError("decisions repeats a (policy, seed, replicate, decision)")
+    holed = [c for c in REQUIRED if c not in _MAY_BE_MISSING and decisions[c].isna().any()]
+    if holed:
+        raise ValueError(f"decisions has NaN in {holed}; failed requests carry censored values")
+
+
+def _mean_of_present(values: pd.Series[Any]) -> float | None:
+    present = values.dropna()
+    return float(present.mean()) if len(present) else None
+
+
+def _per_decision(rows: pd.DataFrame) -> pd.DataFrame:
+    """Reward of each (seed, decision), replicates averaged, in time order within each seed."""
+    rewards: pd.DataFrame = rows.groupby(KEYS, sort=True)[["reward"]].mean().reset_index()
+    return rewards
+
+
+def _with_oracle(rewards: pd.DataFrame, oracle: pd.DataFrame) -> FloatArray:
+    joined = rewards.merge(oracle[[*KEYS, "value"]], on=KEYS, how="left", validate="one_to_one")
+    if joined["value"].isna().any():
+        lost = joined.loc[joined["value"].isna(), KEYS].head(3).to_dict("records")
+        raise ValueError(f"the oracle has no value for {lost}")
+    return np.asarray(joined["value"], dtype=np.float64)
+
+
+def _policy_metrics(rows: pd.DataFrame, oracle: pd.DataFrame | None, resamples: int, seed: int) -> Metrics:
+    rewards = _per_decision(rows)
+    series, strata = rewards["reward"].to_numpy(dtype=np.float64), rewards["seed"].to_numpy()
+    interval = bootstrap_interval(series, strata, resamples=resamples, seed=seed)
+    metrics: Metrics = {
+        "reward": interval.estimate,
+        "reward_ci": [interval.low, interval.high],
+        "reward_iqm": float(interquartile_mean(series)),
+        "regret": None,
+        "regret_ci": None,
+    }
+    if oracle is not None:
+        best = _with_oracle(rewards, oracle)
+        regret = paired_difference(best, series, strata, resamples=resamples, seed=seed)
+        metrics |= {"regret": regret.estimate, "regret_ci": [regret.low, regret.high]}
+    return metrics | {
+        "ttft_s": _mean_of_present(rows["ttft_s"]),
+        "tpot_s": _mean_of_present(rows["tpot_s"]),
+        "ttft_requests": int(rows["ttft_s"].notna().sum()),
+        "tpot_requests": int(rows["tpot_s"].notna().sum()),
+        "latency_p95_s": float(rows["latency_s"].quantile(0.95)),
+        "delta_nll": float(rows["delta_nll"].mean()),
+        "ue_energy_j": float(rows["ue_energy_j"].mean()),
+        "failure_rate": float(rows["failed"].mean()),
+        "mean_split": float(rows["split"].mean()),
+        "decisions": len(rows),
+    }
+
+
+def summarise(
+    decisions: pd.DataFrame,
+    *,
+    oracle: pd.DataFrame | None = None,
+    real_evaluations: Mapping[str, int] | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Metrics]:
+    """Metrics of each policy, JSON-ready, in the order in which the policies appear.
+
+    Failed requests stay in every average: their latency is censored at the deadline, their lost tokens cost
+    the quality clip. The exceptions are ``ttft_s`` and ``tpot_s``, which are means over the requests that did
+    produce a first (for TPOT a second) token; ``ttft_requests`` and ``tpot_requests`` say how many those are,
+    so a policy can't look fast by failing unseen. They are None where there is none.
+
+    Args:
+        decisions: one row per decision with the ``REQUIRED`` columns (units in their names).
+        oracle: columns seed, decision, value, see :func:`oracle_frame`; without it, regret is None.
+        real_evaluations: language-model evaluations each policy bought to be trained or tuned; a policy that
+            is not named has None.
+        resamples: bootstrap resamples of ``reward_ci`` (95 %, circular blocks within seeds, replicates
+            averaged).
+        seed: of the bootstrap.
+
+    Returns:
+        policy -> reward, reward_ci, reward_iqm, regret (mean of oracle - reward), regret_ci, ttft_s, tpot_s,
+        ttft_requests, tpot_requests, latency_p95_s, delta_nll, ue_energy_j, failure_rate, mean_split,
+        decisions, real_evaluations.
+
+    Raises:
+        ValueError: see :func:`check_decisions`; or the oracle lacks a decision.
+    """
+    check_decisions(decisions)
+    bought = real_evaluations or {}
+    return {
+        str(policy): _policy_metrics(decisions[decisions["policy"] == policy], oracle, resamples, seed)
+        | {"real_evaluations": bought.get(str(policy))}
+        for policy in decisions["policy"].unique()
+    }
+
+
+def compare(
+    decisions: pd.DataFrame, first: str, second: str, *, resamples: int = 2000, seed: int = 0
+) -> Metrics:
+    """Paired reward difference ``first - second`` over the decisions both policies took.
+
+    Returns:
+        ``difference``, ``difference_ci`` (95 %), ``decisions`` (pairs).
+
+    Raises:
+        ValueError: a policy is unknown or the two share no (seed, decision).
+    """
+    check_decisions(decisions)
+    a, b = (_per_decision(decisions[decisions["policy"] == p]) for p in (first, second))
+    pairs = a.merge(b, on=KEYS, suffixes=("_a", "_b"))
+    if pairs.empty:
+        raise ValueError(f"policies {first!r} and {second!r} share no (seed, decision)")
+    interval = paired_difference(
+        pairs["reward_a"].to_numpy(dtype=np.float64),
+        pairs["reward_b"].to_numpy(dtype=np.float64),
+        pairs["seed"].to_numpy(),
+        resamples=resamples,
+        seed=seed,
+    )
+    return {
+        "difference": interval.estimate,
+        "difference_ci": [interval.low, interval.high],
+        "decisions": len(pairs),
+    }

@@ -1,0 +1,103 @@
+"""The split that the surrogate likes best, learned online."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from pyagent.policies.base import Context, Mask, allowed_actions, masked_argmax
+from pyagent.reward import FloatArray, RewardComposer
+from pyagent.surrogate.types import ActionEncoder, Batch, Surrogate
+
+Mode = Literal["greedy", "thompson"]
+
+
+@dataclass
+class SurrogateArgmaxPolicy:
+    """Argmax of the composed reward of the predicted components.
+
+    ``thompson`` asks one random member per decision, so an action is tried as often as the members believe in
+    it; ``greedy`` asks their mean.
+
+    Args:
+        surrogate: outcome model; :meth:`observe` updates it unless it is frozen.
+        encoder: features of the actions.
+        composer: components to reward; replace it to act on other weights at once, without retraining.
+        mode: ``thompson`` or ``greedy``.
+        update_steps: gradient steps per observed decision.
+        warmup_rounds: the first decisions try every action this often, in random order, because an untrained
+            surrogate's preferences mean nothing; counted on ``surrogate.observed``, skipped when it is
+            frozen.
+        probe_rate: share of ``thompson`` decisions spent on a uniformly random action while the surrogate
+            learns. All members are sure of an action that they have not tried for long; without probes a
+            change that makes it good is never seen.
+        seed: until the first :meth:`reset`.
+    """
+
+    surrogate: Surrogate
+    encoder: ActionEncoder
+    composer: RewardComposer
+    mode: Mode = "thompson"
+    update_steps: int = 4
+    warmup_rounds: int = 2
+    probe_rate: float = 0.02
+    seed: int = 0
+    _rng: np.random.Generator = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("greedy", "thompson"):
+            raise ValueError(f"mode={self.mode!r} must be 'greedy' or 'thompson'")
+        if not 0 <= self.probe_rate <= 1:
+            raise ValueError(f"probe_rate={self.probe_rate!r} must be in [0, 1]")
+        self.reset(self.seed)
+
+    @property
+    def name(self) -> str:
+        """``surrogate-thompson`` or ``surrogate-greedy``."""
+        return f"surrogate-{self.mode}"
+
+    def reset(self, seed: int) -> None:
+        """Restarts the policy's random numbers; the surrogate keeps what it knows."""
+        self._rng = np.random.default_rng(seed)
+        self._untried: list[int] = []
+
+    def scores(self, context: Context) -> FloatArray:
+        """Composed reward of each action by each member, float64 [M, S], for a context [D]."""
+        actions = self.encoder.all_actions()
+        contexts = np.repeat(np.asarray(context, dtype=np.float32)[None], len(actions), 0)
+        means = self.surrogate.predict(contexts, self.encoder.encode(actions)).member_means
+        return self.composer.rewards(contexts, actions, means)
+
+    def act(self, context: Context, mask: Mask | None = None) -> int:
+        """Action index for a context [D]."""
+        if self._warming_up():
+            return self._next_untried(allowed_actions(len(self.encoder.splits), mask).tolist())
+        if self._probes():
+            return int(self._rng.choice(allowed_actions(len(self.encoder.splits), mask)))
+        scores = self.scores(context)
+        if self.mode == "greedy":
+            return masked_argmax(scores.mean(0), mask)
+        return masked_argmax(scores[self._rng.integers(len(scores))], mask)
+
+    def _warming_up(self) -> bool:
+        needed = self.warmup_rounds * len(self.encoder.splits)
+        return not self.surrogate.frozen and self.surrogate.observed < needed
+
+    def _probes(self) -> bool:
+        if self.mode == "greedy" or self.surrogate.frozen or self.probe_rate == 0:
+            return False
+        return bool(self._rng.random() < self.probe_rate)
+
+    def _next_untried(self, allowed: list[int]) -> int:
+        choices = [a for a in self._untried if a in allowed]
+        if not choices:
+            self._untried = self._rng.permutation(len(self.encoder.splits)).tolist()
+            choices = [a for a in self._untried if a in allowed]
+        self._untried.remove(choices[0])
+        return choices[0]
+
+    def observe(self, context: Context, action: int, outcome: FloatArray) -> None:
+        """Learns from the real outcome [C] of one decision."""
+        self.surrogate.update(Batch.of_one(context, action, outcome), self.update_steps)

@@ -1,0 +1,13 @@
+"""Tells Gymnasium of our environments; imports nothing heavy, since Gymnasium calls it at its own import."""
+
+from __future__ import annotations
+
+from gymnasium.envs.registration import register, registry
+
+SPLIT_INFERENCE = "pyagent/SplitInference-v0"
+
+
+def register_environments() -> None:
+    """Register every environment of this package; calling it again changes nothing."""
+    if SPLIT_INFERENCE not in registry:
+        register(id=SPLIT_INFERENCE, entry_point="pyagent.envs.split_inference:SplitInferenceEnv")

@@ -1,0 +1,182 @@
+"""From a scenario to what ns-3 is given: all sizes and times worked out, nothing left to look up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from llm_split.codecs import get_codec
+from llm_split.devices import DeviceCard, ModelShape, load_device, load_shape
+from llm_split.roofline import ComputeTables, compute_tables, ue_memory_bytes
+from pyagent.scenario.load import ScenarioError
+from pyagent.scenario.schema import Scenario
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The scenario's model on the scenario's machines.
+
+    Attributes:
+        shape: the deployed model.
+        splits: the feasible ones of the scenario's splits; action i stands for splits[i].
+        infeasible: splits that the UE's memory can't hold.
+        ue, edge: compute times; `ue_device.compute_power_w` is the power above idle in W.
+        fragment_bytes: bytes of each fragment of one token.
+    """
+
+    shape: ModelShape
+    splits: tuple[int, ...]
+    infeasible: tuple[int, ...]
+    ue_device: DeviceCard
+    ue: ComputeTables
+    edge: ComputeTables
+    fragment_bytes: tuple[int, ...]
+
+    @property
+    def num_layers(self) -> int:
+        """Transformer blocks of the deployed model."""
+        return self.shape.num_layers
+
+    def all_local_compute_s(self, prompt_tokens: int, output_tokens: int) -> float:
+        """Seconds of UE computing for a request run wholly on the UE."""
+        layers = self.num_layers
+        prefill = layers * self.ue.prefill_block_s[prompt_tokens]
+        contexts = range(prompt_tokens + 1, prompt_tokens + output_tokens)
+        decode = sum(layers * self.ue.decode_block_s[context] for context in contexts)
+        return prefill + decode + output_tokens * self.ue.decode_head_s
+
+    def all_local_energy_j(self, prompt_tokens: int, output_tokens: int) -> float:
+        """Joules above idle that the UE computes away on a request run wholly on it."""
+        return self.all_local_compute_s(prompt_tokens, output_tokens) * self.ue_device.compute_power_w
+
+
+@lru_cache(maxsize=16)
+def _deploy(text: str) -> Deployment:
+    scenario = Scenario.model_validate_json(text)
+    shape = _named("model.deployed", load_shape, scenario.model.deployed)
+    ue_device = _named("ue.device", load_device, scenario.ue.device)
+    edge_device = _named("edge.device", load_device, scenario.edge.device)
+    requests, model = scenario.requests, scenario.model
+    too_deep = [split for split in model.splits if split > shape.num_layers]
+    if too_deep:
+        raise ScenarioError(
+            f"model.splits = {model.splits}: {too_deep[0]} is outside the model; valid: "
+            f"{model.min_split} to {shape.num_layers} ({model.deployed})"
+        )
+    memory_bytes = scenario.ue.memory_gib * GIB if scenario.ue.memory_gib else ue_device.memory_bytes
+    needed = {
+        split: ue_memory_bytes(shape, split, scenario.ue.weight_bits, requests.max_tokens)
+        for split in model.splits
+    }
+    feasible = tuple(split for split in model.splits if needed[split] <= memory_bytes)
+    if not feasible:
+        raise ScenarioError(
+            f"ue.memory_gib = {memory_bytes / GIB:.2f}: too small for every split; split {model.splits[0]} "
+            f"needs {needed[model.splits[0]] / GIB:.2f} GiB"
+        )
+    tokens = (requests.prompt_tokens[1], requests.max_tokens)
+    return Deployment(
+        shape=shape,
+        splits=feasible,
+        infeasible=tuple(split for split in model.splits if split not in feasible),
+        ue_device=ue_device,
+        ue=compute_tables(shape, ue_device, scenario.ue.weight_bits, *tokens),
+        edge=compute_tables(shape, edge_device, scenario.edge.weight_bits, *tokens),
+        fragment_bytes=tuple(
+            get_codec(model.codec).fragment_bytes(shape.hidden_size, scenario.transport.payload_bytes)
+        ),
+    )
+
+
+def deploy(scenario: Scenario) -> Deployment:
+    """Work out sizes and times of the deployed model.
+
+    Raises:
+        ScenarioError: unknown device or model, a split outside the model, or no split that fits the UE.
+    """
+    return _deploy(scenario.model_dump_json())
+
+
+def simulator_config(scenario: Scenario) -> dict[str, Any]:
+    """The JSON object that the ns-3 program reads; times in seconds.
+
+    Raises:
+        ScenarioError: as `deploy`.
+    """
+    deployment = deploy(scenario)
+    link, requests, transport = scenario.link, scenario.requests, scenario.transport
+    return {
+        "name": scenario.name,
+        "mobility": scenario.mobility.model_dump(),
+        "link": {
+            "standard": link.standard,
+            "channel_width_mhz": link.channel_width_mhz,
+            "tx_power_dbm": link.tx_power_dbm,
+            "rate_manager": link.rate_manager,
+            "ap_position_m": link.ap_position_m,
+            "reference_loss_db": link.path_loss.reference_loss_db,
+            "reference_distance_m": link.path_loss.reference_distance_m,
+            "path_loss_exponent": link.path_loss.exponent,
+            "fading": link.fading.model,
+            "nakagami_m": link.fading.m,
+            "coherence_time_s": link.coherence_time_s,
+            "mac_queue_packets": link.mac_queue_packets,
+            "mac_queue_lifetime_s": link.mac_queue_lifetime_ms / 1e3,
+            "backhaul_rate_mbps": link.backhaul.rate_mbps,
+            "backhaul_delay_s": link.backhaul.delay_ms / 1e3,
+        },
+        "background": scenario.background.model_dump(),
+        "arrivals": requests.model_dump(),
+        "transport": {
+            "reassembly_timeout_s": transport.reassembly_timeout_ms / 1e3,
+            "retry_timeout_s": transport.retry_timeout_ms / 1e3,
+            "max_retries": transport.max_retries,
+            "device_queue_window": transport.device_queue_window,
+            "token_id_bytes": transport.token_id_bytes,
+        },
+        "codecs": [{"name": scenario.model.codec, "fragment_bytes": deployment.fragment_bytes}],
+        "compute": {
+            "num_layers": deployment.num_layers,
+            "splits": deployment.splits,
+            "ue": _profile(deployment.ue, deployment.ue_device.compute_power_w),
+            "edge": _profile(deployment.edge, 0.0),
+            "background_jobs_per_s": scenario.edge.background_jobs_per_s,
+            "background_job_s": scenario.edge.background_job_ms / 1e3,
+        },
+        "radio_energy": scenario.radio_energy.model_dump(),
+    }
+
+
+def write_simulator_config(scenario: Scenario, path: Path) -> Path:
+    """Write `simulator_config` as JSON.
+
+    Args:
+        scenario: what to simulate.
+        path: the file; its folder must exist.
+
+    Returns:
+        `path`.
+    """
+    path.write_text(json.dumps(simulator_config(scenario), indent=1), encoding="utf-8")
+    return path
+
+
+def _profile(tables: ComputeTables, power_w: float) -> dict[str, Any]:
+    return {
+        "prefill_block_s": tables.prefill_block_s,
+        "decode_block_s": tables.decode_block_s,
+        "head_s": tables.decode_head_s,
+        "power_w": power_w,
+    }
+
+
+def _named(field: str, load: Any, name: str) -> Any:
+    try:
+        return load(name)
+    except (KeyError, ValueError, LookupError) as error:
+        raise ScenarioError(f"{field} = {name!r}: {error.args[0] if error.args else error}") from error

@@ -1,0 +1,90 @@
+"""From a YAML file to a validated scenario, with one clear line for whatever is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pyagent.errors import UserError
+from pyagent.paths import shipped_scenarios
+from pyagent.scenario.schema import Scenario
+
+
+class ScenarioError(UserError):
+    """The scenario file is missing or something in it is not valid."""
+
+
+def find_scenario(name_or_path: str | Path) -> Path:
+    """The file of a scenario.
+
+    Args:
+        name_or_path: a path, or the name of a scenario that ships with splitsim.
+
+    Raises:
+        ScenarioError: there is no such file; the message lists the names that exist.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    shipped = shipped_scenarios()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    raise ScenarioError(
+        f"scenario {str(name_or_path)!r}: no such file; valid: a path to a YAML file, or one of "
+        f"{', '.join(sorted(shipped))}"
+    )
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Read and validate a scenario.
+
+    Args:
+        name_or_path: a path, or the name of a shipped scenario.
+
+    Raises:
+        ScenarioError: no such file, no YAML, or a field that is not valid; the message names the
+            field, the value and what is valid.
+    """
+    path = find_scenario(name_or_path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ScenarioError(f"{path}: can't be read as YAML: {_one_line(str(error))}") from error
+    return parse_scenario(data, str(path))
+
+
+def parse_scenario(data: Any, source: str = "scenario") -> Scenario:
+    """Validate a scenario given as plain data.
+
+    Args:
+        data: what a YAML file holds.
+        source: how error messages call it.
+
+    Raises:
+        ScenarioError: a field is not valid.
+    """
+    if not isinstance(data, dict):
+        raise ScenarioError(f"{source}: expected a mapping of sections, not {type(data).__name__}")
+    try:
+        return Scenario.model_validate(data)
+    except ValidationError as error:
+        raise ScenarioError(f"{source}: {_describe(error)}") from error
+
+
+def _describe(error: ValidationError) -> str:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    field = ".".join(str(part) for part in first["loc"]) or "scenario"
+    message = first["msg"].removeprefix("Value error, ")
+    value = first.get("input")
+    shown = "" if isinstance(value, dict) or value is None else f" = {_one_line(repr(value))}"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{field}{shown}: {message}{more}"
+
+
+def _one_line(text: str, limit: int = 200) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."

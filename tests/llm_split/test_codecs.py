@@ -1,0 +1,95 @@
+"""Sizes on the wire are exact, and a round trip loses what its definition says, fragment by fragment."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from llm_split.codecs import channel_bounds, codec_names, get_codec, register_codec
+
+
+def sample(scale: float = 3.0) -> torch.Tensor:
+    return torch.randn(5, 7, 96, generator=torch.Generator().manual_seed(0)) * scale
+
+
+def test_llama_2_7b_in_fp16_is_six_fragments_of_1366_bytes_at_most() -> None:
+    codec = get_codec("fp16")
+    sizes = codec.fragment_bytes(4096, 1400)
+    assert sizes == [1364, 1366, 1366, 1364, 1366, 1366]
+    assert sum(sizes) == 2 * 4096 == codec.token_bytes(4096, 6)
+
+
+@pytest.mark.parametrize("name", ["fp16", "int8", "int4"])
+@pytest.mark.parametrize("hidden_size", [1, 48, 576, 2048, 4096])
+@pytest.mark.parametrize("payload_bytes", [64, 300, 1400])
+def test_fragments_fit_and_are_as_few_as_possible(name: str, hidden_size: int, payload_bytes: int) -> None:
+    codec = get_codec(name)
+    fragments = codec.fragments_per_token(hidden_size, payload_bytes)
+    sizes = codec.fragment_bytes(hidden_size, payload_bytes)
+    assert len(sizes) == fragments
+    assert max(sizes) <= payload_bytes
+    assert sum(sizes) == codec.token_bytes(hidden_size, fragments)
+    if fragments > 1:
+        fewer = channel_bounds(hidden_size, fragments - 1)
+        assert max(codec.channels_bytes(b - a) for a, b in fewer) > payload_bytes
+
+
+def test_integer_codecs_count_the_scale_of_every_fragment() -> None:
+    assert get_codec("int8").token_bytes(4096, 3) == 4096 + 3 * 4
+    assert get_codec("int4").token_bytes(7, 1) == 4 + 4  # 7 nibbles take 4 bytes
+
+
+def test_fp16_saturates() -> None:
+    x = torch.tensor([[1e9, -1e9, 65504.0, 70000.0, 0.0, 1.0]])
+    decoded = get_codec("fp16").roundtrip(x)
+    assert decoded.tolist() == [[65504.0, -65504.0, 65504.0, 65504.0, 0.0, 1.0]]
+
+
+def test_fp16_is_half_precision() -> None:
+    x = sample()
+    assert torch.equal(get_codec("fp16").roundtrip(x, 6), x.half().float())
+
+
+@pytest.mark.parametrize(("name", "levels"), [("int8", 127), ("int4", 7)])
+@pytest.mark.parametrize("fragments", [1, 5])
+def test_integer_error_is_at_most_half_a_step_of_its_own_fragment(
+    name: str, levels: int, fragments: int
+) -> None:
+    x = sample()
+    x[2, 3, 10] = 5000.0  # an outlier may only cost the fragment that it is in
+    decoded = get_codec(name).roundtrip(x, fragments)
+    for start, end in channel_bounds(96, fragments):
+        step = x[..., start:end].abs().amax(-1, keepdim=True) / levels
+        assert bool(((decoded - x)[..., start:end].abs() <= step / 2 * 1.0001).all())
+    assert not torch.equal(decoded, x)
+
+
+@pytest.mark.parametrize("name", ["fp16", "int8", "int4"])
+def test_roundtrip_keeps_shape_dtype_zeros_and_tokens_apart(name: str) -> None:
+    x = sample()
+    x[0, 0] = 0
+    codec = get_codec(name)
+    decoded = codec.roundtrip(x, 3)
+    assert decoded.shape == x.shape
+    assert decoded.dtype == x.dtype
+    assert torch.equal(decoded[0, 0], torch.zeros(96))
+    assert torch.equal(codec.roundtrip(x[2:3, 4:5], 3), decoded[2:3, 4:5])
+
+
+def test_bounds_tile_the_channels() -> None:
+    bounds = channel_bounds(4096, 6)
+    assert bounds[0][0] == 0
+    assert bounds[-1][1] == 4096
+    assert [b for _, b in bounds[:-1]] == [a for a, _ in bounds[1:]]
+
+
+def test_errors_say_what_is_valid() -> None:
+    with pytest.raises(ValueError, match="codec is 'fp8', valid: fp16, int4, int8"):
+        get_codec("fp8")
+    with pytest.raises(ValueError, match=r"fragments is 97, valid: 1\.\.96"):
+        get_codec("int8").roundtrip(sample(), 97)
+    with pytest.raises(ValueError, match="payload_bytes is 4, one channel needs 5"):
+        get_codec("int8").fragments_per_token(96, 4)
+    with pytest.raises(ValueError, match="registered already"):
+        register_codec(get_codec("fp16"))
+    assert codec_names() == ["fp16", "int4", "int8"]

@@ -1,0 +1,9 @@
+"""One torch thread: the networks are tiny, and bit-equality must not depend on the machine's load."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    torch.set_num_threads(1)
