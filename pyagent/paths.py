@@ -10,7 +10,7 @@ from pyagent.errors import UserError
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-class SimulatorNotFound(UserError):
+class SimulatorNotFoundError(UserError):
     """There is no built simulator."""
 
 
@@ -18,11 +18,11 @@ def simulator_executable() -> Path:
     """The ns-3 program: SPLITSIM_NS3 when set, else what `make build` made.
 
     Raises:
-        SimulatorNotFound: no executable file is there.
+        SimulatorNotFoundError: no executable file is there.
     """
     path = Path(os.environ.get("SPLITSIM_NS3", REPOSITORY / "build" / "ns3" / "splitsim-ns3"))
     if not (path.is_file() and os.access(path, os.X_OK)):
-        raise SimulatorNotFound(
+        raise SimulatorNotFoundError(
             f"simulator {path}: not an executable file; run `make build`, or set SPLITSIM_NS3 to the program"
         )
     return path

@@ -70,6 +70,9 @@ LinkObserver::Attach(Ptr<WifiNetDevice> ue, Ptr<WifiNetDevice> ap, Ptr<DeliveryR
                                              MakeCallback(&LinkObserver::HandleFrame, this));
     ue->GetPhy()->TraceConnectWithoutContext("MonitorSnifferTx",
                                              MakeCallback(&LinkObserver::HandleSent, this));
+    // What the access point hears from a station that it doesn't hold for associated.
+    ap->GetMac()->TraceConnectWithoutContext("MacRxDrop",
+                                             MakeCallback(&LinkObserver::HandleRefused, this));
     WatchDrops(ue);
     WatchDrops(ap);
 }

@@ -10,7 +10,9 @@
 #include "ns3/double.h"
 #include "ns3/propagation-delay-model.h"
 #include "ns3/queue-size.h"
+#include "ns3/simulator.h"
 #include "ns3/ssid.h"
+#include "ns3/sta-wifi-mac.h"
 #include "ns3/string.h"
 #include "ns3/uinteger.h"
 #include "ns3/wifi-helper.h"
@@ -66,6 +68,39 @@ ChannelSettings(uint32_t widthMhz)
     return "{" + numbers.at(widthMhz) + ", " + std::to_string(widthMhz) + ", BAND_5GHZ, 0}";
 }
 
+/// By then an association response has been acknowledged or given up.
+constexpr auto ASSOCIATION_SETTLED_MS = 20;
+
+/**
+ * Mends a station that holds itself for associated while the access point doesn't.
+ *
+ * That happens when the acknowledgement of the association response is lost to the last retry. A real
+ * access point then answers the station's first data frame with a deauthentication, and the station
+ * associates anew at once (IEEE 802.11-2020, 11.3.3, class 3 frames); ns-3's drops the frames in
+ * silence, for good.
+ */
+void
+KeepAssociationsAgreed(const WifiCell& cell)
+{
+    for (uint32_t i = 0; i < cell.stations.GetN(); i++)
+    {
+        const auto station = DynamicCast<WifiNetDevice>(cell.stations.Get(i))->GetMac();
+        const auto manager = cell.AccessPoint()->GetRemoteStationManager();
+        const auto mend = [station, manager] {
+            const auto address = station->GetAddress();
+            if (DynamicCast<StaWifiMac>(station)->IsAssociated() && !manager->IsAssociated(address))
+            {
+                manager->RecordGotAssocTxOk(address);
+            }
+        };
+        station->TraceConnectWithoutContext(
+            "Assoc",
+            Callback<void, Mac48Address>([mend](Mac48Address /* accessPoint */) {
+                Simulator::Schedule(MilliSeconds(ASSOCIATION_SETTLED_MS), mend);
+            }));
+    }
+}
+
 } // namespace
 
 Ptr<WifiNetDevice>
@@ -115,6 +150,7 @@ BuildWifiCell(const LinkConfig& config,
     stream += wifi.AssignStreams(cell.stations, stream);
     wifi.AssignStreams(cell.accessPoint, stream);
 #endif
+    KeepAssociationsAgreed(cell);
     return cell;
 }
 

@@ -36,11 +36,17 @@ class Section
     template <typename T>
     void Read(const std::string& key, T& value) const
     {
+        bool kept = false;
         try
         {
             At(key).get_to(value);
+            kept = Json(value) == At(key); // a negative or broken count would have been converted
         }
-        catch (const Json::exception& error)
+        catch (const Json::exception&)
+        {
+            kept = false;
+        }
+        if (!kept)
         {
             throw ConfigError(m_path + key + ": " + At(key).dump() + " has the wrong type");
         }

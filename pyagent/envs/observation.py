@@ -63,7 +63,7 @@ FEATURES: tuple[Feature, ...] = (
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 
 
-class FeatureMismatch(Exception):
+class FeatureMismatchError(Exception):
     """The simulator sends other features than this version of pyagent knows."""
 
 
@@ -71,10 +71,10 @@ def check_features(names: Sequence[str]) -> None:
     """Compare the simulator's list with ours.
 
     Raises:
-        FeatureMismatch: they differ; the simulator is of another version.
+        FeatureMismatchError: they differ; the simulator is of another version.
     """
     if tuple(names) != NAMES:
-        raise FeatureMismatch(
+        raise FeatureMismatchError(
             f"the simulator sends the features {', '.join(names)}; this pyagent knows {', '.join(NAMES)}. "
             "Build the simulator anew with `make build`"
         )

@@ -51,7 +51,7 @@ class Episode:
         log_dir: folder that keeps ns-3's output and the scenario's JSON; None keeps nothing.
 
     Raises:
-        SimulatorNotFound: nothing was built.
+        SimulatorNotFoundError: nothing was built.
         SimulatorDied, SimulatorTimeout: from the bridge.
     """
 

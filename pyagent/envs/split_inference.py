@@ -56,8 +56,8 @@ class SplitInferenceEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     ### Start
     `reset(seed=s)` starts an ns-3 process whose arrivals, mobility and fading come from s alone;
-    `options={"replicate": r}` draws other MAC random numbers and other prompts under the same world. Without a
-    seed the next one is drawn from the environment's generator.
+    `options={"replicate": r}` draws other MAC random numbers and other prompts under the same world. Without
+    a seed the next one is drawn from the environment's generator.
 
     ### End
     Truncated after the scenario's number of requests; never terminated.
@@ -103,7 +103,7 @@ class SplitInferenceEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         """Start an episode; see the class.
 
         Raises:
-            SimulatorNotFound, SimulatorDied, SimulatorTimeout: ns-3 can't be started.
+            SimulatorNotFoundError, SimulatorDied, SimulatorTimeout: ns-3 can't be started.
         """
         super().reset(seed=seed)
         self._close_episode()

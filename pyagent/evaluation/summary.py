@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pyagent.evaluation.statistics import bootstrap_interval, interquartile_mean, paired_difference
 from pyagent.reward import FloatArray
@@ -31,7 +32,7 @@ _MAY_BE_MISSING = ("ttft_s", "tpot_s")
 Metrics = dict[str, Any]
 
 
-def oracle_frame(seeds: FloatArray, decisions: FloatArray, values: FloatArray) -> pd.DataFrame:
+def oracle_frame(seeds: NDArray[np.int64], decisions: NDArray[np.int64], values: FloatArray) -> pd.DataFrame:
     """Oracle values [n] of (seed, decision) pairs as :func:`summarise` takes them."""
     frame: pd.DataFrame = pd.DataFrame({"seed": seeds, "decision": decisions, "value": values})
     return frame

@@ -6,6 +6,7 @@ so that a misspelt one never passes in silence.
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -64,7 +65,7 @@ class WifiLink(Section):
     standard: Literal["80211n", "80211ac", "80211ax"] = "80211ax"
     channel_width_mhz: Literal[20, 40, 80] = 20
     tx_power_dbm: Annotated[float, Field(ge=-10, le=36)] = 16.0
-    rate_manager: Literal["minstrel-ht", "ideal"] = "minstrel-ht"
+    rate_manager: Literal["minstrel-ht", "ideal"] = "ideal"
     ap_position_m: Position = (0.0, 0.0, 3.0)
     path_loss: PathLoss = PathLoss()
     fading: Fading = Fading()
@@ -104,7 +105,7 @@ class WaypointMobility(Section):
     def _times_increase(
         cls, rows: list[tuple[float, float, float, float]]
     ) -> list[tuple[float, float, float, float]]:
-        if any(later[0] <= earlier[0] for earlier, later in zip(rows, rows[1:], strict=False)):
+        if any(later[0] <= earlier[0] for earlier, later in itertools.pairwise(rows)):
             raise ValueError("times must increase from row to row")
         return rows
 
@@ -198,7 +199,7 @@ class Model(Section):
     splits: Annotated[list[int], Field(min_length=1)] = [1, 8, 16, 24, 32]
     min_split: Annotated[int, Field(ge=0)] = 1
     codec: Literal["fp16", "int8"] = "fp16"
-    concealment: Literal["zero", "previous-token", "running-mean"] = "previous-token"
+    concealment: Literal["zero", "previous-token", "running-mean"] = "running-mean"
     prompts: Annotated[int, Field(ge=2, le=4096)] = 32
 
     @model_validator(mode="after")

@@ -167,7 +167,7 @@ void
 SplitInferenceUe::NotifyRoom()
 {
     // Called from inside the queue, so the sending itself waits for the event loop.
-    if (m_sending && !m_room.IsPending())
+    if (m_sending && m_room.IsExpired())
     {
         m_room = Simulator::ScheduleNow(&SplitInferenceUe::SendMore, this);
     }
@@ -230,7 +230,7 @@ SplitInferenceUe::HandleRead(Ptr<Socket> socket)
         packet->RemoveHeader(header);
         // A second copy of an older token id is what retries leave behind.
         if (m_recorder->IsOpen() && header.request == m_recorder->Current().request &&
-            header.step == m_step && !m_computeDone.IsPending())
+            header.step == m_step && m_computeDone.IsExpired())
         {
             HandleToken(header.step);
         }
@@ -268,7 +268,7 @@ SplitInferenceUe::HandleSilence()
 void
 SplitInferenceUe::Finish(const std::string& failReason)
 {
-    if (m_computeDone.IsPending())
+    if (!m_computeDone.IsExpired())
     {
         CountCompute();
     }

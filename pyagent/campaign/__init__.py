@@ -1,0 +1,1 @@
+"""Running an experiment from end to end and keeping what it found."""

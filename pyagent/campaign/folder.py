@@ -1,0 +1,146 @@
+"""The folder of a run: what was run, what came out, and that no other run writes there meanwhile."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from pyagent.errors import UserError
+from pyagent.paths import REPOSITORY
+from pyagent.scenario.schema import Scenario
+
+META = "meta.json"
+PACKAGES = ("ns3-llm-split", "torch", "transformers", "numpy", "gymnasium", "stable-baselines3", "pyzmq")
+
+
+class FolderError(UserError):
+    """The run's folder can't be used."""
+
+
+class RunFolder:
+    """Files of one run; see `open_run_folder`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.logs = path / "logs"
+
+    def write_json(self, name: str, data: Any) -> Path:
+        """Write JSON, whole or not at all."""
+        return self._replace(
+            name, lambda p: p.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        )
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write text, whole or not at all."""
+        return self._replace(name, lambda p: p.write_text(text, encoding="utf-8"))
+
+    def write_table(self, name: str, frame: pd.DataFrame) -> Path:
+        """Write parquet, whole or not at all."""
+        return self._replace(name, lambda p: frame.to_parquet(p, index=False))
+
+    def _replace(self, name: str, write: Any) -> Path:
+        target = self.path / name
+        partial = target.with_name(f".{name}.partial")
+        write(partial)
+        os.replace(partial, target)
+        return target
+
+
+def default_run_path(scenario: Scenario, budget: int, seed: int) -> Path:
+    """`runs/<name>-<hash>` under the current folder; the hash covers scenario, budget, seed and code."""
+    key = json.dumps([scenario.model_dump(mode="json"), budget, seed, git_commit()], sort_keys=True)
+    return Path("runs") / f"{scenario.name}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
+
+
+@contextmanager
+def open_run_folder(path: Path) -> Iterator[RunFolder]:
+    """Make the folder and hold it for one run. An earlier run of ours in it is replaced.
+
+    Raises:
+        FolderError: it can't be written, holds something else, or another run is using it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = open(path / ".lock", "w")  # noqa: SIM115 (held for the whole run)
+    except OSError as error:
+        raise FolderError(f"run folder {path}: can't be written ({error.strerror or error})") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise FolderError(f"run folder {path}: another run is using it; give another --out") from error
+        _clear(path)
+        folder = RunFolder(path)
+        folder.logs.mkdir()
+        yield folder
+
+
+def _clear(path: Path) -> None:
+    """Remove an earlier run's files; refuse a folder that is somebody else's."""
+    entries = [entry for entry in path.iterdir() if entry.name != ".lock"]
+    if entries and not (path / META).is_file():
+        raise FolderError(
+            f"run folder {path}: holds files that no run of splitsim wrote ({entries[0].name}); valid: a new "
+            "or empty folder, or that of an earlier run"
+        )
+    # meta.json goes last: a run killed in here leaves a folder that is still known as ours.
+    for entry in sorted(entries, key=lambda e: e.name == META):
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def git_commit() -> str:
+    """The commit of the code, with "+changes" where files differ from it; "unknown" outside git."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return commit + ("+changes" if _git("status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(REPOSITORY), *arguments], check=True, capture_output=True, text=True, timeout=10
+    ).stdout.strip()
+
+
+def describe(scenario: Scenario, command: str, status: str, **more: Any) -> dict[str, Any]:
+    """What meta.json says: versions, machine, commit, the command that reproduces the run."""
+    return {
+        "schema": 1,
+        "status": status,
+        "scenario": scenario.name,
+        "command": command,
+        "git_commit": git_commit(),
+        "python": sys.version.split()[0],
+        "packages": {name: _version(name) for name in PACKAGES},
+        "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+        "written_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **more,
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def resolved_yaml(scenario: Scenario) -> str:
+    """The scenario with every default written out."""
+    return yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False)

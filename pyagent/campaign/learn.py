@@ -1,0 +1,171 @@
+"""The model-based agent's training in the live co-simulation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pyagent.campaign.collect import Decision, Row, row_of
+from pyagent.envs.observation import NAMES
+from pyagent.envs.scoring import Scorer, make_composer
+from pyagent.envs.simulator import State
+from pyagent.envs.split_inference import NO_SPLIT, SplitInferenceEnv
+from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
+from pyagent.reward import COMPONENTS, RewardComposer
+from pyagent.surrogate.channel import ChannelModel
+from pyagent.surrogate.ensemble import EnsembleSurrogate
+from pyagent.surrogate.imagined import ImaginedModel
+from pyagent.surrogate.scales import ComponentScales
+from pyagent.surrogate.types import ActionEncoder, Batch
+
+SNAPSHOTS = 8
+
+
+@dataclass
+class Transitions:
+    """Contexts, actions and next contexts that were really seen, within episodes."""
+
+    contexts: list[np.ndarray] = field(default_factory=list)
+    actions: list[int] = field(default_factory=list)
+    next_contexts: list[np.ndarray] = field(default_factory=list)
+
+
+@dataclass
+class Learner:
+    """What training makes.
+
+    Attributes:
+        surrogate: learned outcome model, updated after every decision.
+        snapshots: (evaluations bought, copy of the surrogate) along the way.
+        rows: the training decisions, as in decisions.parquet.
+        predictions: rows of predictions.parquet: what was predicted before each outcome was known.
+    """
+
+    encoder: ActionEncoder
+    composer: RewardComposer
+    surrogate: EnsembleSurrogate
+    transitions: Transitions = field(default_factory=Transitions)
+    snapshots: list[tuple[int, EnsembleSurrogate]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    predictions: list[Row] = field(default_factory=list)
+
+    def argmax_policy(self, surrogate: EnsembleSurrogate | None = None) -> SurrogateArgmaxPolicy:
+        """The greedy policy of a surrogate (default: the final one); it no longer learns."""
+        frozen = copy.deepcopy(surrogate or self.surrogate)
+        frozen.freeze()
+        return SurrogateArgmaxPolicy(frozen, self.encoder, self.composer, mode="greedy", warmup_rounds=0)
+
+    def imagined(self) -> ImaginedModel:
+        """The imagined world: surrogate and channel model, starting where real decisions were made."""
+        seen = self.transitions
+        channel = ChannelModel(self.encoder)
+        channel.fit(np.stack(seen.contexts), np.array(seen.actions), np.stack(seen.next_contexts))
+        return ImaginedModel(self.surrogate, channel, self.encoder, self.composer, np.stack(seen.contexts))
+
+
+def make_learner(scorer: Scorer, seed: int) -> Learner:
+    """An untrained learner for the scorer's scenario."""
+    scenario, deployment = scorer.scenario, scorer.deployment
+    encoder = ActionEncoder(deployment.splits, deployment.num_layers)
+    scales = ComponentScales.from_reward(
+        scorer.reward_context,
+        deadline_s=scenario.requests.deadline_s,
+        ue_energy_all_local_j=deployment.all_local_energy_j(
+            scenario.requests.prompt_tokens[1], scenario.requests.output_tokens[1]
+        ),
+    )
+    surrogate = EnsembleSurrogate(len(NAMES), encoder, scales, seed=seed)
+    return Learner(encoder, make_composer(scenario), surrogate)
+
+
+def train(
+    learner: Learner,
+    scorer: Scorer,
+    *,
+    budget: int,
+    seeds: Iterator[int],
+    seed: int,
+    log_dir: Path,
+    progress: Callable[[str], None],
+) -> None:
+    """Buy `budget` real decisions by Thompson sampling and learn from each.
+
+    Args:
+        learner: changed in place; holds what was finished also when this raises.
+        scorer: runs the language model.
+        budget: decisions, each with a real evaluation.
+        seeds: of the training episodes, one after another.
+        seed: of the exploration.
+        log_dir: ns-3's output.
+        progress: called after every decision with a word on it.
+    """
+    policy = SurrogateArgmaxPolicy(
+        learner.surrogate, learner.encoder, learner.composer, mode="thompson", seed=seed
+    )
+    marks = {round(budget * (i + 1) / SNAPSHOTS) for i in range(SNAPSHOTS)}
+    env = SplitInferenceEnv(scorer.scenario, part="train", scorer=scorer, log_dir=log_dir)
+    try:
+        while len(learner.rows) < budget:
+            _episode(learner, env, policy, next(seeds), budget, marks, progress)
+    finally:
+        env.close()
+
+
+def _episode(
+    learner: Learner,
+    env: SplitInferenceEnv,
+    policy: SurrogateArgmaxPolicy,
+    seed: int,
+    budget: int,
+    marks: set[int],
+    progress: Callable[[str], None],
+) -> None:
+    context, info = env.reset(seed=seed)
+    over, previous = False, NO_SPLIT
+    while not over and len(learner.rows) < budget:
+        state: State = info["state"]
+        action = policy.act(context)
+        _predict(learner, context, action)
+        after, reward, _, over, info = env.step(action)
+        score, record = info["score"], info["record"]
+        _observed(learner, score.outcome)
+        policy.observe(context, action, score.outcome)
+        decision = Decision(state, action, record)
+        learner.rows.append(
+            row_of("train", "surrogate-thompson", seed, 0, decision, score, previous_split=previous)
+        )
+        previous = record.split
+        if not over:
+            learner.transitions.contexts.append(context)
+            learner.transitions.actions.append(action)
+            learner.transitions.next_contexts.append(after)
+        if len(learner.rows) in marks:
+            learner.snapshots.append((len(learner.rows), copy.deepcopy(learner.surrogate)))
+        progress(f"SNR {state.raw['snr_db']:.0f} dB, split {record.split}, reward {reward:.2f}")
+        context = after
+
+
+def _predict(learner: Learner, context: np.ndarray, action: int) -> None:
+    """Note what the surrogate expects, before it is shown the outcome."""
+    batch: Batch = Batch.of_one(context, action, np.zeros(len(COMPONENTS)))
+    prediction = learner.surrogate.predict(batch.contexts, learner.encoder.encode(batch.actions))
+    std = np.hypot(prediction.aleatoric_std[0], prediction.epistemic_std[0])
+    learner.predictions.extend(
+        {
+            "decision": len(learner.rows),
+            "component": name,
+            "predicted": float(prediction.mean[0, c]),
+            "std": float(std[c]),
+            "observed": float("nan"),
+        }
+        for c, name in enumerate(COMPONENTS)
+    )
+
+
+def _observed(learner: Learner, outcome: np.ndarray) -> None:
+    for row, value in zip(learner.predictions[-len(COMPONENTS) :], outcome, strict=True):
+        row["observed"] = float(value)

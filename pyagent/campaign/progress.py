@@ -1,0 +1,65 @@
+"""What a run is doing, how far it is and how long each part took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+
+class PhaseProgress:
+    """A progress bar per phase on stderr; plain lines where stderr is no terminal.
+
+    Attributes:
+        seconds: wall-clock seconds of each finished phase.
+    """
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("[progress.description]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self.seconds: dict[str, float] = {}
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> PhaseProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    @contextmanager
+    def phase(self, name: str, doing: str, total: int) -> Iterator[None]:
+        """Time a phase.
+
+        Args:
+            name: key in `seconds`.
+            doing: what a person reads.
+            total: steps until it is finished.
+        """
+        started = time.monotonic()
+        if not self._console.is_terminal:
+            self._console.print(f"{doing} ...", highlight=False)
+        self._task = self._bar.add_task(doing, total=total, note="")
+        yield
+        self.seconds[name] = round(time.monotonic() - started, 2)
+        if not self._console.is_terminal:
+            self._console.print(f"{doing}: {self.seconds[name]:.1f} s", highlight=False)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Count finished steps of the current phase, with a word on the latest."""
+        if self._task is not None:
+            self._bar.update(self._task, advance=steps, note=note)

@@ -1,0 +1,131 @@
+"""The command `splitsim`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from pyagent.errors import UserError
+
+app = typer.Typer(
+    add_completion=True,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Split inference of a real language model over wireless links simulated in ns-3.",
+)
+
+USAGE_ERROR = 2
+RUN_FAILED = 1
+INTERRUPTED = 130
+
+
+@app.callback()
+def _main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if debug:
+        os.environ["SPLITSIM_DEBUG"] = "1"
+
+
+@app.command()
+def run(
+    scenario: Annotated[
+        str, typer.Argument(help="Scenario file, or the name of one that ships.")
+    ] = "default",
+    budget: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Real decisions that the learning agent may buy.")
+    ] = 120,
+    seed: Annotated[int, typer.Option(min=0, max=4_000_000, help="Seed of the whole run.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<name>-<hash>]")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")
+    ] = False,
+) -> None:
+    """Train the agent in the live co-simulation and judge it against baselines and an oracle.
+
+    Example: splitsim run ns3_scenarios/scenarios/default.yaml --budget 120 --seed 1
+    """
+    from pyagent.campaign.run import run_experiment
+    from pyagent.report.table import terminal_table
+    from pyagent.scenario.load import load_scenario
+
+    result = run_experiment(load_scenario(scenario), budget=budget, seed=seed, out=out)
+    if as_json:
+        print(json.dumps(result.summary))
+        return
+    # Wide enough for every column also where the terminal isn't or there is none.
+    console = Console(width=max(Console().width, 132))
+    console.print(terminal_table(result.summary))
+    console.print(_verdict(result.summary), highlight=False)
+    phases = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.summary["phase_s"].items())
+    console.print(f"{result.summary['wall_s']:.0f} s in all: {phases}", highlight=False)
+    print(result.path / "report.html")
+
+
+def _verdict(summary: dict[str, Any]) -> str:
+    low, high = summary["oracle_over_best_static_ci"]
+    return (
+        f"Oracle over best static split ({summary['best_static_split']}): "
+        f"{summary['oracle_over_best_static']:.3f} [{low:.3f}, {high:.3f}] per decision"
+    )
+
+
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend are one line on stderr."""
+    # A terminated run ends like an interrupted one: children are reaped, results are kept.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("interrupted; what was finished is in the run folder")
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if os.environ.get("SPLITSIM_DEBUG"):
+            raise
+        sys.exit(_explain(error))
+
+
+def _explain(error: Exception) -> int:
+    """Print what went wrong; the exit status that fits."""
+    show, exit_code = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if show is not None and exit_code is not None:  # an error of typer's own, on the arguments
+        show()
+        return int(exit_code)
+    if isinstance(error, UserError):
+        _complain(str(error))
+        return USAGE_ERROR
+    from llm_split.models import FetchError, ModelNotFoundError
+    from pyagent.bridge.errors import BridgeError
+
+    if isinstance(error, ModelNotFoundError):
+        _complain(str(error))
+        return USAGE_ERROR
+    if isinstance(error, BridgeError | FetchError):
+        _complain(str(error))
+        return RUN_FAILED
+    _complain(f"{type(error).__name__}: {error} (--debug shows where)")
+    return RUN_FAILED
+
+
+def _complain(message: str) -> None:
+    print(f"splitsim: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Figures of a run folder: `draw_plots(run)`, or `figure_<name>(run)` for one as a matplotlib Figure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from matplotlib.figure import Figure
+
+from pyagent.plots.data import MissingDataError
+from pyagent.plots.links import figure_links
+from pyagent.plots.map import figure_map
+from pyagent.plots.policies import figure_policies
+from pyagent.plots.regret import figure_regret
+from pyagent.plots.style import save
+from pyagent.plots.surrogate import figure_surrogate
+from pyagent.plots.timeline import figure_timeline
+
+FIGURES: Mapping[str, Callable[[Path], Figure]] = MappingProxyType(
+    {
+        "map": figure_map,
+        "timeline": figure_timeline,
+        "regret": figure_regret,
+        "surrogate": figure_surrogate,
+        "policies": figure_policies,
+        "links": figure_links,
+    }
+)
+"""Every figure by its file name."""
+
+_log = logging.getLogger(__name__)
+
+
+def draw_plots(run: Path) -> list[Path]:
+    """Draw every figure that the run has data for into `run`/plots, as PNG and PDF.
+
+    A figure without data is left out with a warning that says what is missing. The same run folder gives
+    the same bytes.
+
+    Args:
+        run: run folder.
+
+    Returns:
+        The files written: PNG and PDF of each figure, in the order of `FIGURES`.
+    """
+    folder = run / "plots"
+    written: list[Path] = []
+    for name, draw in FIGURES.items():
+        try:
+            figure = draw(run)
+        except MissingDataError as error:
+            _log.warning("no %s plot: %s", name, error)
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        written += save(figure, folder / name)
+    return written
+
+
+__all__ = [
+    "FIGURES",
+    "MissingDataError",
+    "draw_plots",
+    "figure_links",
+    "figure_map",
+    "figure_policies",
+    "figure_regret",
+    "figure_surrogate",
+    "figure_timeline",
+    "save",
+]

@@ -1,0 +1,148 @@
+"""What a run folder holds, as the figures need it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from llm_split.devices import CardError, load_shape
+from pyagent.scenario.load import ScenarioError, load_scenario
+from pyagent.scenario.schema import Scenario
+
+FOCUS = ("surrogate-argmax", "ppo-imagination", "threshold", "best-static")
+"""Policies by how much they have to show on a map or over time."""
+
+
+class MissingDataError(Exception):
+    """The run folder lacks what a figure draws; the text says what."""
+
+
+def read_table(run: Path, name: str, columns: Iterable[str]) -> pd.DataFrame:
+    """A parquet table of the run.
+
+    Args:
+        run: run folder.
+        name: file name without suffix.
+        columns: those that the figure can't do without.
+
+    Raises:
+        MissingDataError: no such file, it can't be read, it has no rows, or a column is missing.
+    """
+    path = run / f"{name}.parquet"
+    if not path.is_file():
+        raise MissingDataError(f"there is no {path.name}")
+    try:
+        table: pd.DataFrame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise MissingDataError(f"{path.name} can't be read: {error}") from error
+    lacking = sorted(set(columns) - set(table.columns))
+    if lacking:
+        raise MissingDataError(f"{path.name} lacks {', '.join(lacking)}")
+    if table.empty:
+        raise MissingDataError(f"{path.name} has no rows")
+    return table
+
+
+def read_summary(run: Path) -> dict[str, Any]:
+    """`summary.json`, or an empty dictionary where there is none that can be read."""
+    try:
+        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return summary if isinstance(summary, dict) else {}
+
+
+def read_scenario(run: Path) -> Scenario:
+    """The run's scenario.
+
+    Raises:
+        MissingDataError: `config.yaml` is not there or not valid.
+    """
+    path = run / "config.yaml"
+    if not path.is_file():
+        raise MissingDataError("there is no config.yaml")
+    try:
+        return load_scenario(path)
+    except ScenarioError as error:
+        raise MissingDataError(str(error)) from error
+
+
+def num_layers(scenario: Scenario) -> int:
+    """L of the deployed model.
+
+    Raises:
+        MissingDataError: the model has no shape card.
+    """
+    try:
+        return load_shape(scenario.model.deployed).num_layers
+    except CardError as error:
+        raise MissingDataError(str(error)) from error
+
+
+def proxy_note(run: Path) -> str:
+    """What stands in small print on every figure; empty where the deployed model itself was run."""
+    note = read_summary(run).get("proxy_note")
+    if isinstance(note, str):
+        return note
+    try:
+        model = read_scenario(run).model
+    except MissingDataError:
+        return ""
+    return "" if model.deployed == model.quality else f"quality proxy: {model.quality} for {model.deployed}"
+
+
+def phase_rows(run: Path, phase: str, columns: Iterable[str]) -> pd.DataFrame:
+    """Rows of one phase of `decisions.parquet`.
+
+    Raises:
+        MissingDataError: see `read_table`; or the phase has no rows.
+    """
+    table = read_table(run, "decisions", {"phase", "policy", *columns})
+    rows: pd.DataFrame = table[table["phase"] == phase]
+    if rows.empty:
+        raise MissingDataError(f"decisions.parquet has no rows of phase {phase!r}")
+    return rows
+
+
+def focus_episode(run: Path, columns: Iterable[str]) -> pd.DataFrame:
+    """One episode to look at: first test seed and replicate, of the first policy of `FOCUS` that was tested.
+
+    Returns:
+        Its decisions in time order, at least one.
+
+    Raises:
+        MissingDataError: see `phase_rows`; or every arrival time is NaN.
+    """
+    rows = phase_rows(run, "test", {"seed", "replicate", "arrival_s", *columns})
+    tested = list(dict.fromkeys(rows["policy"]))
+    policy = next((name for name in FOCUS if name in tested), tested[0])
+    rows = rows[(rows["policy"] == policy) & rows["arrival_s"].notna()]
+    for key in ("seed", "replicate"):
+        rows = rows[rows[key] == rows[key].min()]
+    if rows.empty:
+        raise MissingDataError(f"decisions.parquet has no dated test decisions of {policy}")
+    ordered: pd.DataFrame = rows.sort_values("arrival_s")
+    return ordered
+
+
+def column(rows: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """A column as float64 [rows]."""
+    return rows[name].to_numpy(dtype=np.float64)
+
+
+def as_number(value: Any) -> float:
+    """A number of `summary.json`; NaN for None, a missing or another kind of value."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+
+
+def as_interval(value: Any) -> tuple[float, float]:
+    """A [low, high] of `summary.json`; NaN, NaN for anything else."""
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return as_number(value[0]), as_number(value[1])
+    return float("nan"), float("nan")
