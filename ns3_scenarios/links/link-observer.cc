@@ -165,6 +165,8 @@ LinkObserver::NoteDrop(Ptr<const Packet> packet, Outcome cause) const
 uint32_t
 LinkObserver::GetQueueDepth() const
 {
+    // ns-3 removes what is too old when it next serves the queue, which without association is never.
+    m_queue->WipeAllExpiredMpdus();
     return m_queue->GetNPackets();
 }
 

@@ -153,10 +153,10 @@ class PrecedenceTestCase : public TestCase
             r.NoteSent(0);
         };
         const Event delivered = [](auto& r) {
-            r.NoteArrived(0, true);
+            r.NoteArrived(0, 0, true);
         };
         const Event late = [](auto& r) {
-            r.NoteArrived(0, false);
+            r.NoteArrived(0, 0, false);
         };
         const Event lost = [](auto& r) {
             r.NoteDropped(REQUEST, 0, false, Outcome::LOST_RADIO);
@@ -206,18 +206,18 @@ class DelayTestCase : public TestCase
             recorder->NoteSent(2);
         });
         Simulator::Schedule(Seconds(10.25), [&] {
-            recorder->NoteArrived(0, true);
+            recorder->NoteArrived(0, 0, true);
             recorder->NoteDropped(REQUEST, 1, false, Outcome::LOST_RADIO);
             recorder->NoteSent(0);
         });
         Simulator::Schedule(Seconds(10.5), [&] {
-            recorder->NoteArrived(0, false);
-            recorder->NoteArrived(2, false);
+            recorder->NoteArrived(0, 0, false);
+            recorder->NoteArrived(2, 0, false);
             recorder->NoteReplySent(0);
             recorder->NoteToken(0);
             recorder->NoteReplySent(1);
             recorder->End("deadline", 3);
-            recorder->NoteArrived(1, true); // the request is over: nothing changes any more
+            recorder->NoteArrived(1, 0, true); // the request is over: nothing changes any more
             recorder->NoteDropped(REQUEST, 0, false, Outcome::LOST_RADIO);
             recorder->NoteToken(1);
         });
@@ -263,7 +263,7 @@ class AllLocalTestCase : public TestCase
         auto recorder = CreateObject<DeliveryRecorder>();
         recorder->Begin(record);
         NS_TEST_EXPECT_MSG_EQ(recorder->Current().outcome.empty(), true, "no rows");
-        recorder->NoteArrived(0, true);
+        recorder->NoteArrived(0, 0, true);
         recorder->NoteToken(0);
         recorder->End("", 0);
         NS_TEST_EXPECT_MSG_EQ(recorder->Current().generatedTokens, 1, "the token");

@@ -6,8 +6,7 @@ import itertools
 import logging
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from pyagent.campaign.collect import EpisodePool, Job, Row, score_episode
 from pyagent.campaign.folder import RunFolder, default_run_path, describe, open_run_folder, resolved_yaml
@@ -191,22 +189,10 @@ class Tuned:
     decisions: int
 
 
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    """Threads of the language model; the number is fixed per phase, so results don't depend on luck."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _collect(run: Experiment, phase: str, doing: str, jobs: Sequence[Job], part: Part) -> None:
     before = run.scorer.evaluations
     decisions = len(jobs) * run.scenario.requests.count
-    # ns-3 keeps the other cores busy; torch's threads would wait for each other, spinning.
-    with run.progress.phase(phase, doing, decisions), _torch_threads(1):
+    with run.progress.phase(phase, doing, decisions):
         for job, episode in EpisodePool(run.scenario, run.folder.logs).run(jobs):
             run.rows.extend(score_episode(run.scorer, job, episode, part))
             run.progress.advance(len(episode), note=f"{job.policy}, seed {job.seed}")

@@ -33,7 +33,7 @@ class RecordedTable:
     @property
     def replicates(self) -> int:
         """R."""
-        return self.rewards.shape[2]
+        return int(self.rewards.shape[2])
 
     def replay(self, policy: Policy, replicate: int, switching_cost: float) -> FloatArray:
         """Rewards [K] of a policy on one replicate.

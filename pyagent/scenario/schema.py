@@ -200,7 +200,7 @@ class Model(Section):
     min_split: Annotated[int, Field(ge=0)] = 1
     codec: Literal["fp16", "int8"] = "fp16"
     concealment: Literal["zero", "previous-token", "running-mean"] = "running-mean"
-    prompts: Annotated[int, Field(ge=2, le=4096)] = 32
+    prompts: Annotated[int, Field(ge=2, le=4096)] = 16
 
     @model_validator(mode="after")
     def _splits_make_sense(self) -> Model:

@@ -43,7 +43,7 @@ DeliveryRecorder::Begin(DeliveryRecord record)
     record.attempts.assign(record.outputTokens, 0);
     record.tokenTimeS.assign(record.outputTokens, NOT_A_TIME);
     record.downlinkOutcome.assign(record.outputTokens, notSent);
-    m_sentAt.assign(rows, Time(0));
+    m_sentAt.assign(rows, {});
     m_record = std::move(record);
     m_open = true;
 }
@@ -88,7 +88,7 @@ DeliveryRecorder::End(const std::string& failReason, double latencyS)
 void
 DeliveryRecorder::NoteSent(uint32_t index)
 {
-    m_sentAt[index] = Simulator::Now();
+    m_sentAt[index].push_back(Simulator::Now());
     auto& outcome = m_record.outcome[index];
     if (outcome != static_cast<uint8_t>(Outcome::DELIVERED) &&
         outcome != static_cast<uint8_t>(Outcome::LATE))
@@ -110,9 +110,9 @@ DeliveryRecorder::Improve(uint8_t& outcome, Outcome news) const
 }
 
 void
-DeliveryRecorder::NoteArrived(uint32_t index, bool inTime)
+DeliveryRecorder::NoteArrived(uint32_t index, uint8_t attempt, bool inTime)
 {
-    if (!m_open || index >= m_record.outcome.size())
+    if (!m_open || index >= m_record.outcome.size() || attempt >= m_sentAt[index].size())
     {
         return;
     }
@@ -120,7 +120,7 @@ DeliveryRecorder::NoteArrived(uint32_t index, bool inTime)
     if (outcome != static_cast<uint8_t>(Outcome::DELIVERED))
     {
         m_record.delayS[index] =
-            static_cast<float>((Simulator::Now() - m_sentAt[index]).GetSeconds());
+            static_cast<float>((Simulator::Now() - m_sentAt[index][attempt]).GetSeconds());
     }
     Improve(outcome, inTime ? Outcome::DELIVERED : Outcome::LATE);
 }

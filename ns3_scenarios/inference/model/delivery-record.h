@@ -81,10 +81,14 @@ class DeliveryRecorder : public ns3::Object
      */
     void End(const std::string& failReason, double latencyS);
 
-    /** @param index row of the record, of a fragment just handed to the stack */
+    /** @param index row of the record, of a fragment about to be handed to the stack, one sending more */
     void NoteSent(uint32_t index);
-    /** @param index row @param inTime whether its step had not begun */
-    void NoteArrived(uint32_t index, bool inTime);
+    /**
+     * @param index row
+     * @param attempt which sending of it arrived, from 0
+     * @param inTime whether its step had not begun
+     */
+    void NoteArrived(uint32_t index, uint8_t attempt, bool inTime);
     /** @param request whose @param index row @param downlink direction @param cause of the drop */
     void NoteDropped(uint32_t request, uint32_t index, bool downlink, Outcome cause);
     /** @param step whose token id was just sent to the UE */
@@ -99,7 +103,7 @@ class DeliveryRecorder : public ns3::Object
 
     DeliveryRecord m_record;
     bool m_open{false};
-    std::vector<ns3::Time> m_sentAt;
+    std::vector<std::vector<ns3::Time>> m_sentAt; ///< [row][attempt]
 };
 
 } // namespace splitsim

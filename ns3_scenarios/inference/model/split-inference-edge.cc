@@ -108,7 +108,9 @@ SplitInferenceEdge::HandleFragment(const FragmentHeader& header, const Address& 
     if (header.request == m_recorder->Current().request)
     {
         const auto firstToken = header.step == 0 ? 0 : header.promptTokens + header.step - 1;
-        m_recorder->NoteArrived(firstToken * header.fragmentsPerToken + header.fragment, false);
+        m_recorder->NoteArrived(firstToken * header.fragmentsPerToken + header.fragment,
+                                header.attempt,
+                                false);
     }
     if (IsCurrent(header) && m_phase == Phase::ANSWERED && header.attempt > m_answeredAttempt)
     {
@@ -141,7 +143,9 @@ SplitInferenceEdge::Collect(const FragmentHeader& header)
     const auto firstToken = header.step == 0 ? 0 : header.promptTokens + header.step - 1;
     if (header.request == m_recorder->Current().request)
     {
-        m_recorder->NoteArrived(firstToken * header.fragmentsPerToken + header.fragment, true);
+        m_recorder->NoteArrived(firstToken * header.fragmentsPerToken + header.fragment,
+                                header.attempt,
+                                true);
     }
     m_reassemblyTimeout.Cancel();
     if (--m_missing == 0)

@@ -18,6 +18,14 @@ using namespace ns3;
 NS_LOG_COMPONENT_DEFINE("SplitInferenceUe");
 NS_OBJECT_ENSURE_REGISTERED(SplitInferenceUe);
 
+namespace
+{
+
+/// How often a full device queue is looked at where nothing leaves it.
+const Time ROOM_CHECK = MilliSeconds(20);
+
+} // namespace
+
 TypeId
 SplitInferenceUe::GetTypeId()
 {
@@ -167,8 +175,9 @@ void
 SplitInferenceUe::NotifyRoom()
 {
     // Called from inside the queue, so the sending itself waits for the event loop.
-    if (m_sending && m_room.IsExpired())
+    if (m_sending)
     {
+        m_room.Cancel();
         m_room = Simulator::ScheduleNow(&SplitInferenceUe::SendMore, this);
     }
 }
@@ -187,6 +196,11 @@ SplitInferenceUe::SendMore()
                 &SplitInferenceUe::HandleSilence,
                 this);
         }
+    }
+    if (m_sending && m_room.IsExpired())
+    {
+        // The queue tells of packets that leave it, not of those that only grow too old in it.
+        m_room = Simulator::Schedule(ROOM_CHECK, &SplitInferenceUe::SendMore, this);
     }
 }
 

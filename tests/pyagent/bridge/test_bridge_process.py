@@ -88,7 +88,9 @@ def test_signals_are_as_in_a_fresh_program(tmp_path: Path) -> None:
     """Python's own ignored SIGPIPE must not leak into the simulator."""
     with SimulatorProcess("grep", ["SigIgn", "/proc/self/status"], log_dir=tmp_path) as process:
         assert process.wait(10) == 0
-        assert int(process.stdout_path.read_text().split()[1], 16) == 0
+        ignored = int(process.stdout_path.read_text().split()[1], 16)
+    # Only this one: what the caller itself ignores (make does, of libc's own signals) is inherited.
+    assert not ignored & 1 << (signal.SIGPIPE - 1)
 
 
 def test_terminate_is_gentle_first(tmp_path: Path) -> None:

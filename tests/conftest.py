@@ -1,0 +1,37 @@
+"""Fixtures that several test folders use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pyagent.envs.scoring import Scorer
+from pyagent.scenario.load import parse_scenario
+from pyagent.scenario.schema import Scenario
+
+# Small in every direction that costs time; the parts are the real ones.
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "mobility": {"model": "constant", "position_m": [5, 0, 1.5]},
+    "background": {"stations": 1, "rate_kbps": 100},
+    "requests": {"count": 4, "prompt_tokens": [8, 16], "output_tokens": [3, 6], "mean_extra_gap_s": 0.2},
+    "model": {"splits": [1, 16, 32], "prompts": 2},
+    "evaluation": {"tune_seeds": 1, "test_seeds": 1, "replicates": 4, "imagined_steps": 256},
+}
+
+
+def small_scenario(**sections: dict[str, Any]) -> Scenario:
+    """SMALL with some sections' fields changed."""
+    data = {
+        name: {**SMALL.get(name, {}), **sections[name]} if name in sections else SMALL[name] for name in SMALL
+    }
+    return parse_scenario(data | {n: s for n, s in sections.items() if n not in SMALL})
+
+
+@pytest.fixture(scope="session")
+def small_scorer() -> Scorer:
+    """A scorer with the real model, loaded once."""
+    scorer = Scorer(small_scenario())
+    scorer.evaluator("train")
+    return scorer

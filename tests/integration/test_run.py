@@ -1,0 +1,230 @@
+"""`splitsim run` as a user calls it: a process, its output, its folder, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+import yaml
+
+from tests.conftest import small_scenario
+
+pytestmark = [pytest.mark.ns3, pytest.mark.model]
+
+COLUMNS = {
+    "reward",
+    "reward_ci",
+    "regret",
+    "ttft_s",
+    "tpot_s",
+    "latency_p95_s",
+    "delta_nll",
+    "ue_energy_j",
+    "failure_rate",
+    "mean_split",
+    "real_evaluations",
+}
+POLICIES = {"random", "all-local", "min-split", "best-static", "surrogate-argmax", "ppo-imagination"}
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "pyagent.cli", *map(str, arguments)]
+
+
+def splitsim(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=150, stdin=subprocess.DEVNULL
+    )
+
+
+def write_scenario(folder: Path, **sections: dict[str, object]) -> Path:
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump(small_scenario(**sections).model_dump(mode="json")))
+    return path
+
+
+def simulators(parent: int | None = None) -> list[psutil.Process]:
+    """Running ns-3 processes below a process (default: this one)."""
+    try:
+        children = psutil.Process(parent).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    return [child for child in children if "splitsim-ns3" in " ".join(child.cmdline())]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two runs of seed 7 and one of seed 8."""
+    folder = tmp_path_factory.mktemp("runs")
+    scenario = write_scenario(folder)
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        done = splitsim(
+            "run", scenario, "--budget", "6", "--seed", str(seed), "--out", folder / name, "--json"
+        )
+        assert done.returncode == 0, done.stderr
+        (folder / f"{name}.json").write_text(done.stdout.splitlines()[-1])
+    return {name: folder / name for name in "abc"}
+
+
+def test_the_last_line_is_one_json_object_with_every_figure(runs: dict[str, Path]) -> None:
+    summary = json.loads((runs["a"].parent / "a.json").read_text())
+    assert set(summary["policies"]) >= POLICIES
+    for metrics in summary["policies"].values():
+        assert set(metrics) >= COLUMNS
+        assert metrics["reward_ci"][0] <= metrics["reward"] <= metrics["reward_ci"][1]
+    assert {"oracle_over_best_static", "decisions", "wall_s"} <= set(summary)
+    assert summary["policies"]["surrogate-argmax"]["real_evaluations"] == 6
+    assert summary["evaluations"]["train"]["decisions"] == 6
+
+
+def test_one_seed_gives_one_table_and_another_seed_another(runs: dict[str, Path]) -> None:
+    a, b, c = (pd.read_parquet(runs[name] / "decisions.parquet") for name in "abc")
+    assert (runs["a"] / "decisions.parquet").read_bytes() == (runs["b"] / "decisions.parquet").read_bytes()
+    pd.testing.assert_frame_equal(a, b, check_exact=True)
+    assert len(a) == len(c)
+    assert not a["latency_s"].equals(c["latency_s"])
+
+
+def test_the_folder_has_what_a_user_looks_for(runs: dict[str, Path]) -> None:
+    run = runs["a"]
+    names = {path.name for path in run.iterdir()}
+    assert {"config.yaml", "meta.json", "decisions.parquet", "summary.json", "report.html", "plots"} <= names
+    assert {p.stem for p in (run / "plots").glob("*.png")} >= {"map", "timeline", "regret", "surrogate"}
+    meta = json.loads((run / "meta.json").read_text())
+    assert meta["status"] == "finished"
+    assert "--seed 7" in meta["command"]
+    page = (run / "report.html").read_text()
+    assert page.count("data:image/png;base64") >= 4
+    assert "ppo-imagination" in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_training_tuning_and_testing_share_no_seed(runs: dict[str, Path]) -> None:
+    frame = pd.read_parquet(runs["a"] / "decisions.parquet")
+    seeds = frame.groupby("phase")["seed"].agg(set)
+    assert not seeds["train"] & seeds["test"]
+    assert not seeds["tune"] & seeds["oracle"]
+    assert seeds["test"] == seeds["oracle"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "nowhere.yaml"], "no such file"),
+        (["run", "default", "--budget", "0"], "budget"),
+        (["run", "default", "--budget", "many"], "budget"),
+        (["run", "default", "--seed", "-1"], "seed"),
+        (["run", "default", "--out", "/proc/nowhere"], "/proc/nowhere"),
+        (["fly"], "fly"),
+    ],
+)
+def test_bad_input_is_one_message_and_status_two(arguments: list[str], expected: str) -> None:
+    done = splitsim(*arguments)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    done = splitsim("run", write_scenario(tmp_path), "--out", tmp_path)
+    assert done.returncode == 2
+    assert "thesis.tex" in done.stderr or "small.yaml" in done.stderr
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPLITSIM_CACHE", str(tmp_path / "empty"))
+    done = splitsim("run", write_scenario(tmp_path), "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert "llm_split.models fetch" in done.stderr
+    assert len(done.stderr.strip().splitlines()[-1]) > 0
+
+
+def started(scenario: Path, out: Path) -> subprocess.Popen[str]:
+    """A run that has got as far as its first finished training decisions."""
+    process = subprocess.Popen(
+        command("run", scenario, "--budget", "100000", "--out", out),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    # Logs of a second episode mean that the first one's decisions are finished.
+    deadline = time.monotonic() + 90
+    while len(list((out / "logs" / "train").glob("*"))) < 2 or not simulators(process.pid):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline, "the run never reached its second episode"
+        select_nothing(0.05)
+    return process
+
+
+def select_nothing(seconds: float) -> None:
+    """A pause between two looks at another process."""
+    import select
+
+    select.select([], [], [], seconds)
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    """Wait for the end; stderr."""
+    try:
+        return process.communicate(timeout=10)[1]
+    finally:
+        process.kill()
+
+
+def test_a_killed_simulator_ends_the_run_with_its_last_words(tmp_path: Path) -> None:
+    process = started(write_scenario(tmp_path), tmp_path / "run")
+    children = simulators(process.pid)
+    children[0].kill()
+    stderr = end(process)
+    assert process.returncode == 1
+    assert "SIGKILL" in stderr
+    assert "splitsim-ns3 --config=" in stderr  # the command that reproduces it
+    assert not [child for child in children if child.is_running() and child.status() != "zombie"]
+    kept = pd.read_parquet(tmp_path / "run" / "decisions.parquet")
+    assert len(kept) >= 4
+    assert json.loads((tmp_path / "run" / "meta.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_what_is_finished(tmp_path: Path, number: signal.Signals) -> None:
+    process = started(write_scenario(tmp_path), tmp_path / "run")
+    children = simulators(process.pid)
+    os.kill(process.pid, number)
+    stderr = end(process)
+    assert process.returncode == 130
+    assert "interrupted" in stderr
+    assert "Traceback" not in stderr
+    assert not [child for child in children if child.is_running() and child.status() != "zombie"]
+    assert len(pd.read_parquet(tmp_path / "run" / "decisions.parquet")) >= 4
+
+
+def test_a_killed_run_leaves_no_simulator(tmp_path: Path) -> None:
+    process = started(write_scenario(tmp_path), tmp_path / "run")
+    children = simulators(process.pid)
+    process.kill()
+    process.communicate()
+    gone, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+    assert gone
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    scenario = write_scenario(tmp_path)
+    process = started(scenario, tmp_path / "run")
+    second = splitsim("run", scenario, "--out", tmp_path / "run")
+    assert second.returncode == 2
+    assert "another run is using it" in second.stderr
+    process.kill()
+    process.communicate()

@@ -1,0 +1,143 @@
+"""Scenario files: what is accepted, and that every mistake is one clear line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pyagent.paths import shipped_scenarios
+from pyagent.scenario.compile import deploy, simulator_config, write_simulator_config
+from pyagent.scenario.load import ScenarioError, load_scenario, parse_scenario
+from pyagent.scenario.schema import WifiLink
+
+MINIMAL: dict[str, Any] = {"name": "minimal", "mobility": {"model": "constant", "position_m": [5, 0, 1.5]}}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """MINIMAL with one field, by dotted path, set."""
+    data = json.loads(json.dumps(MINIMAL))
+    *sections, field = path.split(".")
+    target = data
+    for section in sections:
+        target = target.setdefault(section, {})
+    target[field] = value
+    return data
+
+
+@pytest.mark.parametrize("name", sorted(shipped_scenarios()))
+def test_every_shipped_scenario_is_valid_and_deployable(name: str) -> None:
+    scenario = load_scenario(name)
+    assert scenario.name == name
+    assert deploy(scenario).splits
+
+
+def test_the_resolved_scenario_loads_as_the_same_scenario(tmp_path: Path) -> None:
+    scenario = load_scenario("default")
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(yaml.safe_dump(scenario.model_dump(mode="json")))
+    assert load_scenario(copy) == scenario
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("mobilty", {}, "mobilty"),
+        ("requests.count", 0, "requests.count = 0"),
+        ("requests.count", "many", "requests.count = 'many'"),
+        ("requests.deadline_s", -1, "requests.deadline_s = -1"),
+        ("requests.deadline_s", float("nan"), "requests.deadline_s"),
+        ("requests.min_gap_s", 1.0, "min_gap_s (1.0) must be at least deadline_s"),
+        ("requests.prompt_tokens", [64, 16], "prompt_tokens is [low, high]"),
+        ("mobility.model", "teleport", "mobility"),
+        ("link.standard", "80211zz", "'80211n', '80211ac' or '80211ax'"),
+        ("link.fading", {"m": 0.1}, "link.fading.m = 0.1"),
+        ("model.splits", [8, 1], "distinct and increase"),
+        ("model.splits", [0, 8], "at least min_split (1)"),
+        ("model.codec", "zip", "model.codec = 'zip'"),
+        ("edge.background_jobs_per_s", -3, "edge.background_jobs_per_s = -3"),
+        ("evaluation.replicates", 5, "replicates must be even"),
+        ("reward.weights", {"speed": 1.0}, "valid: quality, latency, energy"),
+        ("name", "Has Spaces", "name = 'Has Spaces'"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_field(path: str, value: Any, expected: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(changed(path, value), "my.yaml")
+    message = str(caught.value)
+    assert message.startswith("my.yaml: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_an_unstable_edge_queue_is_refused() -> None:
+    data = changed("edge.background_jobs_per_s", 100.0)
+    data["edge"]["background_job_ms"] = 20.0
+    with pytest.raises(ScenarioError, match=r"load of 2\.00"):
+        parse_scenario(data)
+
+
+def test_a_missing_file_lists_the_shipped_scenarios() -> None:
+    with pytest.raises(ScenarioError, match="'nowhere.yaml': no such file.*default"):
+        load_scenario("nowhere.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: [", "\x00", "- 1\n- 2\n", "", "name: !!python/object:os.system {}"])
+def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ScenarioError, match=r"bad\.yaml"):
+        load_scenario(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("model.splits", [1, 33], "33 is outside the model; valid: 1 to 32"),
+        ("model.deployed", "gpt-17", "model.deployed = 'gpt-17'"),
+        ("ue.device", "abacus", "ue.device = 'abacus'"),
+        ("ue.memory_gib", 0.01, "too small for every split"),
+    ],
+)
+def test_what_can_not_be_deployed_is_refused(path: str, value: Any, expected: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        deploy(parse_scenario(changed(path, value)))
+    assert expected in str(caught.value)
+
+
+def test_splits_that_the_memory_can_not_hold_are_left_out() -> None:
+    deployment = deploy(load_scenario("memory_limited"))
+    assert deployment.splits == (1, 4, 7, 10)
+    assert deployment.infeasible == (32,)
+
+
+def test_the_simulator_gets_what_the_roofline_says(tmp_path: Path) -> None:
+    scenario = load_scenario("default")
+    deployment = deploy(scenario)
+    path = write_simulator_config(scenario, tmp_path / "scenario.json")
+    config = json.loads(path.read_text())
+    assert config == json.loads(json.dumps(simulator_config(scenario)))
+    assert config["compute"]["ue"]["decode_block_s"] == list(deployment.ue.decode_block_s)
+    assert sum(config["codecs"][0]["fragment_bytes"]) == 2 * 4096  # fp16
+    assert len(config["codecs"][0]["fragment_bytes"]) == 6
+
+
+def test_all_local_energy_is_power_times_roofline_time() -> None:
+    deployment = deploy(load_scenario("default"))
+    prefill = 32 * deployment.ue.prefill_block_s[10]
+    decode = 32 * (deployment.ue.decode_block_s[11] + deployment.ue.decode_block_s[12])
+    expected_s = prefill + decode + 3 * deployment.ue.decode_head_s
+    assert deployment.all_local_compute_s(10, 3) == pytest.approx(expected_s)
+    power_w = deployment.ue_device.compute_power_w
+    assert deployment.all_local_energy_j(10, 3) == pytest.approx(expected_s * power_w)
+
+
+def test_coherence_time_follows_the_speed() -> None:
+    """0.423 c / (v f): 17.5 ms at 1.4 m/s and 5.18 GHz, half of it at twice the speed."""
+    walking = WifiLink()
+    assert walking.coherence_time_s == pytest.approx(0.0175, rel=0.01)
+    running = WifiLink.model_validate({"fading": {"speed_mps": 2.8}})
+    assert running.coherence_time_s == pytest.approx(walking.coherence_time_s / 2)
