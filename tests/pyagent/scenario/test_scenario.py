@@ -81,7 +81,7 @@ def test_an_unstable_edge_queue_is_refused() -> None:
 
 
 def test_a_missing_file_lists_the_shipped_scenarios() -> None:
-    with pytest.raises(ScenarioError, match="'nowhere.yaml': no such file.*default"):
+    with pytest.raises(ScenarioError, match=r"'nowhere\.yaml': no such file.*default"):
         load_scenario("nowhere.yaml")
 
 
