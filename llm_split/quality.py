@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -49,7 +49,7 @@ class QualityResult:
     reference_ppl: float
     perplexity_ratio: float
     tokens_scored: int
-    reused_exact: bool
+    reused_exact: bool = field(compare=False)  # what it cost, not what it says
 
 
 class _Scores(NamedTuple):

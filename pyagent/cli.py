@@ -92,16 +92,17 @@ def main() -> None:
     # A terminated run ends like an interrupted one: children are reaped, results are kept.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Typer gives the status of an early exit back, and makes one of an interrupt.
+        status = app(standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted; what was finished is in the run folder")
-        sys.exit(INTERRUPTED)
+        status = INTERRUPTED
     except Exception as error:
         if os.environ.get("SPLITSIM_DEBUG"):
             raise
-        sys.exit(_explain(error))
+        status = _explain(error)
+    if status == INTERRUPTED:
+        _complain("interrupted; what was finished is in the run folder")
+    sys.exit(status)
 
 
 def _explain(error: Exception) -> int:

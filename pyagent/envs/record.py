@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_split.impairment import DeliveryMask
+from pyagent.envs.comparison import ComparedByValue
 
 
 class Outcome(IntEnum):
@@ -23,8 +24,8 @@ class Outcome(IntEnum):
     NOT_SENT = 4
 
 
-@dataclass(frozen=True)
-class DeliveryRecord:
+@dataclass(frozen=True, eq=False)
+class DeliveryRecord(ComparedByValue):
     """Everything that ns-3 knows of one finished request.
 
     T = prompt_tokens + output_tokens - 1 uplinked positions, F fragments per token, N output tokens. When

@@ -14,6 +14,7 @@ from llm_split.models import QualityModel, load_quality_model
 from llm_split.partition import SplitModel
 from llm_split.quality import QualityEvaluator, QualityResult, proxy_split
 from llm_split.texts import prompt_windows
+from pyagent.envs.comparison import ComparedByValue
 from pyagent.envs.observation import FEATURES, NAMES, Feature
 from pyagent.envs.record import DeliveryRecord
 from pyagent.reward import RewardComposer, RewardContext, compose
@@ -24,8 +25,8 @@ Part = Literal["train", "test"]
 PROMPT_SEED = 0
 
 
-@dataclass(frozen=True)
-class Score:
+@dataclass(frozen=True, eq=False)
+class Score(ComparedByValue):
     """What one decision was worth.
 
     Attributes:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyagent.bridge import Ns3Env
+from pyagent.envs.comparison import ComparedByValue
 from pyagent.envs.observation import NAMES, check_features, normalise
 from pyagent.envs.record import DeliveryRecord
 from pyagent.paths import simulator_executable
@@ -22,8 +23,8 @@ from pyagent.scenario.schema import Scenario
 MAX_SEED = 2**32 - 1
 
 
-@dataclass(frozen=True)
-class State:
+@dataclass(frozen=True, eq=False)
+class State(ComparedByValue):
     """What is known when a request arrives.
 
     Attributes:
