@@ -86,7 +86,7 @@ def _draw_references(axes: Axes, margin: Axes, references: pd.DataFrame) -> None
     places = spread((np.append(0.0, regret) - bottom) / (top - bottom), _LABEL_GAP)
     for name, place in zip(["oracle", *references["policy"]], places, strict=True):
         margin.text(
-            1.08, place, name, color=style.policy_colour(str(name)), va="center", transform=margin.transAxes
+            1.03, place, name, color=style.policy_colour(str(name)), va="center", transform=margin.transAxes
         )
 
 

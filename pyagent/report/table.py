@@ -27,7 +27,8 @@ class Column:
 def _number(key: str, digits: int) -> Callable[[Metrics], str]:
     def show(metrics: Metrics) -> str:
         value = metrics.get(key)
-        return "-" if value is None else f"{value:.{digits}f}"
+        # Adding 0.0 turns the -0.0 that rounding leaves into 0.0.
+        return "-" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
     return show
 
