@@ -1,4 +1,4 @@
-"""Tells Gymnasium of our environments; imports nothing heavy, since Gymnasium calls it at its own import."""
+"""Tells Gymnasium of our environments, when pyagent is imported; imports nothing heavy itself."""
 
 from __future__ import annotations
 
