@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from pyagent.campaign.seeds import MAX_RUN_SEED
 from pyagent.errors import UserError
 
 app = typer.Typer(
@@ -45,7 +46,7 @@ def run(
     budget: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Real decisions that the learning agent may buy.")
     ] = 120,
-    seed: Annotated[int, typer.Option(min=0, max=4_000_000, help="Seed of the whole run.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_RUN_SEED, help="Seed of the whole run.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<name>-<hash>]")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")

@@ -1,0 +1,53 @@
+"""A run under way: its seeds, what it needs and what it has found so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from pyagent.campaign.collect import Row
+from pyagent.campaign.folder import RunFolder
+from pyagent.campaign.progress import PhaseProgress
+from pyagent.campaign.seeds import Seeds
+from pyagent.envs.scoring import Scorer
+from pyagent.policies.threshold import ThresholdPolicy
+from pyagent.scenario.schema import Scenario
+
+
+@dataclass
+class Experiment:
+    """A run under way: what it needs and what it has so far."""
+
+    scenario: Scenario
+    budget: int
+    seed: int
+    folder: RunFolder
+    progress: PhaseProgress
+    scorer: Scorer
+    rows: list[Row] = field(default_factory=list)
+    passes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def seeds(self) -> Seeds:
+        """This run's seeds."""
+        return Seeds(self.seed)
+
+    @property
+    def splits(self) -> tuple[int, ...]:
+        """What the actions stand for."""
+        return self.scorer.deployment.splits
+
+    def frame(self, phase: str) -> pd.DataFrame:
+        """The decisions of one phase."""
+        frame: pd.DataFrame = pd.DataFrame([row for row in self.rows if row["phase"] == phase])
+        return frame
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Policies tuned on the training seeds' table."""
+
+    best_static: int
+    threshold: ThresholdPolicy
+    decisions: int
