@@ -36,7 +36,9 @@ Parse(int argc, char* argv[])
 {
     Arguments arguments;
     CommandLine cmd(__FILE__);
-    cmd.AddValue("config", "scenario, a JSON file made by `splitsim scenario`", arguments.config);
+    cmd.AddValue("config",
+                 "scenario, the JSON file that splitsim writes beside ns-3's logs",
+                 arguments.config);
     cmd.AddValue("openGymPort", "TCP port of the agent on this machine", arguments.openGymPort);
     cmd.AddValue("openGymEndpoint", "ZeroMQ endpoint of the agent instead", arguments.endpoint);
     cmd.AddValue("simSeed", "seed of the episode (RngRun)", arguments.simSeed);

@@ -68,6 +68,9 @@ def run(
     console = Console(width=max(Console().width, 132))
     console.print(terminal_table(result.summary))
     console.print(_verdict(result.summary), highlight=False)
+    for pair, found in result.summary["paired"].items():
+        low, high = found["difference_ci"]
+        console.print(f"{pair}: {found['difference']:+.3f} [{low:+.3f}, {high:+.3f}]", highlight=False)
     phases = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.summary["phase_s"].items())
     console.print(f"{result.summary['wall_s']:.0f} s in all: {phases}", highlight=False)
     print(result.path / "report.html")

@@ -7,7 +7,6 @@
 
 #include "ns3/simulator.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace splitsim
@@ -60,7 +59,6 @@ DecisionEnv::Configure(const ScenarioConfig& config, uint32_t seed, Cell* cell)
     m_config = config;
     m_cell = cell;
     m_requests = MakeRequests(config.arrivals, seed);
-    m_previousSplit = config.compute.splits.front();
 }
 
 double
@@ -151,12 +149,8 @@ DecisionEnv::GetReward()
     // What the network alone can tell: how late, how lossy, and whether it came at all. The reward
     // with the language model's quality in it is made on the agent's side.
     const auto& record = m_cell->GetRecorder()->Current();
-    const auto lost = std::count_if(record.outcome.begin(), record.outcome.end(), [](uint8_t o) {
-        return o != static_cast<uint8_t>(Outcome::DELIVERED);
-    });
-    const double loss = record.outcome.empty() ? 0.0 : double(lost) / record.outcome.size();
     const double late = record.latencyS / m_config.arrivals.deadlineS;
-    return static_cast<float>(-late - loss - (record.failed ? 1.0 : 0.0));
+    return static_cast<float>(-late - record.Loss() - (record.failed ? 1.0 : 0.0));
 }
 
 std::string
@@ -225,28 +219,23 @@ void
 DecisionEnv::Learn()
 {
     const auto& record = m_cell->GetRecorder()->Current();
-    uint32_t sent = 0;
-    uint32_t lost = 0;
-    uint32_t arrived = 0;
-    double delayS = 0;
-    for (std::size_t i = 0; i < record.outcome.size(); i++)
-    {
-        const auto outcome = static_cast<Outcome>(record.outcome[i]);
-        sent += outcome != Outcome::NOT_SENT;
-        lost += outcome != Outcome::NOT_SENT && outcome != Outcome::DELIVERED;
-        if (!std::isnan(record.delayS[i]))
-        {
-            arrived++;
-            delayS += record.delayS[i];
-        }
-    }
-    if (sent == 0)
+    if (record.uplinkPackets == 0)
     {
         return;
     }
+    uint32_t arrived = 0;
+    double delayS = 0;
+    for (const auto delay : record.delayS)
+    {
+        if (!std::isnan(delay))
+        {
+            arrived++;
+            delayS += delay;
+        }
+    }
     m_experience.any = true;
     m_experience.atS = record.arrivalS;
-    m_experience.loss = double(lost) / sent;
+    m_experience.loss = record.Loss();
     // Nothing arrived: the delay is at least the window.
     m_experience.delayS = arrived ? delayS / arrived : m_config.arrivals.deadlineS;
 }

@@ -69,7 +69,7 @@ class DecisionEnv : public ns3::OpenGymEnv
     bool m_hasRecord{false};
     double m_energyAtOpenJ{0};
     Experience m_experience;
-    uint32_t m_previousSplit{0};
+    uint32_t m_previousSplit{0}; ///< 0 before the first decision
 };
 
 } // namespace splitsim

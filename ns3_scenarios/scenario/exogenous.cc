@@ -22,6 +22,10 @@ Mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
+/// Kept between a request's deadline and the next arrival: its window closes and its record is complete
+/// before the next decision.
+constexpr double WINDOW_GUARD_S = 1e-3;
+
 constexpr uint64_t GOLDEN = 0x9e3779b97f4a7c15ULL;
 
 } // namespace
@@ -99,7 +103,8 @@ MakeRequests(const ArrivalsConfig& config, uint64_t seed)
         requests.push_back({arrivalS,
                             random.Integer(3 * k, config.promptTokens),
                             random.Integer(3 * k + 1, config.outputTokens)});
-        arrivalS += config.minGapS + random.Exponential(3 * k + 2, config.meanExtraGapS);
+        arrivalS +=
+            config.minGapS + WINDOW_GUARD_S + random.Exponential(3 * k + 2, config.meanExtraGapS);
     }
     return requests;
 }

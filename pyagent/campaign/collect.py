@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from pyagent.envs.record import DeliveryRecord, Outcome
-from pyagent.envs.scoring import Part, Score, Scorer
+from pyagent.envs.scoring import NO_SPLIT, Part, Score, Scorer
 from pyagent.envs.simulator import Episode, State
-from pyagent.envs.split_inference import NO_SPLIT
 from pyagent.policies.base import Policy
 from pyagent.scenario.schema import Scenario
 
@@ -68,7 +67,7 @@ class EpisodePool:
     def __init__(self, scenario: Scenario, log_dir: Path, workers: int | None = None) -> None:
         self._scenario = scenario
         self._log_dir = log_dir
-        self._workers = workers or os.cpu_count() or 1
+        self._workers = workers or len(os.sched_getaffinity(0))
         self._stop = threading.Event()
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, list[Decision]]]:
@@ -85,7 +84,11 @@ class EpisodePool:
         futures: list[tuple[Job, Future[list[Decision]]]] = []
         try:
             futures = [(job, executor.submit(self._play, job)) for job in jobs]
+            waiting = {future for _, future in futures}
             for job, future in futures:
+                while not future.done():
+                    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    _raise_first(finished)
                 yield job, future.result()
         finally:
             self._stop.set()
@@ -108,6 +111,13 @@ class EpisodePool:
                 decisions.append(Decision(state, action, record))
                 state = after
         return decisions
+
+
+def _raise_first(futures: set[Future[list[Decision]]]) -> None:
+    """Raise what any of the finished episodes raised, before the ones in front of it are done."""
+    for future in futures:
+        if (error := future.exception()) is not None:
+            raise error
 
 
 def _policy_seed(job: Job) -> int:
@@ -174,6 +184,7 @@ def row_of(
         "loss_radio": record.share(Outcome.LOST_RADIO),
         "loss_queue": record.share(Outcome.DROPPED_QUEUE),
         "loss_late": record.share(Outcome.LATE),
+        "loss_unsent": record.share(Outcome.NOT_SENT),
         "mean_delay_s": record.mean_delay_s,
         "retries": int(record.retries.sum()),
         "uplink_bytes": record.uplink_bytes,

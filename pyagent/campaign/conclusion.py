@@ -13,7 +13,7 @@ from pyagent.envs.observation import NAMES, normalise
 from pyagent.evaluation.oracle import Oracle
 from pyagent.evaluation.recorded import RecordedTable
 from pyagent.evaluation.statistics import bootstrap_interval, paired_difference
-from pyagent.evaluation.summary import oracle_frame, summarise
+from pyagent.evaluation.summary import compare, oracle_frame, summarise
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.policies.random import RandomPolicy
@@ -57,6 +57,7 @@ def conclude(
             "mean_split": float(np.asarray(run.splits)[best.action].mean()),
             "naive_reward": float(best.naive_value.mean()),
         },
+        "paired": _paired(judged),
         "oracle_over_best_static": gap.estimate,
         "oracle_over_best_static_ci": [gap.low, gap.high],
         "decisions": len(run.rows),
@@ -69,6 +70,12 @@ def conclude(
         },
         "calibration": _calibration(run, learner),
     }
+
+
+def _paired(judged: pd.DataFrame) -> dict[str, Any]:
+    """Reward of each learned policy over each tuned one, on the same decisions."""
+    learned, tuned = ("surrogate-argmax", "ppo-imagination"), ("threshold", "best-static")
+    return {f"{a} - {b}": compare(judged, a, b) for a in learned for b in tuned}
 
 
 def _judged(run: Experiment, tuned: Tuned) -> pd.DataFrame:

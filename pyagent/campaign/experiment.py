@@ -38,6 +38,11 @@ class Experiment:
         """What the actions stand for."""
         return self.scorer.deployment.splits
 
+    def save(self) -> None:
+        """Write the decisions so far; what a phase has finished survives whatever comes after."""
+        if self.rows:
+            self.folder.write_table("decisions.parquet", pd.DataFrame(self.rows))
+
     def frame(self, phase: str) -> pd.DataFrame:
         """The decisions of one phase."""
         frame: pd.DataFrame = pd.DataFrame([row for row in self.rows if row["phase"] == phase])

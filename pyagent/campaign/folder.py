@@ -25,6 +25,22 @@ from pyagent.paths import REPOSITORY
 from pyagent.scenario.schema import Scenario
 
 META = "meta.json"
+LOCK = ".lock"
+TOOL = "splitsim"
+OURS = {
+    LOCK,
+    META,
+    "config.yaml",
+    "decisions.parquet",
+    "learning.parquet",
+    "logs",
+    "oracle.parquet",
+    "plots",
+    "predictions.parquet",
+    "report.html",
+    "summary.json",
+}
+"""What a run writes; a folder that holds anything else is never cleared."""
 PACKAGES = ("ns3-llm-split", "torch", "transformers", "numpy", "gymnasium", "stable-baselines3", "pyzmq")
 
 
@@ -76,7 +92,8 @@ def open_run_folder(path: Path) -> Iterator[RunFolder]:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = open(path / ".lock", "w")  # noqa: SIM115 (held for the whole run)
+        _refuse_strangers(path)
+        lock = open(path / LOCK, "a")  # noqa: SIM115 (held for the whole run)
     except OSError as error:
         raise FolderError(f"run folder {path}: can't be written ({error.strerror or error})") from error
     with lock:
@@ -90,14 +107,29 @@ def open_run_folder(path: Path) -> Iterator[RunFolder]:
         yield folder
 
 
-def _clear(path: Path) -> None:
-    """Remove an earlier run's files; refuse a folder that is somebody else's."""
-    entries = [entry for entry in path.iterdir() if entry.name != ".lock"]
-    if entries and not (path / META).is_file():
+def _refuse_strangers(path: Path) -> None:
+    """Raise FolderError unless every entry is one that a run writes, and meta.json says that a run did."""
+    entries = {entry.name for entry in path.iterdir()}
+    strangers = sorted(entries - OURS - {f".{name}.partial" for name in OURS})
+    if strangers or (entries - {LOCK} and not _is_ours(path / META)):
+        found = strangers[0] if strangers else sorted(entries)[0]
         raise FolderError(
-            f"run folder {path}: holds files that no run of splitsim wrote ({entries[0].name}); valid: a new "
-            "or empty folder, or that of an earlier run"
+            f"run folder {path}: holds files that no run of splitsim wrote ({found}); valid: a new or empty "
+            "folder, or that of an earlier run"
         )
+
+
+def _is_ours(meta: Path) -> bool:
+    try:
+        data = json.loads(meta.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and data.get("tool") == TOOL
+
+
+def _clear(path: Path) -> None:
+    """Remove an earlier run's files."""
+    entries = [entry for entry in path.iterdir() if entry.name != LOCK]
     # meta.json goes last: a run killed in here leaves a folder that is still known as ours.
     for entry in sorted(entries, key=lambda e: e.name == META):
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
@@ -121,6 +153,7 @@ def _git(*arguments: str) -> str:
 def describe(scenario: Scenario, command: str, status: str, **more: Any) -> dict[str, Any]:
     """What meta.json says: versions, machine, commit, the command that reproduces the run."""
     return {
+        "tool": TOOL,
         "schema": 1,
         "status": status,
         "scenario": scenario.name,

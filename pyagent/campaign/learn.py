@@ -11,9 +11,9 @@ import numpy as np
 
 from pyagent.campaign.collect import Decision, Row, row_of
 from pyagent.envs.observation import NAMES
-from pyagent.envs.scoring import Scorer, make_composer
+from pyagent.envs.scoring import NO_SPLIT, Scorer, make_composer
 from pyagent.envs.simulator import State
-from pyagent.envs.split_inference import NO_SPLIT, SplitInferenceEnv
+from pyagent.envs.split_inference import SplitInferenceEnv
 from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
 from pyagent.reward import COMPONENTS, RewardComposer
 from pyagent.surrogate.channel import ChannelModel

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -10,8 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from pyagent.campaign.collect import EpisodePool, Job, score_episode
 from pyagent.campaign.conclusion import conclude
@@ -24,14 +21,15 @@ from pyagent.envs.scoring import Part, Scorer
 from pyagent.errors import UserError
 from pyagent.evaluation.oracle import Oracle, oracle
 from pyagent.evaluation.recorded import RecordedTable, recorded_table
+from pyagent.paths import simulator_executable
+from pyagent.plots import draw_plots
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.policies.ppo_imagination import PpoImaginationPolicy, PpoSettings
 from pyagent.policies.random import RandomPolicy
 from pyagent.policies.threshold import ThresholdPolicy
+from pyagent.report import write_report
 from pyagent.scenario.schema import Scenario
-
-_log = logging.getLogger(__name__)
 
 LIVE_REPLICATES = 2
 
@@ -67,33 +65,52 @@ def run_experiment(scenario: Scenario, *, budget: int, seed: int, out: Path | No
         raise UserError(
             f"requests.count = {scenario.requests.count}: too few to learn from; valid for a run: 2 or more"
         )
+    simulator_executable()  # missing things are said before an earlier run's folder is cleared
     scorer = Scorer(scenario)
     path = out or default_run_path(scenario, budget, seed)
     command = shlex.join(
         ["splitsim", "run", f"{path}/config.yaml", "--budget", str(budget), "--seed", str(seed)]
     )
-    with open_run_folder(path) as folder, PhaseProgress() as progress:
-        folder.write_text("config.yaml", resolved_yaml(scenario))
-        folder.write_json("meta.json", describe(scenario, command, "running"))
-        experiment = Experiment(scenario, budget, seed, folder, progress, scorer)
-        status = "failed"
-        try:
-            summary = _run(experiment)
-            status = "finished"
-        finally:
-            if experiment.rows:
-                folder.write_table("decisions.parquet", pd.DataFrame(experiment.rows))
-            folder.write_json("meta.json", describe(scenario, command, status, phase_s=progress.seconds))
-        summary |= {"wall_s": round(time.monotonic() - started, 2), "phase_s": progress.seconds}
-        folder.write_json("summary.json", summary)
-        _show(experiment)
+    with PhaseProgress() as progress:
+        with progress.phase("load", "Loading the language model", 1):
+            scorer.evaluator("train")
+            progress.advance()
+        with open_run_folder(path) as folder:
+            experiment = Experiment(scenario, budget, seed, folder, progress, scorer)
+            summary = _recorded(experiment, command)
+            # Drawn from the folder's files, the time it took included; so the summary is written twice.
+            folder.write_json("summary.json", summary | _times(started, progress))
+            with progress.phase("report", "Drawing", 1):
+                draw_plots(path)
+            summary |= _times(started, progress)
+            folder.write_json("summary.json", summary)
+            write_report(path)
     return RunResult(path, summary)
 
 
+def _times(started: float, progress: PhaseProgress) -> dict[str, Any]:
+    return {"wall_s": round(time.monotonic() - started, 2), "phase_s": dict(progress.seconds)}
+
+
+def _recorded(run: Experiment, command: str) -> dict[str, Any]:
+    """Run, and leave in the folder what is finished however it ends."""
+    folder, scenario = run.folder, run.scenario
+    folder.write_text("config.yaml", resolved_yaml(scenario))
+    folder.write_json("meta.json", describe(scenario, command, "running"))
+    status = "failed"
+    try:
+        summary = _run(run)
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        run.save()
+        folder.write_json("meta.json", describe(scenario, command, status, phase_s=run.progress.seconds))
+    return summary
+
+
 def _run(run: Experiment) -> dict[str, Any]:
-    with run.progress.phase("load", "Loading the language model", 1):
-        run.scorer.evaluator("train")
-        run.progress.advance()
     learner = make_learner(run.scorer, run.seed)
     _train(run, learner)
     tuned = _tune(run)
@@ -126,6 +143,7 @@ def _train(run: Experiment, learner: Learner) -> None:
             )
         finally:
             run.rows.extend(learner.rows)
+            run.save()
     run.passes["train"] = run.scorer.evaluations - before
 
 
@@ -137,6 +155,7 @@ def _collect(run: Experiment, phase: str, doing: str, jobs: Sequence[Job], part:
             run.rows.extend(score_episode(run.scorer, job, episode, part))
             run.progress.advance(len(episode), note=f"{job.policy}, seed {job.seed}")
     run.passes[phase] = run.scorer.evaluations - before
+    run.save()
 
 
 def _static_jobs(run: Experiment, phase: str, seeds: Sequence[int], replicates: int) -> list[Job]:
@@ -162,7 +181,8 @@ def _tune(run: Experiment) -> Tuned:
     rewards = table.rewards[:, :, 0]
     # The SNR comes from beacons, so any static run shows it; the first one will do.
     threshold = ThresholdPolicy.tune(table.contexts[:, 0, 0], rewards, NAMES.index("snr_db"))
-    return Tuned(int(rewards.mean(0).argmax()), threshold, len(jobs) * run.scenario.requests.count)
+    best = BestStaticPolicy.tune(rewards).action
+    return Tuned(best, threshold, len(jobs) * run.scenario.requests.count)
 
 
 def _imagine(run: Experiment, learner: Learner) -> PpoImaginationPolicy:
@@ -194,13 +214,3 @@ def _test(run: Experiment, contenders: dict[str, Callable[[], Policy]]) -> None:
         for replicate in range(LIVE_REPLICATES)
     ]
     _collect(run, "test", "Testing policies in the live co-simulation", jobs, "test")
-
-
-def _show(run: Experiment) -> None:
-    """Pictures and the report page."""
-    from pyagent.plots import draw_plots
-    from pyagent.report import write_report
-
-    with run.progress.phase("report", "Drawing", 1):
-        draw_plots(run.folder.path)
-        write_report(run.folder.path)

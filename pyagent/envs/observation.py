@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
@@ -34,20 +34,21 @@ class Feature:
             value, low, high = np.log1p(max(value, 0.0)), np.log1p(low), np.log1p(high)
         return float(np.clip((value - low) / (high - low), 0.0, 1.0))
 
-    def restore(self, value: float) -> float:
-        """[0, 1] back to the physical value (of what was clipped, the end of the range)."""
-        low, high = self.low, self.high
+    def restore(self, values: ArrayLike) -> NDArray[np.float64]:
+        """[0, 1] of any shape back to physical values (of what was clipped, the end of the range)."""
+        shares, low, high = np.asarray(values, dtype=np.float64), self.low, self.high
         if self.scale == "log1p":
-            return float(np.expm1(np.log1p(low) + value * (np.log1p(high) - np.log1p(low))))
-        return low + value * (high - low)
+            shares = np.log1p(low) + shares * (np.log1p(high) - np.log1p(low))
+            return np.asarray(np.expm1(shares))
+        return np.asarray(low + shares * (high - low))
 
 
 FEATURES: tuple[Feature, ...] = (
-    Feature("snr_db", 0, 50, "linear", "mean SNR of the access point's beacons in the last second"),
+    Feature("snr_db", 0, 50, "linear", "mean SNR of the beacons, over the second before the newest one"),
     Feature("snr_trend_db_per_s", -20, 20, "linear", "least-squares slope of these beacons"),
     Feature("snr_age_s", 0, 10, "log1p", "since the last beacon"),
     Feature("phy_rate_mbps", 0, 150, "linear", "rate of the last data frame sent"),
-    Feature("recent_loss", 0, 1, "linear", "fragments not delivered, last request that used the link"),
+    Feature("recent_loss", 0, 1, "linear", "what the edge did without, last request over the link"),
     Feature("recent_delay_s", 0, 4, "log1p", "mean one-way delay of that request's fragments"),
     Feature("link_age_s", 0, 100, "log1p", "since that request arrived; 1000 if there was none"),
     Feature("queue_packets", 0, 500, "log1p", "packets in the UE's device queue"),
@@ -55,7 +56,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("distance_m", 0, 100, "linear", "from UE to access point"),
     Feature("prompt_tokens", 0, 512, "linear", "P, prompt length"),
     Feature("output_tokens", 0, 64, "linear", "N, output length"),
-    Feature("previous_split", 0, 1, "linear", "split of the decision before, as a share of L"),
+    Feature("previous_split", 0, 1, "linear", "split before, as a share of L; 0 for none"),
     Feature("edge_backlog_s", 0, 1, "log1p", "work waiting in the edge's queue"),
     Feature("serving_cell", -1, 1, "linear", "-1 without association, 0 with the access point"),
 )

@@ -111,15 +111,25 @@ class DeliveryRecord(ComparedByValue):
         return float(arrived.mean()) if arrived.size else float("nan")
 
     def share(self, outcome: Outcome) -> float:
-        """Share of this outcome among the fragments that were sent; 0 when none was."""
-        sent = self.outcome[self.outcome != Outcome.NOT_SENT]
-        return float((sent == outcome).mean()) if sent.size else 0.0
+        """Share of this outcome among the fragments of the steps that the UE began to send; 0 for none.
+
+        NOT_SENT there means that the edge had already begun, or the request was over.
+        """
+        begun = self._begun()
+        return float((begun == outcome).mean()) if begun.size else 0.0
 
     @property
     def loss(self) -> float:
-        """Share of the fragments sent that the edge could not use."""
-        sent = self.outcome[self.outcome != Outcome.NOT_SENT]
-        return float((sent != Outcome.DELIVERED).mean()) if sent.size else 0.0
+        """Share of the fragments that the edge did without: all outcomes but DELIVERED."""
+        return 1.0 - self.share(Outcome.DELIVERED) if self._begun().size else 0.0
+
+    def _begun(self) -> NDArray[np.uint8]:
+        """Outcomes of all fragments of the steps that the UE began to send, flat."""
+        prompt, rest = self.outcome[: self.prompt_tokens], self.outcome[self.prompt_tokens :]
+        sent = rest[(rest != Outcome.NOT_SENT).any(axis=1)]
+        if (prompt == Outcome.NOT_SENT).all():
+            return np.empty(0, np.uint8)
+        return np.concatenate([prompt.ravel(), sent.ravel()])
 
     def mask(self) -> DeliveryMask:
         """What the language model's side needs of it."""

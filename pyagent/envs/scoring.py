@@ -19,10 +19,13 @@ from pyagent.envs.observation import FEATURES, NAMES, Feature
 from pyagent.envs.record import DeliveryRecord
 from pyagent.reward import RewardComposer, RewardContext, compose
 from pyagent.scenario.compile import Deployment, deploy
+from pyagent.scenario.load import ScenarioError
 from pyagent.scenario.schema import Scenario
 
 Part = Literal["train", "test"]
 PROMPT_SEED = 0
+NO_SPLIT = -1
+"""What stands for the split before the first decision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +96,12 @@ class Scorer:
         """The evaluator of one part's prompts."""
         if part not in self._evaluators:
             config = self.scenario.model
-            windows = prompt_windows(
-                self.model.tokenizer, config.prompts, self.scenario.requests.max_tokens, PROMPT_SEED, part
-            )
+            try:
+                windows = prompt_windows(
+                    self.model.tokenizer, config.prompts, self.scenario.requests.max_tokens, PROMPT_SEED, part
+                )
+            except ValueError as error:
+                raise ScenarioError(f"model.prompts = {config.prompts}: {error}") from error
             self._evaluators[part] = QualityEvaluator(
                 self._split_model,
                 windows,
@@ -166,7 +172,8 @@ def make_composer(scenario: Scenario) -> RewardComposer:
         return energies_j[p - scenario.requests.prompt_tokens[0], n - scenario.requests.output_tokens[0]]
 
     def previous_split(contexts: NDArray[np.float32]) -> NDArray[np.float64]:
-        return contexts[:, previous].astype(np.float64) * deployment.num_layers
+        blocks = contexts[:, previous].astype(np.float64) * deployment.num_layers
+        return np.where(blocks < 0.5, NO_SPLIT, blocks)  # 0: there was no decision before
 
     return RewardComposer(
         weights=scenario.reward.as_weights(),
@@ -191,5 +198,4 @@ def _all_local_energies_j(scenario: Scenario) -> NDArray[np.float64]:
 
 def _tokens(values: NDArray[np.float32], feature: Feature, bounds: tuple[int, int]) -> NDArray[np.int64]:
     """Normalised token counts [B] back to whole ones within the scenario's bounds."""
-    restored = feature.low + values.astype(np.float64) * (feature.high - feature.low)
-    return np.clip(np.rint(restored), *bounds).astype(np.int64)
+    return np.clip(np.rint(feature.restore(values)), *bounds).astype(np.int64)

@@ -12,13 +12,11 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from pyagent.envs.observation import FEATURES
-from pyagent.envs.scoring import Scorer
+from pyagent.envs.scoring import NO_SPLIT, Scorer
 from pyagent.envs.simulator import MAX_SEED, Episode, State
 from pyagent.scenario.compile import deploy
 from pyagent.scenario.load import load_scenario
 from pyagent.scenario.schema import Scenario
-
-NO_SPLIT = -1
 
 
 class SplitInferenceEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
@@ -30,11 +28,11 @@ class SplitInferenceEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     | Num | Observation         | Min  | Max | Unit     | Scale  |
     |-----|---------------------|------|-----|----------|--------|
-    | 0   | SNR of the beacons, mean of the last second | 0 | 50 | dB | linear |
+    | 0   | SNR of the beacons, mean of the second before the newest | 0 | 50 | dB | linear |
     | 1   | its slope           | -20  | 20  | dB/s     | linear |
     | 2   | age of the last beacon | 0 | 10  | s        | log    |
     | 3   | rate of the last data frame | 0 | 150 | Mbit/s | linear |
-    | 4   | loss of the last request over the link | 0 | 1 | share | linear |
+    | 4   | what the edge did without, last request over the link | 0 | 1 | share | linear |
     | 5   | its mean one-way delay | 0 | 4   | s        | log    |
     | 6   | its age             | 0    | 100 | s        | log    |
     | 7   | device queue        | 0    | 500 | packets  | log    |
@@ -42,7 +40,7 @@ class SplitInferenceEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     | 9   | distance to the access point | 0 | 100 | m   | linear |
     | 10  | prompt length P     | 0    | 512 | tokens   | linear |
     | 11  | output length N     | 0    | 64  | tokens   | linear |
-    | 12  | previous split      | 0    | 1   | share of L | linear |
+    | 12  | previous split (0: none) | 0 | 1  | share of L | linear |
     | 13  | work in the edge's queue | 0 | 1  | s        | log    |
     | 14  | serving cell        | -1   | 1   | -1: none | linear |
 

@@ -40,7 +40,7 @@ def figure_regret(run: Path) -> Figure:
     _draw_references(axes, margin, references)
     axes.axhline(0.0, color=style.POLICY_COLOURS["oracle"], lw=1)
     axes.set(
-        xlabel="Real evaluations bought [LLM runs]", ylabel=f"Regret to the oracle [{style.REWARD_UNIT}]"
+        xlabel="Real evaluations bought [decisions]", ylabel=f"Regret to the oracle [{style.REWARD_UNIT}]"
     )
     axes.set_title("Mean regret per decision on the test seeds", loc="left")
     if curves:

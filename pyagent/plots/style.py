@@ -55,7 +55,7 @@ TERM_COLOURS: Mapping[str, str] = MappingProxyType(
 """Colour of each reward term."""
 
 LOSS_COLOURS: Mapping[str, str] = MappingProxyType(
-    {"radio": "#77AADD", "queue": "#EE8866", "late": "#EEDD88"}
+    {"radio": "#77AADD", "queue": "#EE8866", "late": "#EEDD88", "unsent": "#BBBBBB"}
 )
 """Colour of each cause of loss."""
 

@@ -16,6 +16,7 @@ from gymnasium import spaces
 from safetensors.torch import load_file, save_file
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.policies import ActorCriticPolicy
 
 from pyagent.policies.base import Context, Mask, OfflinePolicy, masked_argmax
@@ -128,6 +129,7 @@ class PpoImaginationPolicy(OfflinePolicy):
                 seed=seed,
                 device="cpu",
             )
+            ppo.set_logger(Logger(folder=None, output_formats=[]))  # the default one leaves a folder behind
             reporter = None if progress is None else _Reporter(progress, s.total_steps)
             ppo.learn(s.total_steps, callback=reporter)
         return cls(ppo.policy, s.hidden)

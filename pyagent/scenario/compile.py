@@ -85,8 +85,8 @@ def _deploy(text: str) -> Deployment:
         splits=feasible,
         infeasible=tuple(split for split in model.splits if split not in feasible),
         ue_device=ue_device,
-        ue=compute_tables(shape, ue_device, scenario.ue.weight_bits, *tokens),
-        edge=compute_tables(shape, edge_device, scenario.edge.weight_bits, *tokens),
+        ue=_tables("ue", shape, ue_device, scenario.ue.weight_bits, tokens),
+        edge=_tables("edge", shape, edge_device, scenario.edge.weight_bits, tokens),
         fragment_bytes=tuple(
             get_codec(model.codec).fragment_bytes(shape.hidden_size, scenario.transport.payload_bytes)
         ),
@@ -173,6 +173,15 @@ def _profile(tables: ComputeTables, power_w: float) -> dict[str, Any]:
         "head_s": tables.decode_head_s,
         "power_w": power_w,
     }
+
+
+def _tables(
+    side: str, shape: ModelShape, device: DeviceCard, weight_bits: int, tokens: tuple[int, int]
+) -> ComputeTables:
+    try:
+        return compute_tables(shape, device, weight_bits, *tokens)
+    except ValueError as error:
+        raise ScenarioError(f"{side}.weight_bits = {weight_bits}: {error}") from error
 
 
 def _named(field: str, load: Any, name: str) -> Any:

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pyagent.reward import RewardWeights
 
 SPEED_OF_LIGHT_MPS = 299_792_458.0
+# What the observation can tell apart (pyagent/envs/observation.py).
+MAX_TOKENS = {"prompt_tokens": 512, "output_tokens": 64}
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -124,6 +126,8 @@ class RandomWaypointMobility(Section):
     def _ranges_are_ordered(self) -> RandomWaypointMobility:
         for name in ("area_x_m", "area_y_m", "speed_mps", "pause_s"):
             _require_order(name, getattr(self, name))
+        if self.area_x_m[0] == self.area_x_m[1] and self.area_y_m[0] == self.area_y_m[1]:
+            raise ValueError("area_x_m and area_y_m are one point; a UE that stands still is model: constant")
         return self
 
 
@@ -165,8 +169,9 @@ class Requests(Section):
     def _consistent(self) -> Requests:
         for name in ("prompt_tokens", "output_tokens"):
             _require_order(name, getattr(self, name))
-            if getattr(self, name)[0] < 1 or getattr(self, name)[1] > 4096:
-                raise ValueError(f"{name} must lie in 1 to 4096")
+            longest = MAX_TOKENS[name]
+            if getattr(self, name)[0] < 1 or getattr(self, name)[1] > longest:
+                raise ValueError(f"{name} must lie in 1 to {longest}")
         if self.min_gap_s < self.deadline_s:
             raise ValueError(f"min_gap_s ({self.min_gap_s}) must be at least deadline_s ({self.deadline_s})")
         return self
@@ -197,7 +202,7 @@ class Model(Section):
     deployed: str = "llama-2-7b"
     quality: str = "smollm2-135m"
     splits: Annotated[list[int], Field(min_length=1)] = [1, 8, 16, 24, 32]
-    min_split: Annotated[int, Field(ge=0)] = 1
+    min_split: Annotated[int, Field(ge=1)] = 1
     codec: Literal["fp16", "int8"] = "fp16"
     concealment: Literal["zero", "previous-token", "running-mean"] = "running-mean"
     prompts: Annotated[int, Field(ge=2, le=4096)] = 16
@@ -274,8 +279,8 @@ class Reward(Section):
 class Evaluation(Section):
     """How much of what is run by `splitsim run`; train and test seeds never meet."""
 
-    tune_seeds: Annotated[int, Field(ge=1)] = 2
-    test_seeds: Annotated[int, Field(ge=1)] = 3
+    tune_seeds: Annotated[int, Field(ge=1, le=1000)] = 2
+    test_seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     replicates: Annotated[int, Field(ge=4)] = 4
     imagined_steps: Annotated[int, Field(ge=256)] = 20_000
 
@@ -303,3 +308,13 @@ class Scenario(Section):
     radio_energy: RadioEnergy = RadioEnergy()
     reward: Reward = Reward()
     evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _window_fits_queue(self) -> Scenario:
+        window, queue = self.transport.device_queue_window, self.link.mac_queue_packets
+        if window > queue:
+            raise ValueError(
+                f"transport.device_queue_window ({window}) must be at most link.mac_queue_packets ({queue}): "
+                "else the UE overruns its own queue"
+            )
+        return self

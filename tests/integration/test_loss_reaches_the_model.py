@@ -84,6 +84,27 @@ def test_which_fragments_are_missing_matters_not_only_how_many(
     assert delta_nll(scorer, record, 0) != delta_nll(scorer, replace(record, outcome=shuffled), 0)
 
 
+def test_ns3_and_the_agent_count_loss_alike() -> None:
+    """The next state's recent_loss is the record's loss, what was never sent in a begun step included."""
+    seen = []
+    with Episode(small_scenario(**LOSSY), 2) as episode:
+        episode.begin()
+        over = False
+        while not over:
+            record, state, over = episode.decide(0)
+            assert state.raw["recent_loss"] == pytest.approx(record.loss, abs=1e-12)
+            seen.append(record.loss)
+    assert max(seen) > 0
+
+
+def test_requests_may_follow_each_other_without_a_pause() -> None:
+    """Arrivals exactly one deadline apart: the record is complete before the next decision."""
+    requests = {"deadline_s": 4.0, "min_gap_s": 4.0, "mean_extra_gap_s": 0.0}
+    far = {"model": "constant", "position_m": [150, 0, 1.5]}
+    records = list(play(small_scenario(requests=requests, mobility=far), 1, 0))
+    assert [record.request for record in records] == [0, 1, 2, 3]
+
+
 def test_beyond_coverage_requests_fail_and_cost_the_clip(scorer: Scorer) -> None:
     far = small_scenario(mobility={"model": "constant", "position_m": [150, 0, 1.5]})
     records = list(play(far, 1, 0))

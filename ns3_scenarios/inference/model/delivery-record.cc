@@ -5,6 +5,7 @@
 
 #include "ns3/simulator.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -21,6 +22,29 @@ namespace
 constexpr auto NOT_A_TIME = std::numeric_limits<float>::quiet_NaN();
 
 } // namespace
+
+double
+DeliveryRecord::Loss() const
+{
+    const auto notSent = static_cast<uint8_t>(Outcome::NOT_SENT);
+    const auto delivered = static_cast<uint8_t>(Outcome::DELIVERED);
+    std::size_t begun = 0;
+    std::size_t missing = 0;
+    std::size_t first = 0;
+    while (first < outcome.size())
+    {
+        const std::size_t rows = (first == 0 ? promptTokens : 1) * fragmentsPerToken;
+        const auto from = outcome.begin() + first;
+        const auto to = from + rows;
+        if (std::any_of(from, to, [=](uint8_t o) { return o != notSent; }))
+        {
+            begun += rows;
+            missing += rows - std::count(from, to, delivered);
+        }
+        first += rows;
+    }
+    return begun ? double(missing) / begun : 0.0;
+}
 
 TypeId
 DeliveryRecorder::GetTypeId()

@@ -53,6 +53,12 @@ struct DeliveryRecord
     double edgeQueueS{0};
     double ueComputeEnergyJ{0};
     double ueRadioEnergyJ{0}; ///< above idle, over the window of one deadline
+
+    /**
+     * @return share of the fragments that the edge did without, of all fragments of the steps that the
+     *         UE began to send; 0 when it began none
+     */
+    double Loss() const;
 };
 
 /**

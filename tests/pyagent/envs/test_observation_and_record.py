@@ -80,10 +80,18 @@ def test_a_record_gives_shapes_times_shares_and_the_mask() -> None:
     assert record.ttft_s == pytest.approx(0.2)
     assert record.tpot_s == pytest.approx(0.5)
     assert record.ue_energy_j == pytest.approx(0.6)
-    assert record.loss == pytest.approx(2 / 5)  # what was never sent is no loss
-    assert record.share(Outcome.LOST_RADIO) == pytest.approx(1 / 5)
-    assert record.share(Outcome.LATE) == pytest.approx(1 / 5)
+    # The last fragment was never sent, but the edge computed its step without it: it is missing all the same.
+    assert record.loss == pytest.approx(3 / 6)
+    for outcome in (Outcome.LOST_RADIO, Outcome.LATE, Outcome.NOT_SENT):
+        assert record.share(outcome) == pytest.approx(1 / 6)
     assert record.mask().delivered.tolist() == [[True, True], [True, False], [False, False]]
+
+
+def test_steps_that_were_never_begun_are_no_loss() -> None:
+    outcome = encode([0, 0, 0, 0, 4, 4], "<u1")
+    record = DeliveryRecord.from_json(record_json(outcome=outcome))
+    assert record.loss == 0
+    assert DeliveryRecord.from_json(record_json(outcome=encode([4] * 6, "<u1"))).loss == 0
 
 
 def test_a_request_without_tokens_has_no_times() -> None:

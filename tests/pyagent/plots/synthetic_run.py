@@ -67,7 +67,8 @@ def play(base: pd.DataFrame, splits: np.ndarray, phase: str, policy: str, replic
     }
     table = base.assign(phase=phase, policy=policy, replicate=replicate, split=splits, latency_s=latency)
     table = table.assign(**{f"term_{name}": value for name, value in terms.items()})
-    table = table.assign(loss=loss, loss_radio=radio, loss_queue=queue, loss_late=late, mean_delay_s=delay)
+    table = table.assign(loss=loss, loss_radio=radio, loss_queue=queue, loss_late=late, loss_unsent=0.0)
+    table = table.assign(mean_delay_s=delay)
     return table.assign(delta_nll=nll, ue_energy_j=energy, failed=failed, reward=sum(terms.values()))
 
 

@@ -126,7 +126,7 @@ def test_the_timeline_shows_slo_and_oracle(complete_run):
     panels = FIGURES["timeline"](complete_run).axes
     labels = [[t.get_text() for t in panel.get_legend().get_texts()] for panel in panels]
 
-    assert labels[1] == ["radio", "queue", "late"]
+    assert labels[1] == ["radio", "queue", "late", "unsent"]
     assert "latency SLO" in labels[2]
     assert "oracle's choice" in labels[3]
     assert {"oracle", "surrogate-argmax"} <= set(labels[4])

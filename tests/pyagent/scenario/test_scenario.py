@@ -53,6 +53,14 @@ def test_the_resolved_scenario_loads_as_the_same_scenario(tmp_path: Path) -> Non
         ("requests.min_gap_s", 1.0, "min_gap_s (1.0) must be at least deadline_s"),
         ("requests.prompt_tokens", [64, 16], "prompt_tokens is [low, high]"),
         ("mobility.model", "teleport", "mobility"),
+        ("link.mac_queue_packets", 10, "device_queue_window (64) must be at most"),
+        ("requests.prompt_tokens", [16, 1024], "prompt_tokens must lie in 1 to 512"),
+        ("model.min_split", 0, "model.min_split = 0"),
+        (
+            "mobility",
+            {"model": "random-waypoint", "area_x_m": [5, 5], "area_y_m": [0, 0]},
+            "are one point",
+        ),
         ("link.standard", "80211zz", "'80211n', '80211ac' or '80211ax'"),
         ("link.fading", {"m": 0.1}, "link.fading.m = 0.1"),
         ("model.splits", [8, 1], "distinct and increase"),
@@ -99,6 +107,7 @@ def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str) -> Non
         ("model.splits", [1, 33], "33 is outside the model; valid: 1 to 32"),
         ("model.deployed", "gpt-17", "model.deployed = 'gpt-17'"),
         ("ue.device", "abacus", "ue.device = 'abacus'"),
+        ("ue.weight_bits", 16, "ue.weight_bits = 16"),
         ("ue.memory_gib", 0.01, "too small for every split"),
     ],
 )

@@ -1,0 +1,87 @@
+"""Seeds, run folders and the episode pool."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from pyagent.campaign.collect import EpisodePool, Job
+from pyagent.campaign.folder import FolderError, describe, open_run_folder
+from pyagent.campaign.seeds import MAX_RUN_SEED, Seeds
+from pyagent.policies.base import Policy
+from pyagent.policies.best_static import BestStaticPolicy
+from tests.conftest import small_scenario
+
+
+@pytest.mark.parametrize("base", [0, 1, MAX_RUN_SEED])
+def test_the_phases_of_a_run_never_share_a_seed(base: int) -> None:
+    seeds = Seeds(base)
+    learn = set(itertools.islice(seeds.learn(), 5000))
+    tune, test = set(seeds.tune(1000)), set(seeds.test(1000))
+    assert not learn & tune
+    assert not learn & test
+    assert not tune & test
+    assert max(learn | tune | test) < 2**32
+
+
+def test_runs_of_neighbouring_seeds_share_no_episode_of_the_usual_size() -> None:
+    first = {*itertools.islice(Seeds(1).learn(), 1000), *Seeds(1).tune(1000), *Seeds(1).test(1000)}
+    second = {*itertools.islice(Seeds(2).learn(), 1000), *Seeds(2).tune(1000), *Seeds(2).test(1000)}
+    assert not first & second
+
+
+def finished_run(path: Path) -> None:
+    with open_run_folder(path) as folder:
+        folder.write_json("meta.json", describe(small_scenario(), "splitsim run", "finished"))
+        folder.write_text("report.html", "old")
+
+
+def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
+    finished_run(tmp_path / "run")
+    with open_run_folder(tmp_path / "run") as folder:
+        assert {entry.name for entry in folder.path.iterdir()} == {".lock", "logs"}
+
+
+@pytest.mark.parametrize("meta", ["{}", "not json", "[]", '{"schema": 1, "status": "finished"}'])
+def test_a_folder_with_somebody_elses_meta_is_left_alone(tmp_path: Path, meta: str) -> None:
+    (tmp_path / "meta.json").write_text(meta)
+    with pytest.raises(FolderError, match="no run of splitsim wrote"), open_run_folder(tmp_path):
+        pass
+    assert [entry.name for entry in tmp_path.iterdir()] == ["meta.json"]
+
+
+def test_a_strangers_file_in_a_run_folder_saves_the_folder(tmp_path: Path) -> None:
+    finished_run(tmp_path / "run")
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    with pytest.raises(FolderError, match=r"notes\.txt"), open_run_folder(tmp_path / "run"):
+        pass
+    assert (tmp_path / "run" / "report.html").read_text() == "old"
+
+
+def test_tables_are_whole_or_absent(tmp_path: Path) -> None:
+    with open_run_folder(tmp_path / "run") as folder:
+        folder.write_json("summary.json", {"a": 1})
+        with pytest.raises(TypeError):
+            folder.write_json("summary.json", {"a": object()})
+        assert json.loads((folder.path / "summary.json").read_text()) == {"a": 1}
+
+
+class BrokenPolicyError(Exception):
+    """What the failing job raises."""
+
+
+def broken() -> Policy:
+    raise BrokenPolicyError
+
+
+@pytest.mark.ns3
+def test_a_failing_episode_is_not_kept_waiting_by_those_before_it(tmp_path: Path) -> None:
+    """A long episode stands before it in the order; its failure must end that one too."""
+    long = small_scenario(requests={"count": 2000})
+    jobs = [Job("oracle", "static", seed, 0, lambda: BestStaticPolicy(0, 3)) for seed in (1, 2)]
+    jobs.insert(1, Job("oracle", "broken", 3, 0, broken))
+    with pytest.raises(BrokenPolicyError):
+        next(EpisodePool(long, tmp_path, workers=2).run(jobs))
