@@ -23,6 +23,8 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """A longer message is not read; ZeroMQ closes the connection that it came on."""
 _LAST_WORDS_S = 1.0
 _UNBIND_S = 1.0
+_FIRST_WAIT_MS = 20
+"""How long a wait looks at the socket alone, which is cheapest, before it watches the process as well."""
 _EVENTS = Event.ACCEPTED | Event.DISCONNECTED | Event.CLOSED
 
 _log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class AgentSocket:
         self._router: Any = context.socket(SocketType.ROUTER)
         self._peer: bytes | None = None
         self._connections: set[int] = set()
+        self._ended_at: float | None = None  # when the process was first seen to have ended
         self._was_connected = False
         self._bound = False
         self.endpoint = endpoint
@@ -62,6 +65,7 @@ class AgentSocket:
             self._router.setsockopt(SocketOption.MAXMSGSIZE, MAX_MESSAGE_BYTES)
             self._router.setsockopt(SocketOption.ROUTER_MANDATORY, 1)
             self._router.setsockopt(SocketOption.RCVHWM, 8)
+            self._router.setsockopt(SocketOption.RCVTIMEO, _FIRST_WAIT_MS)
             self._monitor: Any = self._router.get_monitor_socket(_EVENTS)
             self._router.bind(endpoint)
             self._bound = True
@@ -94,25 +98,51 @@ class AgentSocket:
             LinkLost: none will come any more.
             ProtocolError: a message that no REQ sends.
         """
-        deadline = time.monotonic() + timeout_s
-        ended_at: float | None = None
-        while True:
-            # Connections before messages: when a connection is seen to close, all it carried is readable.
-            self._note_connections()
-            payload = self._read(accept)
+        if self._peer is not None and timeout_s * 1000 >= _FIRST_WAIT_MS:
+            payload = self._read(accept, Flag(0))
             if payload is not None:
                 return payload
-            now = time.monotonic()
-            if process is not None and process.exit_code() is not None:
-                ended_at = now if ended_at is None else ended_at
-                # Its last words may still be on their way out of the kernel.
-                if not self._connections or now - ended_at > _LAST_WORDS_S:
-                    raise LinkLost("the simulator ended")
-            elif self._is_lost():
-                raise LinkLost("the simulator closed its connection")
-            if now >= deadline:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            payload = self.receive_now(process, accept)
+            if payload is not None:
+                return payload
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
                 raise TimeoutError
-            self._sleep(deadline - now, process)
+            self._sleep(remaining_s, process)
+
+    def receive_now(
+        self,
+        process: SimulatorProcess | None = None,
+        accept: Callable[[bytes], bool] | None = None,
+    ) -> bytes | None:
+        """``receive`` without a wait: None while there is no message but one may come."""
+        # Connections before messages: when a connection is seen to close, all it carried is readable.
+        self._note_connections()
+        payload = self._read(accept, Flag.DONTWAIT)
+        if payload is not None:
+            return payload
+        if process is not None and process.exit_code() is not None:
+            now = time.monotonic()
+            self._ended_at = now if self._ended_at is None else self._ended_at
+            # Its last words may still be on their way out of the kernel.
+            if not self._connections or now - self._ended_at > _LAST_WORDS_S:
+                raise LinkLost("the simulator ended")
+        elif self._is_lost():
+            raise LinkLost("the simulator closed its connection")
+        return None
+
+    def watch(self, poller: Any, process: SimulatorProcess | None) -> bool:
+        """Register all that ``receive_now`` looks at; False if the process must be looked at in ticks."""
+        poller.register(self._router, PollEvent.POLLIN)
+        poller.register(self._monitor, PollEvent.POLLIN)
+        if process is None:
+            return True
+        if process.pidfd is None:
+            return False
+        poller.register(process.pidfd, PollEvent.POLLIN)
+        return True
 
     def send(self, payload: bytes) -> None:
         """Answer the pinned peer.
@@ -164,9 +194,9 @@ class AgentSocket:
         ours = self._peer is not None or (self._private and self._was_connected)
         return ours and not self._connections
 
-    def _read(self, accept: Callable[[bytes], bool] | None) -> bytes | None:
+    def _read(self, accept: Callable[[bytes], bool] | None, flags: Flag) -> bytes | None:
         try:
-            peer, *frames = self._router.recv_multipart(Flag.DONTWAIT)
+            peer, *frames = self._router.recv_multipart(flags)
         except Again:
             return None
         if peer != self._peer and self._peer is not None:
@@ -187,10 +217,6 @@ class AgentSocket:
 
     def _sleep(self, timeout_s: float, process: SimulatorProcess | None) -> None:
         poller = Poller()
-        poller.register(self._router, PollEvent.POLLIN)
-        poller.register(self._monitor, PollEvent.POLLIN)
-        if process is not None and process.pidfd is not None:
-            poller.register(process.pidfd, PollEvent.POLLIN)
-        elif process is not None:
+        if not self.watch(poller, process):
             timeout_s = min(timeout_s, TICK_S)
         poller.poll(math.ceil(min(timeout_s, 3600.0) * 1000))
