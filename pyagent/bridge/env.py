@@ -90,6 +90,9 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             GameOver the same process goes on with its next episode, which only some scenarios can.
         context: ZeroMQ context to share; it stays open. None makes one.
 
+    Attributes:
+        seed_stride: from the seed of one process to that of the next.
+
     Raises:
         ValueError: an argument is not valid.
         FileNotFoundError: there is no such executable file.
@@ -129,6 +132,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             port=port,
         )
         self._next_seed = _checked_seed(seed)
+        self.seed_stride = 1
         self._owner_pid = os.getpid()
         self._session: Session | None = None
         self._phase = _Phase.IDLE
@@ -225,7 +229,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         return observation, info
 
     def _begin(self, session: Session) -> None:
-        self._next_seed = (session.seed + 1) % _SEEDS
+        self._next_seed = (session.seed + self.seed_stride) % _SEEDS
         self._phase = _Phase.BEGINNING
         session.begin()
 
@@ -245,21 +249,45 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             ValueError: the action is not in ``action_space``; the episode is unharmed.
             SimulatorDied, SimulatorTimeout, ProtocolError: see the class.
         """
-        session = self.begin_step(action)
+        self._check_playing()
+        message = self._encode(action)
+        session = self.send(message)
         return self._finish_step(session, session.collect())
 
-    def begin_step(self, action: Any) -> Session:
-        """First half of ``step``: send the action. ``poll_step`` is the other half."""
+    def encode(self, action: Any) -> bytes:
+        """What ``send`` sends for ``action``. Raises ``ValueError`` as ``step`` does."""
+        self._check_playing()
+        return self._encode(action)
+
+    def send(self, message: bytes) -> Session:
+        """First half of ``step``, never waits; ``poll_step`` is the other half."""
         session = self._session
-        if self._phase != _Phase.PLAYING or session is None or self._closed:
-            self._check_open()
-            raise ResetNeeded("step() needs a running episode: call reset() first")
-        message = self._encode(action)
-        if os.getpid() != self._owner_pid:
-            self._check_open()
+        assert session is not None
         self._phase = _Phase.IDLE  # until the next state is there, whatever happens
         session.act(message)
         return session
+
+    def _check_playing(self) -> None:
+        if self._phase is not _Phase.PLAYING or os.getpid() != self._owner_pid:
+            self._check_open()
+            raise ResetNeeded("step() needs a running episode: call reset() first")
+
+    @property
+    def session(self) -> Session | None:
+        """The simulator that runs, for those who wait for several at once."""
+        return self._session
+
+    def release(self) -> None:
+        """Ask the simulator to stop, without a wait for its end; ``reset`` and ``close`` do wait."""
+        self._phase = _Phase.IDLE
+        if self._session is not None:
+            self._session.release()
+
+    def abort(self) -> None:
+        """End the simulator at once; ``reset`` starts afresh."""
+        self._phase = _Phase.IDLE
+        if self._session is not None:
+            self._session.abort()
 
     def poll_step(self) -> tuple[Any, float, bool, bool, dict[str, Any]] | None:
         """What ``step`` returns, once it is there. Never waits; raises what ``step`` does."""

@@ -52,7 +52,7 @@ class AgentSocket:
     """
 
     def __init__(self, context: Context[Any], endpoint: str) -> None:
-        self._router: Any = context.socket(SocketType.ROUTER)
+        self.router: Any = context.socket(SocketType.ROUTER)
         self._peer: bytes | None = None
         self._connections: set[int] = set()
         self._ended_at: float | None = None  # when the process was first seen to have ended
@@ -61,18 +61,18 @@ class AgentSocket:
         self.endpoint = endpoint
         self._private = endpoint.startswith("ipc://")
         try:
-            self._router.setsockopt(SocketOption.LINGER, 0)
-            self._router.setsockopt(SocketOption.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-            self._router.setsockopt(SocketOption.ROUTER_MANDATORY, 1)
-            self._router.setsockopt(SocketOption.RCVHWM, 8)
-            self._router.setsockopt(SocketOption.RCVTIMEO, _FIRST_WAIT_MS)
-            self._monitor: Any = self._router.get_monitor_socket(_EVENTS)
-            self._router.bind(endpoint)
+            self.router.setsockopt(SocketOption.LINGER, 0)
+            self.router.setsockopt(SocketOption.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+            self.router.setsockopt(SocketOption.ROUTER_MANDATORY, 1)
+            self.router.setsockopt(SocketOption.RCVHWM, 8)
+            self.router.setsockopt(SocketOption.RCVTIMEO, _FIRST_WAIT_MS)
+            self._monitor: Any = self.router.get_monitor_socket(_EVENTS)
+            self.router.bind(endpoint)
             self._bound = True
         except ZMQError as error:
             self.close()
             raise BridgeError(f"cannot listen on {endpoint}: {error}") from error
-        self.endpoint = self._router.getsockopt_string(SocketOption.LAST_ENDPOINT)
+        self.endpoint = self.router.getsockopt_string(SocketOption.LAST_ENDPOINT)
 
     @property
     def port(self) -> int:
@@ -135,7 +135,7 @@ class AgentSocket:
 
     def watch(self, poller: Any, process: SimulatorProcess | None) -> bool:
         """Register all that ``receive_now`` looks at; False if the process must be looked at in ticks."""
-        poller.register(self._router, PollEvent.POLLIN)
+        poller.register(self.router, PollEvent.POLLIN)
         poller.register(self._monitor, PollEvent.POLLIN)
         if process is None:
             return True
@@ -151,19 +151,19 @@ class AgentSocket:
             LinkLost: it is gone.
         """
         try:
-            self._router.send_multipart([self._peer, b"", payload], Flag.DONTWAIT)
+            self.router.send_multipart([self._peer, b"", payload], Flag.DONTWAIT)
         except ZMQError as error:
             raise LinkLost(f"the simulator takes no answer: {error}") from error
 
     def close(self, linger_s: float = 0.0) -> None:
         """Close; unsent answers get ``linger_s`` seconds more. The endpoint is free afterwards."""
-        if self._router.closed:
+        if self.router.closed:
             return
         try:
             self._unbind()
         finally:
-            self._router.disable_monitor()
-            self._router.close(linger=int(linger_s * 1000))
+            self.router.disable_monitor()
+            self.router.close(linger=int(linger_s * 1000))
             if self._private:  # ZeroMQ leaves the socket's file
                 with contextlib.suppress(OSError):
                     os.unlink(self.endpoint.removeprefix("ipc://"))
@@ -172,7 +172,7 @@ class AgentSocket:
         """ZeroMQ unbinds in the background; a bind to the same port before it is done would fail."""
         if not self._bound:
             return
-        self._router.unbind(self.endpoint)
+        self.router.unbind(self.endpoint)
         deadline = time.monotonic() + _UNBIND_S
         while self._bound and (wait_s := deadline - time.monotonic()) > 0:
             self._monitor.poll(math.ceil(wait_s * 1000))
@@ -196,7 +196,7 @@ class AgentSocket:
 
     def _read(self, accept: Callable[[bytes], bool] | None, flags: Flag) -> bytes | None:
         try:
-            peer, *frames = self._router.recv_multipart(flags)
+            peer, *frames = self.router.recv_multipart(flags)
         except Again:
             return None
         if peer != self._peer and self._peer is not None:

@@ -131,6 +131,11 @@ class Session:
         """Where the agent listens."""
         return self._socket.endpoint
 
+    @property
+    def socket(self) -> Any:
+        """The ZeroMQ socket on which messages arrive; only to wait for, together with others."""
+        return self._socket.router
+
     def await_connection(self) -> None:
         """From now on wait for the simulator's ``SimInitMsg``; it then waits for ``begin``."""
         if self._process is None:

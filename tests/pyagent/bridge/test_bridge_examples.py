@@ -177,3 +177,29 @@ def test_agents(scenario: str, agent: str, said: str) -> None:
     assert done.stderr == ""
     assert done.returncode == 0
     assert said in done.stdout
+
+
+def test_ppo_trains_on_a_vector_of_four() -> None:
+    from stable_baselines3 import PPO
+
+    from pyagent.bridge.sb3 import make_sb3_vec
+
+    envs = make_sb3_vec(4, example("random-walk"), ["--simTime=5"], transport="tcp", restart="end")
+    try:
+        model = PPO("MlpPolicy", envs, n_steps=32, batch_size=64, n_epochs=2, seed=1, device="cpu")
+        before = [parameter.detach().clone() for parameter in model.policy.parameters()]
+        model.learn(256)
+        after = list(model.policy.parameters())
+        assert model.num_timesteps == 256
+        assert any(not one.equal(other) for one, other in zip(before, after, strict=True))
+        assert len(model.ep_info_buffer or []) == 0  # no Monitor: the environments are bare
+    finally:
+        envs.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*")
+def test_stable_baselines3_check_env() -> None:
+    from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+    with Ns3Env(example("random-walk"), transport="tcp") as env:
+        sb3_check_env(env, warn=False)
