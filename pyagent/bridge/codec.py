@@ -306,7 +306,14 @@ def _numbers(dtype: np.dtype[Any]) -> Callable[[NDArray[Any]], bytes]:
     if dtype.kind == "f":
         little_endian = dtype.newbyteorder("<")
         return lambda array: array.astype(little_endian, copy=False).tobytes()
-    return lambda array: b"".join(map(_varint, array.ravel().tolist()))
+    return _varints
+
+
+def _varints(array: NDArray[Any]) -> bytes:
+    numbers = array.ravel().tolist()
+    if numbers and min(numbers) >= 0 and max(numbers) < 128:
+        return bytes(numbers)  # each is its own varint
+    return b"".join(map(_varint, numbers))
 
 
 def _out_of_bounds(array: NDArray[Any], space: spaces.Box, where: str) -> ValueError:

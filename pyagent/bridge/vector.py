@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from gymnasium.error import ClosedEnvironmentError
 from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
+from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from pyagent.bridge.batch import batcher, unbatcher
 from pyagent.bridge.group import EnvGroup, Outcome
 
 _Step = tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
@@ -21,7 +22,8 @@ class Ns3VectorEnv(VectorEnv[Any, Any, Any]):
     """``n`` simulators behind one poll loop; ``make_vec`` makes it.
 
     Observations, actions and infos are batched as Gymnasium's own vector environments do it.
-    ``reset(seed=s)`` gives simulator i the seed ``s + i``; without a seed each goes on by itself, see ``EnvGroup``.
+    ``reset(seed=s)`` gives simulator i the seed ``s + i``; without a seed each goes on by itself, see
+    ``EnvGroup``.
 
     Autoreset is Gymnasium's: by default ``NEXT_STEP`` (the step after an episode's last one ignores the
     action, resets, and has reward 0); ``SAME_STEP`` (the last step resets at once, the last observation and
@@ -40,6 +42,8 @@ class Ns3VectorEnv(VectorEnv[Any, Any, Any]):
         self.single_action_space = group.envs[0].action_space
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._batch = batcher(self.single_observation_space)
+        self._unbatch = unbatcher(self.single_action_space, self.num_envs)
         self._observations: list[Any] = [None] * self.num_envs
         self._over = np.zeros(self.num_envs, np.bool_)
 
@@ -85,9 +89,7 @@ class Ns3VectorEnv(VectorEnv[Any, Any, Any]):
             SimulatorDied, SimulatorTimeout, ProtocolError: see ``Ns3Env``.
         """
         self._check_open()
-        each = list(iterate(self.action_space, actions))
-        if len(each) != self.num_envs:
-            raise ValueError(f"actions: {len(each)} for {self.num_envs} environments")
+        each = self._unbatch(actions)
         resets = np.flatnonzero(self._over).tolist() if self.autoreset_mode == AutoresetMode.NEXT_STEP else []
         outcomes = self._group.step({i: a for i, a in enumerate(each) if i not in resets}, resets)
         infos: dict[str, Any] = {}
@@ -115,8 +117,7 @@ class Ns3VectorEnv(VectorEnv[Any, Any, Any]):
         return np.array([outcome.reward for outcome in ordered], np.float64), terminated, truncated
 
     def _batched(self) -> Any:
-        out: Any = create_empty_array(self.single_observation_space, self.num_envs)
-        return concatenate(self.single_observation_space, self._observations, out)
+        return self._batch(self._observations)
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         if seed is None:
