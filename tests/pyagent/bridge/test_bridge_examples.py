@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import zmq
 from gymnasium.utils.env_checker import check_env
@@ -203,3 +205,44 @@ def test_stable_baselines3_check_env() -> None:
 
     with Ns3Env(example("random-walk"), transport="tcp") as env:
         sb3_check_env(env, warn=False)
+
+
+AGENT = """
+import sys
+from pyagent.bridge import Ns3Env
+env = Ns3Env(sys.argv[1], transport="tcp")
+env.reset()
+print(env.simulator_pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_simulator_goes_with_a_killed_agent() -> None:
+    argv = [sys.executable, "-c", AGENT, str(example("random-walk"))]
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as agent:
+        assert agent.stdout is not None
+        simulator = psutil.Process(int(agent.stdout.readline()))
+        agent.kill()
+        simulator.wait(5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_200_resets_leak_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, transport: str) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    me = psutil.Process()
+
+    def inventory() -> tuple[int, ...]:
+        files = sum(len(files) for _, _, files in os.walk(tmp_path))
+        return me.num_fds(), me.num_threads(), len(me.children()), len(me.net_connections()), files
+
+    with Ns3Env(example("bridge-echo"), transport=transport) as env:
+        counts = []
+        for _ in range(200):
+            env.reset()
+            env.step(env.action_space.sample())
+            counts.append(inventory())
+        assert counts[-1] == counts[0]
+    assert not list(tmp_path.iterdir())
+    assert not me.children()
