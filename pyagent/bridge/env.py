@@ -370,8 +370,9 @@ class Ns3Env(gymnasium.Env[Any, Any]):
 
     def _decode(self, session: Session, state: Any) -> tuple[Any, dict[str, Any]]:
         info = _parse_info(state.info) if state.info else {}
-        if state.simTimeS:
-            info.setdefault("sim_time_s", state.simTimeS[0])
+        times_s = state.simTimeS
+        if times_s:
+            info.setdefault("sim_time_s", times_s[0])
         if state.isGameOver and not state.HasField("obsData") and self._last_observation is not None:
             return self._last_observation, {**info, "observation_repeated": True}
         try:
