@@ -184,6 +184,11 @@ LinkObserver::GetState() const
         return state;
     }
     state.snrAgeS = nowS - m_beacons.back().timeS;
+#if SPLITSIM_NS3_MINOR < 44
+    // There a station never gives its access point up (see wifi-link.cc); ten beacons missed is
+    // when newer ones do.
+    state.associated = state.associated && state.snrAgeS < 1.024;
+#endif
     double meanTimeS = 0;
     for (const auto& beacon : m_beacons)
     {

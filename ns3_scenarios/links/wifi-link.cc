@@ -20,6 +20,7 @@
 #include "ns3/yans-wifi-channel.h"
 #include "ns3/yans-wifi-helper.h"
 
+#include <limits>
 #include <map>
 #include <string>
 
@@ -139,6 +140,12 @@ BuildWifiCell(const LinkConfig& config,
     const Ssid ssid("splitsim");
     WifiMacHelper mac;
     WifiCell cell;
+#if SPLITSIM_NS3_MINOR < 44
+    // ns-3 3.37 aborts ("No BSSID set") when a station that missed its beacons asks to associate
+    // anew; there it never gives an access point up.
+    Config::SetDefault("ns3::StaWifiMac::MaxMissedBeacons",
+                       UintegerValue(std::numeric_limits<int32_t>::max()));
+#endif
     mac.SetType("ns3::StaWifiMac", "Ssid", SsidValue(ssid), "ActiveProbing", BooleanValue(false));
     cell.stations = wifi.Install(phy, mac, stations);
     mac.SetType("ns3::ApWifiMac", "Ssid", SsidValue(ssid));

@@ -145,9 +145,35 @@ Cell::BuildAddresses(const NetDeviceContainer& backhaul)
     }
     routing.GetStaticRouting(m_edge.Get(0)->GetObject<Ipv4>())
         ->SetDefaultRoute(wired.GetAddress(0), 1);
+    FillNeighbours();
+    KeepNeighbours(ap.GetAddress(0));
+}
+
+void
+Cell::FillNeighbours()
+{
+#if SPLITSIM_NS3_MINOR >= 44
     NeighborCacheHelper neighbours;
     neighbours.PopulateNeighborCache();
-    KeepNeighbours(ap.GetAddress(0));
+#else
+    // The helper of ns-3 3.37 follows a null pointer on nodes without IPv6.
+    NetDeviceContainer devices(m_cell.stations, m_cell.accessPoint);
+    for (uint32_t i = 0; i < devices.GetN(); i++)
+    {
+        for (uint32_t j = 0; j < devices.GetN(); j++)
+        {
+            const auto own = devices.Get(i)->GetNode()->GetObject<Ipv4L3Protocol>();
+            const auto other = devices.Get(j)->GetNode()->GetObject<Ipv4L3Protocol>();
+            if (i != j)
+            {
+                auto entry =
+                    own->GetInterface(1)->GetArpCache()->Add(other->GetAddress(1, 0).GetLocal());
+                entry->SetMacAddress(devices.Get(j)->GetAddress());
+                entry->MarkPermanent();
+            }
+        }
+    }
+#endif
 }
 
 void

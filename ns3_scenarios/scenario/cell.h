@@ -53,6 +53,7 @@ class Cell
     void BuildNetwork(const ScenarioConfig& config, uint64_t seed);
     ns3::NetDeviceContainer BuildBackhaul(const LinkConfig& link);
     void BuildAddresses(const ns3::NetDeviceContainer& backhaul);
+    void FillNeighbours();
     void KeepNeighbours(ns3::Ipv4Address accessPoint);
     void InstallEnergy(const RadioEnergyConfig& config);
     void InstallInference(const ScenarioConfig& config);

@@ -8,12 +8,15 @@
 from pyagent.bridge.env import Ns3Env
 from pyagent.bridge.errors import BridgeError, ProtocolError, SimulatorDied, SimulatorTimeout
 from pyagent.bridge.process import SimulatorProcess
+from pyagent.bridge.vector import Ns3VectorEnv, make_vec
 
 __all__ = [
     "BridgeError",
     "Ns3Env",
+    "Ns3VectorEnv",
     "ProtocolError",
     "SimulatorDied",
     "SimulatorProcess",
     "SimulatorTimeout",
+    "make_vec",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import enum
 import json
 import logging
 import os
@@ -19,17 +20,31 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from zmq.sugar.context import Context
 
 from pyagent.bridge import spaces
+from pyagent.bridge.codec import Decoder, Encoder, act_encoder, decoder, neutral_value
 from pyagent.bridge.errors import ProtocolError
 from pyagent.bridge.session import Session, SimulatorConfig
 from pyagent.bridge.wire import Reason
 
 _log = logging.getLogger(__name__)
 _SEEDS = 2**32
+_REASONS = frozenset(int(reason) for reason in Reason)
 _SOCKET_PATH_BYTES = 90  # the kernel allows 107, the socket's own name included
 
 
+class _Phase(enum.Enum):
+    """What the simulator waits for, or the agent."""
+
+    IDLE = enum.auto()  # nothing: there is none, or it has ended
+    CONNECTING = enum.auto()  # it has been started
+    FRESH = enum.auto()  # it waits to begin
+    BEGINNING = enum.auto()  # its first state is due
+    PLAYING = enum.auto()  # it waits for an action
+    OVER = enum.auto()  # it waits for the answer to a GameOver
+    CONTINUING = enum.auto()  # the first state after a GameOver is due
+
+
 class Ns3Env(gymnasium.Env[Any, Any]):
-    """Drives ns-3, one simulator process per episode.
+    """Drives ns-3, one simulator process per episode (or several episodes, with ``restart="end"``).
 
     ### Spaces
     They are the simulator's own, sent when it connects; so the constructor already starts it, with
@@ -40,10 +55,14 @@ class Ns3Env(gymnasium.Env[Any, Any]):
     ``reset(seed=s)`` ends the running simulator and starts one with ``--simSeed=s``. ``reset()`` takes the
     previous seed plus 1 (modulo 2**32); the very first one takes the constructor's. ``terminated`` is
     the simulator's GameOver, ``truncated`` its SimulationEnd; after either the simulator is told to stop.
+    With ``restart="end"`` it waits after a GameOver instead; ``reset()`` then answers that state with a
+    neutral action (zeros, or the bound nearest to it), which the protocol wants and such scenarios ignore,
+    and the next state begins the episode. Its seed is still the process's.
 
     ### Info
     The simulator's text: a JSON object is merged into ``info``, other text is ``info["extra"]``. After
-    ``reset``, ``info["sim_seed"]`` is the seed of the started process, unless the text has that key.
+    ``reset``, ``info["sim_seed"]`` is the seed of the started process. ``info["sim_time_s"]`` is simulated
+    time, if the simulator is built with this project's C++ side. A key of the text wins over both.
 
     ### Attach mode
     With ``executable=None`` it waits on ``port`` for a simulator started by hand (say, in a debugger).
@@ -66,6 +85,13 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         stop_timeout_s: longest wait for the simulator to end when asked to, in seconds; it is killed then.
         transport: ``"ipc"``, a socket in a private folder, or ``"tcp"``, on the loopback interface.
         port: TCP port; None takes a free one.
+        restart: when a new process is due. ``"episode"``: for every episode. ``"end"``: only when the
+            simulation has ended (SimulationEnd), for another seed, in mid-episode and after an error; after a
+            GameOver the same process goes on with its next episode, which only some scenarios can.
+        context: ZeroMQ context to share; it stays open. None makes one.
+
+    Attributes:
+        seed_stride: from the seed of one process to that of the next.
 
     Raises:
         ValueError: an argument is not valid.
@@ -89,8 +115,12 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         stop_timeout_s: float = 10.0,
         transport: Literal["ipc", "tcp"] = "ipc",
         port: int | None = None,
+        restart: Literal["episode", "end"] = "episode",
+        context: Context[Any] | None = None,
     ) -> None:
         self._closed = True  # until there is something to close
+        if restart not in ("episode", "end"):
+            raise ValueError(f"restart={restart!r}: valid are 'episode' and 'end'")
         self._config = SimulatorConfig(
             executable=executable,
             args=tuple(map(str, args)),
@@ -102,18 +132,26 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             port=port,
         )
         self._next_seed = _checked_seed(seed)
+        self.seed_stride = 1
         self._owner_pid = os.getpid()
         self._session: Session | None = None
-        self._playing = False  # a state waits for the action
-        self._fresh = True  # the simulator is connected and has sent no state yet
+        self._phase = _Phase.IDLE
+        self._goes_on = restart == "end"
         self._last_observation: Any = None
         self._dir = _private_dir()
         self._log_dir = Path(log_dir) if log_dir is not None else None
-        self._context: Context[Any] = Context()
+        self._own_context: Context[Any] | None = Context() if context is None else None
+        self._context: Context[Any] = context or self._own_context or Context()
         self._closed = False
         _open_envs.add(self)
         try:
-            self.observation_space, self.action_space = self._connect(self._next_seed)
+            self._start()
+            assert self._session is not None
+            message = self._session.collect()
+            self.observation_space, self.action_space = self._read_spaces(self._session, message)
+            self._phase = _Phase.FRESH
+            self._encode: Encoder = act_encoder(self.action_space)
+            self._decode_observation: Decoder = decoder(self.observation_space)
         except BaseException:
             self.close()
             raise
@@ -140,21 +178,60 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             ClosedEnvironmentError: after ``close``.
             SimulatorDied, SimulatorTimeout, ProtocolError: see the class.
         """
+        self.begin_reset(seed)
+        assert self._session is not None
+        while (result := self._finish_reset(self._session.collect())) is None:
+            pass
+        return result
+
+    def begin_reset(self, seed: int | None = None) -> None:
+        """First half of ``reset``: never waits for the new episode; ``poll_reset`` is the other half."""
         self._check_open()
         if seed is not None:
             self._next_seed = _checked_seed(seed)
         super().reset(seed=seed)
-        session = self._connected_session(self._next_seed)
-        self._next_seed = (session.seed + 1) % _SEEDS
-        self._fresh = False
-        state = session.first_state()
-        observation, info = self._decode(session, state)
-        if state.isGameOver:
+        session, phase = self._session, self._phase
+        attached = self._config.executable is None
+        if phase == _Phase.OVER and seed is None and session is not None:
+            self._phase = _Phase.CONTINUING
+            session.act(self._encode(neutral_value(self.action_space)))
+        elif phase == _Phase.FRESH and session is not None and (attached or session.seed == self._next_seed):
+            self._begin(session)
+        else:
+            self._start()
+
+    def poll_reset(self) -> tuple[Any, dict[str, Any]] | None:
+        """What ``reset`` returns, once it is there. Never waits; raises what ``reset`` does."""
+        if self._session is None:
+            raise ResetNeeded("no reset is under way")
+        message = self._session.poll()
+        return None if message is None else self._finish_reset(message)
+
+    def _finish_reset(self, message: Any) -> tuple[Any, dict[str, Any]] | None:
+        session = self._session
+        assert session is not None
+        if self._phase == _Phase.CONNECTING:
+            found = self._read_spaces(session, message)
+            if found != (self.observation_space, self.action_space):
+                raise self._failed(session, f"the spaces changed between episodes, to {found}")
+            self._begin(session)
+            return None
+        if self._phase == _Phase.CONTINUING and message.isGameOver and message.reason == Reason.SimulationEnd:
+            session.release()  # there was no further episode in that process
+            self._start()
+            return None
+        observation, info = self._decode(session, message)
+        if message.isGameOver:
             raise self._failed(session, "the simulation ended before its first state")
-        self._playing = True
+        self._phase = _Phase.PLAYING
         if session.process is not None:
             info.setdefault("sim_seed", session.seed)
         return observation, info
+
+    def _begin(self, session: Session) -> None:
+        self._next_seed = (session.seed + self.seed_stride) % _SEEDS
+        self._phase = _Phase.BEGINNING
+        session.begin()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Send the action that the simulator waits for; go on to its next state.
@@ -172,34 +249,79 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             ValueError: the action is not in ``action_space``; the episode is unharmed.
             SimulatorDied, SimulatorTimeout, ProtocolError: see the class.
         """
-        self._check_open()
+        self._check_playing()
+        message = self._encode(action)
+        session = self.send(message)
+        return self._finish_step(session, session.collect())
+
+    def encode(self, action: Any) -> bytes:
+        """What ``send`` sends for ``action``. Raises ``ValueError`` as ``step`` does."""
+        self._check_playing()
+        return self._encode(action)
+
+    def send(self, message: bytes) -> Session:
+        """First half of ``step``, never waits; ``poll_step`` is the other half."""
         session = self._session
-        if not self._playing or session is None:
+        assert session is not None
+        self._phase = _Phase.IDLE  # until the next state is there, whatever happens
+        session.act(message)
+        return session
+
+    def _check_playing(self) -> None:
+        if self._phase is not _Phase.PLAYING or os.getpid() != self._owner_pid:
+            self._check_open()
             raise ResetNeeded("step() needs a running episode: call reset() first")
-        container = spaces.encode_data(self.action_space, action)
-        self._playing = False  # until the next state is there, whatever happens
-        state = session.exchange(container)
+
+    @property
+    def session(self) -> Session | None:
+        """The simulator that runs, for those who wait for several at once."""
+        return self._session
+
+    def release(self) -> None:
+        """Ask the simulator to stop, without a wait for its end; ``reset`` and ``close`` do wait."""
+        self._phase = _Phase.IDLE
+        if self._session is not None:
+            self._session.release()
+
+    def abort(self) -> None:
+        """End the simulator at once; ``reset`` starts afresh."""
+        self._phase = _Phase.IDLE
+        if self._session is not None:
+            self._session.abort()
+
+    def poll_step(self) -> tuple[Any, float, bool, bool, dict[str, Any]] | None:
+        """What ``step`` returns, once it is there. Never waits; raises what ``step`` does."""
+        session = self._session
+        if session is None:
+            raise ResetNeeded("no step is under way")
+        message = session.poll()
+        return None if message is None else self._finish_step(session, message)
+
+    def _finish_step(self, session: Session, state: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         observation, info = self._decode(session, state)
-        terminated = state.isGameOver and state.reason == Reason.GameOver
-        truncated = state.isGameOver and not terminated
-        if state.isGameOver:
-            session.release()
+        if not state.isGameOver:
+            self._phase = _Phase.PLAYING
+            return observation, state.reward, False, False, info
+        terminated = state.reason == Reason.GameOver
+        if terminated and self._goes_on:
+            self._phase = _Phase.OVER
         else:
-            self._playing = True
-        return observation, float(state.reward), terminated, truncated, info
+            session.release()
+        return observation, state.reward, terminated, not terminated, info
 
     def close(self) -> None:
         """Ask the simulator to stop, wait for it, end it if need be, and remove what is temporary."""
         if self._closed:
             return
         self._closed = True
-        self._playing = False
+        self._phase = _Phase.IDLE
         if os.getpid() != self._owner_pid:
             return  # a forked copy: simulator, sockets and folder are the original's
         try:
             self._end_session()
         finally:
-            self._context.destroy(linger=0)
+            if self._own_context is not None:
+                self._own_context.destroy(linger=0)
             shutil.rmtree(self._dir, ignore_errors=True)
 
     def __del__(self) -> None:
@@ -213,55 +335,50 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         if os.getpid() != self._owner_pid:
             raise ClosedEnvironmentError("this Ns3Env belongs to the process that forked this one")
 
-    def _connected_session(self, seed: int) -> Session:
-        """The simulator that waits to begin, if it has the right seed, else a new one."""
-        session = self._session
-        attached = self._config.executable is None
-        if self._fresh and session is not None and (attached or session.seed == seed):
-            return session
-        found = self._connect(seed)
-        assert self._session is not None
-        if found != (self.observation_space, self.action_space):
-            raise self._failed(self._session, f"the spaces changed between episodes, to {found}")
-        return self._session
-
-    def _connect(self, seed: int) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
-        """Replace the simulator; returns its observation space and action space."""
+    def _start(self) -> None:
+        """Replace the simulator, and wait for the new one to connect."""
         self._end_session()
         log_dir = self._log_dir
         if log_dir is None:
             log_dir = self._dir / "log"
             shutil.rmtree(log_dir, ignore_errors=True)
-        session = self._session = Session(self._config, self._context, self._dir, log_dir, seed)
-        message = session.connect()
+        self._session = Session(self._config, self._context, self._dir, log_dir, self._next_seed)
+        self._session.await_connection()
+        self._phase = _Phase.CONNECTING
+
+    def _read_spaces(
+        self, session: Session, message: Any
+    ) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
+        """The observation space and the action space of a ``SimInitMsg``."""
         try:
             observation_space = spaces.decode_space(message.obsSpace, "observation space")
-            action_space = spaces.decode_space(message.actSpace, "action space")
+            return observation_space, spaces.decode_space(message.actSpace, "action space")
         except ProtocolError as error:
             raise self._failed(session, str(error)) from error
-        self._fresh = True
-        return observation_space, action_space
 
     def _end_session(self) -> None:
-        self._playing = self._fresh = False
+        self._phase = _Phase.IDLE
         session, self._session = self._session, None
         if session is not None:
             session.stop()
 
     def _failed(self, session: Session, message: str) -> ProtocolError:
-        self._playing = self._fresh = False
+        self._phase = _Phase.IDLE
         error = session.protocol_error(message)
         session.abort()
         return error
 
     def _decode(self, session: Session, state: Any) -> tuple[Any, dict[str, Any]]:
-        info = _parse_info(state.info)
+        info = _parse_info(state.info) if state.info else {}
+        times_s = state.simTimeS
+        if times_s:
+            info.setdefault("sim_time_s", times_s[0])
         if state.isGameOver and not state.HasField("obsData") and self._last_observation is not None:
             return self._last_observation, {**info, "observation_repeated": True}
         try:
-            if state.reason not in tuple(Reason):
+            if state.reason not in _REASONS:
                 raise ProtocolError(f"reason {state.reason} is none of SimulationEnd 0, GameOver 1")
-            self._last_observation = spaces.decode_data(state.obsData, self.observation_space)
+            self._last_observation = self._decode_observation(state.obsData)
         except ProtocolError as error:
             raise self._failed(session, str(error)) from error
         except BaseException:  # Ctrl-C while decoding

@@ -9,10 +9,10 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, NoReturn
 
 from zmq.sugar.context import Context
 
@@ -62,10 +62,24 @@ class SimulatorConfig:
                 )
 
 
-class Session:
-    """Talks to one simulator: ``connect``, ``first_state``, ``exchange`` as often as wanted, ``stop``.
+class _Awaited(NamedTuple):
+    """The message that is due: its class, what would stop the simulator once it is here, and until when."""
 
-    Whatever a method raises (KeyboardInterrupt included), it has ended the simulator before.
+    message_class: Any
+    stop: bytes
+    doing: str
+    timeout_s: float
+    deadline: float
+
+
+_NOTHING = _Awaited(None, b"", "", 0.0, 0.0)
+
+
+class Session:
+    """Talks to one simulator: ``await_connection``, ``begin``, ``act`` as often as wanted, ``stop``.
+
+    Each of the first three makes a message due, which ``collect`` waits for and ``poll`` looks for. Whatever
+    a method raises (KeyboardInterrupt included), it has ended the simulator before.
 
     Args:
         config: how to get the simulator.
@@ -83,6 +97,7 @@ class Session:
         self._pending: bytes | None = None  # what would stop the simulator, while it waits for an answer
         self._released = False
         self._foreign_pids: list[int] = []
+        self._awaited = _NOTHING
         self.seed = seed
         self._socket = AgentSocket(context, _endpoint(config, socket_dir))
         try:
@@ -111,19 +126,81 @@ class Session:
         """The started process; None in attach mode."""
         return self._process
 
-    def connect(self) -> Any:
-        """Wait for the simulator's ``SimInitMsg`` and return it. It then waits for ``first_state``.
+    @property
+    def endpoint(self) -> str:
+        """Where the agent listens."""
+        return self._socket.endpoint
+
+    @property
+    def socket(self) -> Any:
+        """The ZeroMQ socket on which messages arrive; only to wait for, together with others."""
+        return self._socket.router
+
+    def await_connection(self) -> None:
+        """From now on wait for the simulator's ``SimInitMsg``; it then waits for ``begin``."""
+        if self._process is None:
+            _log.info("waiting for a simulator on %s", self._socket.endpoint)
+        self._wait_for(wire.SimInitMsg, _STOP_INIT, "to connect", self._config.connect_timeout_s)
+
+    def begin(self) -> None:
+        """Let the simulation begin and wait for its first ``EnvStateMsg``."""
+        self._post(_GO_ON, "to send its first state")
+
+    def act(self, message: bytes) -> None:
+        """Answer the pending state with a serialised EnvActMsg and wait for the next ``EnvStateMsg``."""
+        self._post(message, "to send the next state")
+
+    def _post(self, payload: bytes, doing: str) -> None:
+        self._pending = None
+        self._wait_for(wire.EnvStateMsg, _STOP_ACTION, doing, self._config.step_timeout_s)
+        try:
+            self._socket.send(payload)
+        except LinkLost as error:
+            raise self._explain(error) from None
+
+    def _wait_for(self, message_class: Any, stop: bytes, doing: str, timeout_s: float) -> None:
+        self._awaited = _Awaited(message_class, stop, doing, timeout_s, time.monotonic() + timeout_s)
+
+    def collect(self) -> Any:
+        """Wait for the message that is due and return it.
 
         Raises:
             SimulatorDied, SimulatorTimeout, ProtocolError: see there.
         """
-        if self._process is None:
-            _log.info("waiting for a simulator on %s", self._socket.endpoint)
-        with self._failing("to connect", self._config.connect_timeout_s):
-            timeout_s = self._config.connect_timeout_s
-            payload = self._socket.receive(timeout_s, self._process, self._is_ours)
-            self._pending = _STOP_INIT
-            return wire.parse(wire.SimInitMsg, payload)
+        try:
+            remaining_s = self._awaited.deadline - time.monotonic()
+            return self._take(self._socket.receive(max(0.0, remaining_s), self._process, self._is_ours))
+        except BaseException as error:
+            self._raise(error)
+
+    def poll(self) -> Any | None:
+        """The message that is due, None while it is not there. Raises what ``collect`` does."""
+        try:
+            payload = self._socket.receive_now(self._process, self._is_ours)
+            if payload is not None:
+                return self._take(payload)
+            if time.monotonic() >= self._awaited.deadline:
+                raise TimeoutError
+            return None
+        except BaseException as error:
+            self._raise(error)
+
+    @property
+    def deadline(self) -> float:
+        """When ``poll`` gives up, on the clock of ``time.monotonic``."""
+        return self._awaited.deadline
+
+    def watch(self, poller: Any) -> bool:
+        """Register all that can end the wait; False if ``poll`` must be called in ticks of 50 ms."""
+        return self._socket.watch(poller, self._process)
+
+    def _take(self, payload: bytes) -> Any:
+        self._pending = self._awaited.stop
+        return wire.parse(self._awaited.message_class, payload)
+
+    def _raise(self, error: BaseException) -> NoReturn:
+        explained = self._explain(error)
+        raise explained from (error if isinstance(error, ProtocolError) else None)
 
     def _is_ours(self, payload: bytes) -> bool:
         """Whether a first message comes from the process that was started.
@@ -140,30 +217,6 @@ class Session:
         _log.warning("dropped a simulator with process id %d, which this agent has not started", pid)
         self._foreign_pids.append(pid)
         return False
-
-    def first_state(self) -> Any:
-        """Let the simulation begin; returns the first ``EnvStateMsg``.
-
-        Raises:
-            SimulatorDied, SimulatorTimeout, ProtocolError: see there.
-        """
-        return self._exchange(_GO_ON, "to send its first state")
-
-    def exchange(self, action: Any) -> Any:
-        """Answer the pending state with a DataContainer; returns the next ``EnvStateMsg``.
-
-        Raises:
-            SimulatorDied, SimulatorTimeout, ProtocolError: see there.
-        """
-        return self._exchange(wire.EnvActMsg(actData=action).SerializeToString(), "to send the next state")
-
-    def _exchange(self, payload: bytes, doing: str) -> Any:
-        with self._failing(doing, self._config.step_timeout_s):
-            self._pending = None
-            self._socket.send(payload)
-            reply = self._socket.receive(self._config.step_timeout_s, self._process)
-            self._pending = _STOP_ACTION
-            return wire.parse(wire.EnvStateMsg, reply)
 
     def release(self) -> None:
         """Answer a pending message with the request to stop; the simulator ends on its own time."""
@@ -207,22 +260,20 @@ class Session:
         finally:
             self._socket.close(linger_s)
 
-    @contextlib.contextmanager
-    def _failing(self, doing: str, timeout_s: float) -> Iterator[None]:
-        """Turn what goes wrong into the errors that users see, and leave no process."""
-        succeeded = False
+    def _explain(self, error: BaseException) -> BaseException:
+        """End the simulator; the error that users see in the place of ``error``."""
         try:
-            yield
-            succeeded = True
-        except LinkLost:
-            raise self._death(doing) from None
-        except TimeoutError:
-            raise self._timeout(doing, timeout_s) from None
-        except ProtocolError as error:
-            raise self.protocol_error(str(error)) from error
+            if isinstance(error, LinkLost):
+                return self._death(self._awaited.doing)
+            if isinstance(error, SimulatorTimeout | SimulatorDied):
+                return error
+            if isinstance(error, TimeoutError):
+                return self._timeout(self._awaited.doing, self._awaited.timeout_s)
+            if isinstance(error, ProtocolError):
+                return self.protocol_error(str(error))
+            return error
         finally:
-            if not succeeded:
-                self.abort()
+            self.abort()
 
     def _death(self, doing: str) -> BridgeError:
         if self._process is None:

@@ -12,6 +12,7 @@ message per ZeroMQ frame, without a type tag.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
@@ -50,7 +51,8 @@ class Reason(enum.IntEnum):
     GameOver = 1
 
 
-# message -> its fields in the order of their numbers, which start at 1; "[]" marks a repeated field
+# message -> its fields in the order of their numbers, which start at 1 where none is given; "[]" marks a
+# repeated field
 _MESSAGES = {
     "SpaceDescription": "SpaceType type, Any space, string name",
     "DiscreteSpace": "int32 n",
@@ -69,7 +71,11 @@ _MESSAGES = {
         "uint64 simProcessId, uint64 wafShellProcessId, SpaceDescription obsSpace, SpaceDescription actSpace"
     ),
     "SimInitAck": "bool done, bool stopSimReq",
-    "EnvStateMsg": "DataContainer obsData, float reward, bool isGameOver, Reason reason, string info",
+    # simTimeS is this project's: none or one value, and unknown to ns3-gym, whose agents skip it
+    "EnvStateMsg": (
+        "DataContainer obsData, float reward, bool isGameOver, Reason reason, string info, "
+        "double[] simTimeS=15"
+    ),
     "EnvActMsg": "DataContainer actData, bool stopSimReq",
 }
 _ENUMS: dict[str, type[enum.IntEnum]] = {"SpaceType": SpaceType, "Dtype": Dtype}
@@ -100,8 +106,9 @@ def _add_message(target: Any, name: str, fields: str) -> None:
     for enum_name, values in _NESTED_ENUMS.get(name, {}).items():
         _add_enum(message.enum_type, enum_name, values)
     for number, declaration in enumerate(fields.split(", "), start=1):
-        type_name, field_name = declaration.split(" ")
-        field = message.field.add(name=field_name, number=number)
+        type_name, _, field_name = declaration.partition(" ")
+        field_name, _, own_number = field_name.partition("=")
+        field = message.field.add(name=field_name, number=int(own_number or number))
         repeated = type_name.endswith("[]")
         field.label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
         _set_type(field, name, type_name.removesuffix("[]"))
@@ -164,10 +171,10 @@ def parse(message_class: Any, payload: bytes) -> Any:
     Raises:
         ProtocolError: the bytes are no such message.
     """
-    name = message_class.DESCRIPTOR.name
     try:
         return message_class.FromString(payload)
     except (DecodeError, UnicodeDecodeError, ValueError) as error:
+        name = message_class.DESCRIPTOR.name
         raise ProtocolError(f"{len(payload)} bytes are no {name}: {error}") from error
 
 
@@ -190,3 +197,17 @@ def unpack(source: Any, message_class: Any) -> Any:
     if source.type_url.rpartition("/")[2] != expected:
         raise ProtocolError(f"expected {expected}, got type_url {source.type_url[:200]!r}")
     return parse(message_class, source.value)
+
+
+def unpacker(message_class: Any) -> Callable[[Any], Any]:
+    """``unpack`` for one class, quick where the type_url is as everybody writes it."""
+    type_url = TYPE_URL_PREFIX + message_class.DESCRIPTOR.name
+
+    def unpack_one(source: Any) -> Any:
+        return (
+            parse(message_class, source.value)
+            if source.type_url == type_url
+            else unpack(source, message_class)
+        )
+
+    return unpack_one

@@ -138,6 +138,17 @@ Read(const ns3opengym::DataContainer& message, int depth)
 OpenGymDataContainer::OpenGymDataContainer() = default;
 OpenGymDataContainer::~OpenGymDataContainer() = default;
 
+std::ostream&
+OpenGymDataContainer::PrintTo(std::ostream& where, const OpenGymDataContainer* value)
+{
+    if (!value)
+    {
+        return where << "(null)";
+    }
+    value->Print(where);
+    return where;
+}
+
 TypeId
 OpenGymDataContainer::GetTypeId()
 {
@@ -253,6 +264,12 @@ OpenGymTupleContainer::Get(uint32_t idx)
     return idx < m_tuple.size() ? m_tuple[idx] : nullptr;
 }
 
+std::size_t
+OpenGymTupleContainer::GetSize() const
+{
+    return m_tuple.size();
+}
+
 OpenGymDictContainer::OpenGymDictContainer() = default;
 OpenGymDictContainer::~OpenGymDictContainer() = default;
 
@@ -320,6 +337,12 @@ OpenGymDictContainer::Get(std::string key)
         }
     }
     return nullptr;
+}
+
+std::size_t
+OpenGymDictContainer::GetSize() const
+{
+    return m_dict.size();
 }
 
 } // namespace ns3

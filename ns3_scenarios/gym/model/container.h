@@ -41,6 +41,15 @@ class OpenGymDataContainer : public Object
 
     /** Write the value for a person. @param where the stream */
     virtual void Print(std::ostream& where) const = 0;
+
+    friend std::ostream& operator<<(std::ostream& where, const Ptr<OpenGymDataContainer> value)
+    {
+        return PrintTo(where, PeekPointer(value));
+    }
+
+  protected:
+    /** `<<` of a pointer shows the value and not its address. */
+    static std::ostream& PrintTo(std::ostream& where, const OpenGymDataContainer* value);
 };
 
 /** A value of an OpenGymDiscreteSpace. */
@@ -55,6 +64,11 @@ class OpenGymDiscreteContainer : public OpenGymDataContainer
 
     ns3opengym::DataContainer GetDataContainerPbMsg() override;
     void Print(std::ostream& where) const override;
+
+    friend std::ostream& operator<<(std::ostream& where, const Ptr<OpenGymDiscreteContainer> value)
+    {
+        return OpenGymDataContainer::PrintTo(where, PeekPointer(value));
+    }
 
     /** @param value the value. @return true */
     bool SetValue(uint32_t value);
@@ -83,6 +97,11 @@ class OpenGymBoxContainer : public OpenGymDataContainer
     ns3opengym::DataContainer GetDataContainerPbMsg() override;
     void Print(std::ostream& where) const override;
 
+    friend std::ostream& operator<<(std::ostream& where, const Ptr<OpenGymBoxContainer<T>> value)
+    {
+        return OpenGymDataContainer::PrintTo(where, PeekPointer(value));
+    }
+
     /** @param value appended. @return true */
     bool AddValue(T value);
     /** @param idx position. @return the element, 0 when there is none */
@@ -91,6 +110,8 @@ class OpenGymBoxContainer : public OpenGymDataContainer
     bool SetData(std::vector<T> data);
     std::vector<T> GetData();
     std::vector<uint32_t> GetShape();
+    /** @return the number of elements */
+    std::size_t GetSize() const;
 
   private:
     static ns3opengym::Dtype WireType();
@@ -110,9 +131,16 @@ class OpenGymTupleContainer : public OpenGymDataContainer
     ns3opengym::DataContainer GetDataContainerPbMsg() override;
     void Print(std::ostream& where) const override;
 
+    friend std::ostream& operator<<(std::ostream& where, const Ptr<OpenGymTupleContainer> value)
+    {
+        return OpenGymDataContainer::PrintTo(where, PeekPointer(value));
+    }
+
     bool Add(Ptr<OpenGymDataContainer> space);
     /** @param idx position. @return that element, null when there is none */
     Ptr<OpenGymDataContainer> Get(uint32_t idx);
+    /** @return the number of elements */
+    std::size_t GetSize() const;
 
   private:
     std::vector<Ptr<OpenGymDataContainer>> m_tuple;
@@ -129,9 +157,16 @@ class OpenGymDictContainer : public OpenGymDataContainer
     ns3opengym::DataContainer GetDataContainerPbMsg() override;
     void Print(std::ostream& where) const override;
 
+    friend std::ostream& operator<<(std::ostream& where, const Ptr<OpenGymDictContainer> value)
+    {
+        return OpenGymDataContainer::PrintTo(where, PeekPointer(value));
+    }
+
     bool Add(std::string key, Ptr<OpenGymDataContainer> value);
     /** @param key the name. @return that element, null when there is none */
     Ptr<OpenGymDataContainer> Get(std::string key);
+    /** @return the number of elements */
+    std::size_t GetSize() const;
 
   private:
     std::vector<std::pair<std::string, Ptr<OpenGymDataContainer>>> m_dict;
@@ -257,6 +292,13 @@ std::vector<uint32_t>
 OpenGymBoxContainer<T>::GetShape()
 {
     return m_shape;
+}
+
+template <typename T>
+std::size_t
+OpenGymBoxContainer<T>::GetSize() const
+{
+    return m_data.size();
 }
 
 } // namespace ns3

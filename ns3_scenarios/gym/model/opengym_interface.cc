@@ -3,9 +3,11 @@
  */
 #include "opengym_interface.h"
 
+#include "action-check.h"
 #include "messages.pb.h"
 #include "opengym_env.h"
 #include "parent-watch.h"
+#include "uncaught-error.h"
 
 #include "ns3/log.h"
 #include "ns3/simulator.h"
@@ -63,7 +65,7 @@ OpenGymInterface::Get(uint32_t port)
 {
     static std::map<uint32_t, Ptr<OpenGymInterface>> interfaces;
     auto& entry = interfaces[port];
-    if (!entry)
+    if (!entry || entry->m_disposed)
     {
         entry = CreateObject<OpenGymInterface>(port);
     }
@@ -79,6 +81,7 @@ OpenGymInterface::OpenGymInterface(const std::string& endpoint)
     : m_endpoint(endpoint)
 {
     WatchParent();
+    SpeakUpWhenUncaught();
 }
 
 OpenGymInterface::~OpenGymInterface()
@@ -96,6 +99,8 @@ void
 OpenGymInterface::DoDispose()
 {
     Disconnect();
+    m_disposed = true;
+    m_actionSpace = nullptr;
     m_actionSpaceCb = MakeNullCallback<Ptr<OpenGymSpace>>();
     m_observationSpaceCb = MakeNullCallback<Ptr<OpenGymSpace>>();
     m_gameOverCb = MakeNullCallback<bool>();
@@ -177,9 +182,10 @@ OpenGymInterface::Init()
     {
         *message.mutable_obsspace() = space->GetSpaceDescription();
     }
-    if (auto space = GetActionSpace())
+    m_actionSpace = GetActionSpace();
+    if (m_actionSpace)
     {
-        *message.mutable_actspace() = space->GetSpaceDescription();
+        *message.mutable_actspace() = m_actionSpace->GetSpaceDescription();
     }
     std::string reply;
     SendAndReceive(message.SerializeAsString(), reply);
@@ -206,6 +212,15 @@ OpenGymInterface::RequestStop()
 void
 OpenGymInterface::NotifyCurrentState()
 {
+    if (!m_simEnd)
+    {
+        SendState();
+    }
+}
+
+void
+OpenGymInterface::SendState()
+{
     Init();
     if (m_stopRequested)
     {
@@ -222,6 +237,7 @@ OpenGymInterface::NotifyCurrentState()
                               : (state.isgameover() ? ns3opengym::EnvStateMsg::GameOver
                                                     : ns3opengym::EnvStateMsg::SimulationEnd));
     state.set_info(GetExtraInfo());
+    state.add_simtimes(Simulator::Now().GetSeconds());
 
     std::string reply;
     SendAndReceive(state.SerializeAsString(), reply);
@@ -229,6 +245,12 @@ OpenGymInterface::NotifyCurrentState()
     {
         return; // by the protocol the answer to the last state means nothing
     }
+    Execute(reply);
+}
+
+void
+OpenGymInterface::Execute(const std::string& reply)
+{
     ns3opengym::EnvActMsg message;
     Parse(message, reply, "EnvActMsg");
     if (message.stopsimreq())
@@ -243,6 +265,14 @@ OpenGymInterface::NotifyCurrentState()
         throw OpenGymError("ns3-gym bridge: the action has no readable value (space type " +
                            std::to_string(static_cast<int>(data.type())) + ")");
     }
+    if (m_actionSpace)
+    {
+        const auto mismatch = OpenGymMismatch(m_actionSpace, action);
+        if (!mismatch.empty())
+        {
+            throw OpenGymError("ns3-gym bridge: " + mismatch);
+        }
+    }
     if (!ExecuteActions(action))
     {
         throw OpenGymError("ns3-gym bridge: the scenario refused the action");
@@ -252,12 +282,16 @@ OpenGymInterface::NotifyCurrentState()
 void
 OpenGymInterface::WaitForStop()
 {
-    NotifyCurrentState();
+    SendState();
 }
 
 void
 OpenGymInterface::NotifySimulationEnd()
 {
+    if (m_simEnd)
+    {
+        return; // the agent has heard it, and would not answer again
+    }
     m_simEnd = true;
     if (m_initSimMsgSent && !m_stopRequested)
     {

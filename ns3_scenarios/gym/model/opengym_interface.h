@@ -19,7 +19,12 @@ namespace ns3
 
 class OpenGymEnv;
 
-/** What the agent sent can't be understood, or the wire broke. */
+/**
+ * What the agent sent can't be understood, or the wire broke.
+ *
+ * A scenario may catch it. One that doesn't, as scenarios written for ns3-gym, ends with this
+ * error's text as one line on stderr and status 2, where C++ would abort.
+ */
 class OpenGymError : public std::runtime_error
 {
   public:
@@ -38,7 +43,8 @@ class OpenGymInterface : public Object
   public:
     static TypeId GetTypeId();
 
-    /** @param port the agent's TCP port on this machine. @return the one interface of this port */
+    /** @param port the agent's TCP port on this machine. @return the one interface of this port,
+     * until it is disposed of */
     static Ptr<OpenGymInterface> Get(uint32_t port = 5555);
 
     /** @param port the agent's TCP port on this machine */
@@ -96,10 +102,14 @@ class OpenGymInterface : public Object
     void Disconnect();
     void SendAndReceive(const std::string& request, std::string& reply);
     void RequestStop();
+    void SendState();
+    void Execute(const std::string& reply);
 
     std::string m_endpoint;
     void* m_context{nullptr};
     void* m_socket{nullptr};
+    Ptr<OpenGymSpace> m_actionSpace; ///< as announced; what every action is compared with
+    bool m_disposed{false};
     bool m_simEnd{false};
     bool m_stopRequested{false};
     bool m_initSimMsgSent{false};

@@ -58,6 +58,17 @@ OpenGymDtypeFromName(const std::string& name)
 OpenGymSpace::OpenGymSpace() = default;
 OpenGymSpace::~OpenGymSpace() = default;
 
+std::ostream&
+OpenGymSpace::PrintTo(std::ostream& where, const OpenGymSpace* space)
+{
+    if (!space)
+    {
+        return where << "(null)";
+    }
+    space->Print(where);
+    return where;
+}
+
 TypeId
 OpenGymSpace::GetTypeId()
 {
@@ -188,6 +199,12 @@ OpenGymBoxSpace::GetShape()
     return m_shape;
 }
 
+ns3opengym::Dtype
+OpenGymBoxSpace::GetWireType() const
+{
+    return m_dtype;
+}
+
 OpenGymTupleSpace::OpenGymTupleSpace() = default;
 OpenGymTupleSpace::~OpenGymTupleSpace() = default;
 
@@ -237,6 +254,12 @@ Ptr<OpenGymSpace>
 OpenGymTupleSpace::Get(uint32_t idx)
 {
     return idx < m_tuple.size() ? m_tuple[idx] : nullptr;
+}
+
+std::size_t
+OpenGymTupleSpace::GetSize() const
+{
+    return m_tuple.size();
 }
 
 OpenGymDictSpace::OpenGymDictSpace() = default;
@@ -306,6 +329,18 @@ OpenGymDictSpace::Get(std::string key)
         }
     }
     return nullptr;
+}
+
+std::size_t
+OpenGymDictSpace::GetSize() const
+{
+    return m_dict.size();
+}
+
+const std::string&
+OpenGymDictSpace::GetKey(std::size_t idx) const
+{
+    return m_dict.at(idx).first;
 }
 
 } // namespace ns3

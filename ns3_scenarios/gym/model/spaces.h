@@ -32,6 +32,15 @@ class OpenGymSpace : public Object
 
     /** Write the space for a person. @param where the stream */
     virtual void Print(std::ostream& where) const = 0;
+
+    friend std::ostream& operator<<(std::ostream& where, const Ptr<OpenGymSpace> space)
+    {
+        return PrintTo(where, PeekPointer(space));
+    }
+
+  protected:
+    /** `<<` of a pointer shows the space and not its address. */
+    static std::ostream& PrintTo(std::ostream& where, const OpenGymSpace* space);
 };
 
 /** The integers 0 .. n-1. */
@@ -46,6 +55,11 @@ class OpenGymDiscreteSpace : public OpenGymSpace
 
     ns3opengym::SpaceDescription GetSpaceDescription() override;
     void Print(std::ostream& where) const override;
+
+    friend std::ostream& operator<<(std::ostream& where, const Ptr<OpenGymDiscreteSpace> space)
+    {
+        return PrintTo(where, PeekPointer(space));
+    }
 
     /** @return the number of values */
     int GetN();
@@ -84,9 +98,16 @@ class OpenGymBoxSpace : public OpenGymSpace
     ns3opengym::SpaceDescription GetSpaceDescription() override;
     void Print(std::ostream& where) const override;
 
+    friend std::ostream& operator<<(std::ostream& where, const Ptr<OpenGymBoxSpace> space)
+    {
+        return PrintTo(where, PeekPointer(space));
+    }
+
     float GetLow();
     float GetHigh();
     std::vector<uint32_t> GetShape();
+    /** @return the type of an element on the wire */
+    ns3opengym::Dtype GetWireType() const;
 
   private:
     float m_low{0};
@@ -109,10 +130,17 @@ class OpenGymTupleSpace : public OpenGymSpace
     ns3opengym::SpaceDescription GetSpaceDescription() override;
     void Print(std::ostream& where) const override;
 
+    friend std::ostream& operator<<(std::ostream& where, const Ptr<OpenGymTupleSpace> space)
+    {
+        return PrintTo(where, PeekPointer(space));
+    }
+
     /** @param space appended. @return true */
     bool Add(Ptr<OpenGymSpace> space);
     /** @param idx position. @return that space, null when there is none */
     Ptr<OpenGymSpace> Get(uint32_t idx);
+    /** @return the number of spaces */
+    std::size_t GetSize() const;
 
   private:
     std::vector<Ptr<OpenGymSpace>> m_tuple;
@@ -129,10 +157,19 @@ class OpenGymDictSpace : public OpenGymSpace
     ns3opengym::SpaceDescription GetSpaceDescription() override;
     void Print(std::ostream& where) const override;
 
+    friend std::ostream& operator<<(std::ostream& where, const Ptr<OpenGymDictSpace> space)
+    {
+        return PrintTo(where, PeekPointer(space));
+    }
+
     /** @param key the name @param space the space; a second one of a name replaces. @return true */
     bool Add(std::string key, Ptr<OpenGymSpace> space);
     /** @param key the name. @return that space, null when there is none */
     Ptr<OpenGymSpace> Get(std::string key);
+    /** @return the number of spaces */
+    std::size_t GetSize() const;
+    /** @param idx position, below GetSize(). @return the name there */
+    const std::string& GetKey(std::size_t idx) const;
 
   private:
     std::vector<std::pair<std::string, Ptr<OpenGymSpace>>> m_dict;

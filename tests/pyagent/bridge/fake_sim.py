@@ -152,8 +152,8 @@ class Simulator:
         elif mode == "flood":
             sys.stderr.write("".join(f"{'x' * 99}{i}\n" for i in range(10_000)))
             sys.stderr.flush()
-        elif mode == "exit":
-            sys.exit(7)
+        elif mode in ("exit", "exit-0"):
+            sys.exit(7 if mode == "exit" else 0)
         elif mode == "hang-up":
             self.socket.close(linger=0)
             signal.pause()
@@ -174,6 +174,8 @@ def main() -> None:
     if options.mode == "exits-early":
         print("assert failed: no such topology", file=sys.stderr)
         sys.exit(3)
+    if options.mode == "killed-early":
+        os.kill(os.getpid(), signal.SIGKILL)
     if options.mode == "deaf":  # to everything but SIGKILL
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if options.mode in ("never-connects", "deaf"):

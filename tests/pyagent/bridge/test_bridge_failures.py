@@ -85,6 +85,29 @@ def test_crash_in_a_step(make_env: Any, transport: str) -> None:
     assert caught.value.stderr_tail == "\n".join(f"line {i}" for i in range(70, 100))
 
 
+@TRANSPORTS
+def test_killed_at_connect(make_env: Any, transport: str) -> None:
+    with pytest.raises(SimulatorDied, match="ended by SIGKILL while the agent waited for it to connect"):
+        make_env("--mode=killed-early", transport=transport)
+
+
+@TRANSPORTS
+@pytest.mark.parametrize("mode", ["crash", "exit", "garbage"])
+def test_failure_at_reset(make_env: Any, transport: str, mode: str) -> None:
+    env = make_env(f"--mode={mode}", "--at=0", transport=transport)
+    with pytest.raises(BridgeError):
+        env.reset()
+    assert not os.path.exists(f"/proc/{env.simulator_pid}")
+
+
+def test_exit_0_early(make_env: Any) -> None:
+    env = make_env("--mode=exit-0")
+    env.reset()
+    with pytest.raises(SimulatorDied, match="exited with code 0") as caught:
+        env.step([0, 0])
+    assert caught.value.exit_code == 0
+
+
 def test_clean_exit_in_a_step(make_env: Any) -> None:
     with pytest.raises(SimulatorDied, match="exited with code 7"):
         play(make_env("--mode=exit"))

@@ -1,0 +1,356 @@
+"""Values of Gymnasium spaces <-> the wire's DataContainer; see ``pyagent.bridge.spaces`` for which is which.
+
+A space is compiled once into a function that reads or writes its values, because a step is mostly this work.
+What is written is bytes: everything but the numbers is constant, so it is laid out when compiling.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from operator import le
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from pyagent.bridge import wire
+from pyagent.bridge.errors import ProtocolError
+from pyagent.bridge.wire import Dtype, SpaceType
+
+NUMPY_DTYPES: dict[int, np.dtype[Any]] = {
+    Dtype.INT: np.dtype(np.int32),
+    Dtype.UINT: np.dtype(np.uint32),
+    Dtype.FLOAT: np.dtype(np.float32),
+    Dtype.DOUBLE: np.dtype(np.float64),
+}
+WIRE_DTYPES = {numpy_dtype: Dtype(dtype) for dtype, numpy_dtype in NUMPY_DTYPES.items()}
+_DATA_FIELDS = {
+    Dtype.INT: "intData",
+    Dtype.UINT: "uintData",
+    Dtype.FLOAT: "floatData",
+    Dtype.DOUBLE: "doubleData",
+}
+_SMALL_BOX = 64  # elements; below, plain Python numbers are faster than numpy
+_ONE_BYTE = [bytes([number]) for number in range(128)]
+
+Decoder = Callable[[Any], Any]
+"""Reads a ``wire.DataContainer``. Raises ProtocolError when it does not fit the space."""
+Encoder = Callable[[Any], bytes]
+"""Writes the bytes of a DataContainer. Raises ValueError when the value is not in the space."""
+
+
+def decode_data(container: Any, space: spaces.Space[Any], where: str = "observation") -> Any:
+    """Turn a DataContainer into a value of ``space``.
+
+    Box data come flat from stock ns3-gym whatever their ``shape`` says, so they are reshaped to the
+    space's. Another dtype than the space's is converted if no integer changes its value.
+
+    Args:
+        container: ``wire.DataContainer``.
+        space: one that ``decode_space`` made.
+        where: what to call the value in an error.
+
+    Raises:
+        ProtocolError: the data do not fit the space in type, dtype, size or names.
+    """
+    return decoder(space, where)(container)
+
+
+def encode_data(space: spaces.Space[Any], value: Any, where: str = "action") -> Any:
+    """Turn a value of ``space`` into a ``wire.DataContainer``; Box data go flat, in C order.
+
+    Args:
+        space: one that ``decode_space`` made.
+        value: the value; a list will do for an array, a list for a tuple.
+        where: what to call the value in an error.
+
+    Raises:
+        ValueError: ``value`` is not in ``space``.
+    """
+    return wire.parse(wire.DataContainer, encoder(space, where)(value))
+
+
+def act_encoder(space: spaces.Space[Any]) -> Encoder:
+    """A function that writes a whole EnvActMsg, for actions of ``space``."""
+    encode = encoder(space, "action")
+
+    def encode_act(value: Any) -> bytes:
+        data = encode(value)
+        return b"\x0a" + _varint(len(data)) + data
+
+    return encode_act
+
+
+def neutral_value(space: spaces.Space[Any]) -> Any:
+    """Zeros; for a Box whose bounds exclude 0, the bound nearest to it."""
+    if isinstance(space, spaces.Box):
+        return np.clip(np.zeros(space.shape, space.dtype), space.low, space.high)
+    if isinstance(space, spaces.Tuple):
+        return tuple(neutral_value(part) for part in space.spaces)
+    if isinstance(space, spaces.Dict):
+        return {key: neutral_value(part) for key, part in space.spaces.items()}
+    return np.int64(0)
+
+
+# Reading --------------------------------------------------------------------------------------------------
+
+
+def decoder(space: spaces.Space[Any], where: str = "observation") -> Decoder:
+    """Compile a function that reads values of ``space``; ``where`` names them in errors."""
+    if isinstance(space, spaces.Discrete):
+        return _reader(SpaceType.Discrete, wire.DiscreteDataContainer, where, lambda m: np.int64(m.data))
+    if isinstance(space, spaces.Box):
+        return _reader(SpaceType.Box, wire.BoxDataContainer, where, _box_decoder(space, where))
+    if isinstance(space, spaces.Tuple):
+        return _reader(SpaceType.Tuple, wire.TupleDataContainer, where, _tuple_decoder(space, where))
+    if isinstance(space, spaces.Dict):
+        return _reader(SpaceType.Dict, wire.DictDataContainer, where, _dict_decoder(space, where))
+    raise TypeError(f"{where}: the wire has no {type(space).__name__} space")
+
+
+def _reader(kind: SpaceType, message_class: Any, where: str, read: Decoder) -> Decoder:
+    number = int(kind)
+    unpack = wire.unpacker(message_class)
+
+    def decode(container: Any) -> Any:
+        if container.type != number:
+            raise ProtocolError(
+                f"{where}: expected {kind.name} data, got {_type_name(container.type, where)}"
+            )
+        return read(unpack(container.data))
+
+    return decode
+
+
+def _type_name(number: int, where: str) -> str:
+    if number not in range(1, 5):
+        raise ProtocolError(f"{where}: type {number} is none of Discrete 1, Box 2, Tuple 3, Dict 4")
+    return SpaceType(number).name
+
+
+def _box_decoder(space: spaces.Box, where: str) -> Decoder:
+    dtype, shape, size = np.dtype(space.dtype), space.shape, math.prod(space.shape)
+    wire_dtype = int(WIRE_DTYPES[dtype])
+    field = _DATA_FIELDS[WIRE_DTYPES[dtype]]
+    flat = len(shape) == 1
+
+    def decode(message: Any) -> NDArray[Any]:
+        if message.dtype != wire_dtype:
+            return _converted(message, space, where)
+        data = getattr(message, field)
+        if len(data) != size:
+            raise _wrong_size(len(data), dtype, shape, where)
+        values = np.fromiter(data, dtype, size)
+        return values if flat else values.reshape(shape)
+
+    return decode
+
+
+def _wrong_size(size: int, dtype: np.dtype[Any], shape: tuple[int, ...], where: str) -> ProtocolError:
+    return ProtocolError(f"{where}: {size} values of {dtype.name} for a Box of shape {shape}")
+
+
+def _converted(message: Any, space: spaces.Box, where: str) -> NDArray[Any]:
+    """Data of another dtype than the space's."""
+    dtype = NUMPY_DTYPES.get(message.dtype)
+    if dtype is None:
+        raise ProtocolError(f"{where}: dtype {message.dtype} is none of INT 1, UINT 2, FLOAT 3, DOUBLE 4")
+    values = np.array(getattr(message, _DATA_FIELDS[WIRE_DTYPES[dtype]]), dtype=dtype)
+    if values.size != math.prod(space.shape):
+        raise _wrong_size(values.size, dtype, space.shape, where)
+    return _to_dtype(values, np.dtype(space.dtype), where).reshape(space.shape)
+
+
+def _to_dtype(values: NDArray[Any], dtype: np.dtype[Any], where: str) -> NDArray[Any]:
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return values.astype(dtype, copy=False)
+    if values.dtype.kind == "f":
+        raise ProtocolError(f"{where}: {values.dtype.name} values for a Box of {dtype.name}")
+    converted = values.astype(dtype)
+    if not np.array_equal(converted.astype(np.int64), values.astype(np.int64)):
+        raise ProtocolError(f"{where}: {values.dtype.name} values out of the range of {dtype.name}")
+    return converted
+
+
+def _tuple_decoder(space: spaces.Tuple[Any], where: str) -> Decoder:
+    parts = [decoder(part, f"{where}[{i}]") for i, part in enumerate(space.spaces)]
+
+    def decode(message: Any) -> tuple[Any, ...]:
+        elements = message.element
+        if len(elements) != len(parts):
+            raise ProtocolError(f"{where}: {len(elements)} elements for a Tuple of {len(parts)}")
+        return tuple([part(element) for part, element in zip(parts, elements, strict=True)])
+
+    return decode
+
+
+def _dict_decoder(space: spaces.Dict, where: str) -> Decoder:
+    parts = {key: decoder(part, f"{where}[{key!r}]") for key, part in space.spaces.items()}
+
+    def decode(message: Any) -> dict[str, Any]:
+        elements = {element.name: element for element in message.element}
+        if elements.keys() != parts.keys() or len(message.element) != len(parts):
+            raise _wrong_names([element.name for element in message.element], list(parts), where)
+        return {key: part(elements[key]) for key, part in parts.items()}
+
+    return decode
+
+
+def _wrong_names(names: list[str], expected: list[str], where: str) -> ProtocolError:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        return ProtocolError(f"{where}: names {repeated} appear more than once")
+    return ProtocolError(f"{where}: keys {sorted(names)}, the space has {sorted(expected)}")
+
+
+# Writing --------------------------------------------------------------------------------------------------
+
+
+def encoder(space: spaces.Space[Any], where: str = "action") -> Encoder:
+    """Compile a function that writes values of ``space``; ``where`` names them in errors."""
+    if isinstance(space, spaces.Discrete):
+        return _writer(SpaceType.Discrete, "DiscreteDataContainer", _discrete_encoder(space, where))
+    if isinstance(space, spaces.Box):
+        return _writer(SpaceType.Box, "BoxDataContainer", _box_encoder(space, where))
+    if isinstance(space, spaces.Tuple):
+        return _writer(SpaceType.Tuple, "TupleDataContainer", _tuple_encoder(space, where))
+    if isinstance(space, spaces.Dict):
+        return _writer(SpaceType.Dict, "DictDataContainer", _dict_encoder(space, where))
+    raise TypeError(f"{where}: the wire has no {type(space).__name__} space")
+
+
+def _varint(number: int) -> bytes:
+    """Protobuf's variable-length integer; a negative one takes 64 bits."""
+    if 0 <= number < 128:
+        return _ONE_BYTE[number]
+    number &= 2**64 - 1
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _writer(kind: SpaceType, message_name: str, write: Encoder) -> Encoder:
+    """DataContainer {type, Any {type_url, value}} around what ``write`` makes."""
+    url = (wire.TYPE_URL_PREFIX + message_name).encode()
+    url_field = b"\x0a" + _varint(len(url)) + url
+    head = b"\x08" + _varint(kind) + b"\x12"
+
+    def encode(value: Any) -> bytes:
+        data = write(value)
+        packed = url_field + b"\x12" + _varint(len(data)) + data if data else url_field
+        return head + _varint(len(packed)) + packed
+
+    return encode
+
+
+def _discrete_encoder(space: spaces.Discrete, where: str) -> Encoder:
+    n = int(space.n)
+
+    def encode(value: Any) -> bytes:
+        if type(value) is not int and type(value) is not np.int64:
+            value = _integer(value, n, where)
+        if not 0 <= value < n:
+            raise ValueError(f"{where}: {value} is out of range, valid are 0 to {n - 1}")
+        return b"\x08" + _varint(int(value)) if value else b""
+
+    return encode
+
+
+def _integer(value: Any, n: int, where: str) -> int:
+    array = np.asarray(value)
+    # Libraries return a Discrete action as int, numpy scalar or array of one element.
+    if array.size != 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"{where}: {value!r} is no integer, valid are 0 to {n - 1}")
+    return int(array.reshape(()))
+
+
+def _box_encoder(space: spaces.Box, where: str) -> Encoder:
+    dtype, shape, size = np.dtype(space.dtype), space.shape, math.prod(space.shape)
+    kinds = "iu" if dtype.kind in "iu" else "iuf"
+    wire_dtype = WIRE_DTYPES[dtype]
+    sizes = b"".join(map(_varint, shape))
+    head = b"\x08" + _varint(wire_dtype) + (b"\x12" + _varint(len(sizes)) + sizes if sizes else b"")
+    head += bytes([(wire_dtype + 2) << 3 | 2])  # intData is field 3, and so on in the order of Dtype
+    write = _numbers(dtype)
+    lows, highs = space.low.ravel().tolist(), space.high.ravel().tolist()
+
+    def encode(value: Any) -> bytes:
+        array = np.asarray(value)
+        if array.shape != shape:
+            raise ValueError(f"{where}: shape {array.shape}, the Box has {shape}")
+        if array.dtype.kind not in kinds and size:
+            raise ValueError(f"{where}: {array.dtype.name} values for a Box of {dtype.name}")
+        if dtype.kind == "f" and array.dtype != dtype:
+            array = array.astype(dtype)
+        if size > _SMALL_BOX:
+            if not np.all((array >= space.low) & (array <= space.high)):
+                raise _out_of_bounds(array, space, where)
+        else:
+            flat = array.ravel().tolist()
+            if not (all(map(le, lows, flat)) and all(map(le, flat, highs))):
+                raise _out_of_bounds(array, space, where)
+        data = write(array)
+        return head + _varint(len(data)) + data if data else head[:-1]
+
+    return encode
+
+
+def _numbers(dtype: np.dtype[Any]) -> Callable[[NDArray[Any]], bytes]:
+    """What writes the elements of an array, one after the other."""
+    if dtype.kind == "f":
+        little_endian = dtype.newbyteorder("<")
+        return lambda array: array.astype(little_endian, copy=False).tobytes()
+    return _varints
+
+
+def _varints(array: NDArray[Any]) -> bytes:
+    numbers = array.ravel().tolist()
+    if numbers and min(numbers) >= 0 and max(numbers) < 128:
+        return bytes(numbers)  # each is its own varint
+    return b"".join(map(_varint, numbers))
+
+
+def _out_of_bounds(array: NDArray[Any], space: spaces.Box, where: str) -> ValueError:
+    inside = (array >= space.low) & (array <= space.high)
+    index = tuple(int(i) for i in np.argwhere(~inside)[0])
+    return ValueError(
+        f"{where}{list(index)}: {array[index]} is out of [{space.low[index]}, {space.high[index]}]"
+    )
+
+
+def _tuple_encoder(space: spaces.Tuple[Any], where: str) -> Encoder:
+    parts = [encoder(part, f"{where}[{i}]") for i, part in enumerate(space.spaces)]
+
+    def encode(value: Any) -> bytes:
+        if not isinstance(value, tuple | list) or len(value) != len(parts):
+            raise ValueError(f"{where}: needs a tuple of {len(parts)}, got {value!r}")
+        elements = [part(element) for part, element in zip(parts, value, strict=True)]
+        return b"".join([b"\x0a" + _varint(len(element)) + element for element in elements])
+
+    return encode
+
+
+def _dict_encoder(space: spaces.Dict, where: str) -> Encoder:
+    parts = []
+    for key, part in space.spaces.items():
+        name = key.encode()
+        tail = b"\x1a" + _varint(len(name)) + name if name else b""
+        parts.append((key, encoder(part, f"{where}[{key!r}]"), tail))
+    keys = {key for key, _, _ in parts}
+
+    def encode(value: Any) -> bytes:
+        if not isinstance(value, Mapping) or value.keys() != keys:
+            raise ValueError(f"{where}: needs a dict with the keys {sorted(keys)}, got {value!r}")
+        out = []
+        for key, part, tail in parts:
+            element = part(value[key])
+            out += [b"\x0a", _varint(len(element) + len(tail)), element, tail]
+        return b"".join(out)
+
+    return encode
