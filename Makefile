@@ -34,7 +34,7 @@ ifneq ($(origin CXX),default)
 export CXX
 endif
 
-.PHONY: help setup system venv ns3 model build build-tests sim test check lint format clean distclean
+.PHONY: help setup system venv ns3 model build build-tests sim test slow check lint format clean distclean
 
 help: ## this text
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -81,9 +81,10 @@ test: setup build-tests ## the tests: pytest with the real simulator and model, 
 	@$(RUN)/python -m pytest -m 'not slow'
 	@cd $(BUILD) && ctest --output-on-failure
 
-check: setup build-tests ## the tests and the slow ones
-	@$(RUN)/python -m pytest
-	@cd $(BUILD) && ctest --output-on-failure
+slow: setup build-tests ## only the slow tests
+	@$(RUN)/python -m pytest -m slow
+
+check: test slow ## the tests and the slow ones
 
 CPP_SOURCES = find ns3_scenarios \( -name '*.cc' -o -name '*.h' \) -print0
 
