@@ -28,6 +28,13 @@ FragmentHeader::GetInstanceTypeId() const
 }
 
 uint32_t
+FragmentHeader::GetRow() const
+{
+    const uint32_t firstToken = step == 0 ? 0 : promptTokens + step - 1;
+    return firstToken * fragmentsPerToken + fragment;
+}
+
+uint32_t
 FragmentHeader::GetSerializedSize() const
 {
     return 24;

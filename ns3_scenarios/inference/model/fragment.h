@@ -18,6 +18,9 @@ class FragmentHeader : public ns3::Header
   public:
     static ns3::TypeId GetTypeId();
     ns3::TypeId GetInstanceTypeId() const override;
+    /** @return row of the delivery record: those of a step stand behind those of the tokens before */
+    uint32_t GetRow() const;
+
     uint32_t GetSerializedSize() const override;
     void Serialize(ns3::Buffer::Iterator start) const override;
     uint32_t Deserialize(ns3::Buffer::Iterator start) override;

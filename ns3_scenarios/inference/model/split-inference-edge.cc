@@ -104,17 +104,19 @@ SplitInferenceEdge::HandleFragment(const FragmentHeader& header, const Address& 
         Collect(header);
         return;
     }
-    // The record's rows of a step start behind those of the tokens before it.
-    if (header.request == m_recorder->Current().request)
-    {
-        const auto firstToken = header.step == 0 ? 0 : header.promptTokens + header.step - 1;
-        m_recorder->NoteArrived(firstToken * header.fragmentsPerToken + header.fragment,
-                                header.attempt,
-                                false);
-    }
+    NoteArrived(header, false);
     if (IsCurrent(header) && m_phase == Phase::ANSWERED && header.attempt > m_answeredAttempt)
     {
         SendToken(header.attempt);
+    }
+}
+
+void
+SplitInferenceEdge::NoteArrived(const FragmentHeader& header, bool inTime)
+{
+    if (header.request == m_recorder->Current().request)
+    {
+        m_recorder->NoteArrived(header.GetRow(), header.attempt, inTime);
     }
 }
 
@@ -140,13 +142,7 @@ SplitInferenceEdge::Collect(const FragmentHeader& header)
     }
     m_arrived[header.fragment] = true;
     m_step.attempt = std::max(m_step.attempt, header.attempt);
-    const auto firstToken = header.step == 0 ? 0 : header.promptTokens + header.step - 1;
-    if (header.request == m_recorder->Current().request)
-    {
-        m_recorder->NoteArrived(firstToken * header.fragmentsPerToken + header.fragment,
-                                header.attempt,
-                                true);
-    }
+    NoteArrived(header, true);
     m_reassemblyTimeout.Cancel();
     if (--m_missing == 0)
     {

@@ -63,6 +63,7 @@ class SplitInferenceEdge : public ns3::Application
     void HandleFragment(const FragmentHeader& header, const ns3::Address& from);
     void BeginStep(const FragmentHeader& header, const ns3::Address& from);
     void Collect(const FragmentHeader& header);
+    void NoteArrived(const FragmentHeader& header, bool inTime);
     void Compute();
     void Answer(uint32_t request, uint16_t step);
     void SendToken(uint8_t attempt);

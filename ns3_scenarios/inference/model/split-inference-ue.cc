@@ -157,9 +157,7 @@ SplitInferenceUe::FinishCompute()
         HandleToken(m_step);
         return;
     }
-    const uint32_t perToken = record.fragmentsPerToken;
-    m_stepFragments = (m_step == 0 ? record.promptTokens : 1) * perToken;
-    m_firstRow = (m_step == 0 ? 0 : record.promptTokens + m_step - 1) * perToken;
+    m_stepFragments = (m_step == 0 ? record.promptTokens : 1) * record.fragmentsPerToken;
     SendStep();
 }
 
@@ -222,7 +220,7 @@ SplitInferenceUe::SendFragment(uint32_t fragment)
     packet->AddHeader(header);
     FragmentTag tag;
     tag.request = record.request;
-    tag.index = m_firstRow + fragment;
+    tag.index = header.GetRow();
     packet->AddByteTag(tag);
     record.uplinkPackets++;
     record.uplinkBytes += packet->GetSize();

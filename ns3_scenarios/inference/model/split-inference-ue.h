@@ -105,7 +105,6 @@ class SplitInferenceUe : public ns3::Application
     CodecConfig m_codec;
     double m_deadlineS{0};
     uint32_t m_step{0};
-    uint32_t m_firstRow{0}; ///< first row of this step in the record
     uint32_t m_stepFragments{0};
     uint32_t m_next{0}; ///< next fragment of the step to send
     uint8_t m_attempt{0};
