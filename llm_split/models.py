@@ -144,6 +144,11 @@ def load_quality_model(
     )
 
 
+def locate_model(name_or_path: str, cache_dir: Path | str | None = None) -> str:
+    """The folder of a fetched or a local model, or the hub id. Raises ModelNotFoundError."""
+    return _locate(name_or_path, cache_dir)[0]
+
+
 def _packaged(name: str) -> PackagedModel:
     if name not in PACKAGED:
         raise ModelNotFoundError(name, "packaged models", f"valid names: {', '.join(sorted(PACKAGED))}")

@@ -10,48 +10,32 @@ Symbols: B batch, T tokens, d hidden size, V vocabulary, L blocks.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+from llm_split.codecs import require_finite
+from llm_split.standins import (
+    PassThrough,
+    Recorded,
+    StopForwardError,
+    append_placeholder,
+    hidden_of,
+    replaced,
+    stop_forward,
+)
+
+_CAUSAL_TOLERANCE = 1e-3
+"""Relative change of a position's hidden states that a later token may make: rounding, in any precision."""
 
 
 class CannotSplitError(ValueError):
-    """The model has no single list of blocks that can be cut."""
-
-
-class _StopForwardError(Exception):
-    """Carries the hidden states out of a forward pass that need not go further."""
-
-    def __init__(self, hidden: Tensor) -> None:
-        super().__init__()
-        self.hidden = hidden
-
-
-class _PassThrough(nn.Module):
-    """Stands for a skipped block: hands its input on (or `injected`) and keeps the cache's length right."""
-
-    def __init__(self, block: nn.Module, index: int, tuple_size: int, injected: Tensor | None) -> None:
-        super().__init__()
-        self.__dict__["block"] = block  # not a submodule: its parameters aren't ours
-        self.index, self.tuple_size, self.injected = index, tuple_size, injected
-
-    def __getattr__(self, name: str) -> Any:
-        # Some forwards read attributes of a block (its attention type, say) before calling it.
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(self.__dict__["block"], name)
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        hidden = _first_tensor(args, kwargs) if self.injected is None else self.injected
-        cache = _find_cache(args, kwargs)
-        if cache is not None:
-            _append_placeholder(cache, hidden, self.index)
-        return (hidden, *[None] * (self.tuple_size - 1)) if self.tuple_size else hidden
+    """The model is no decoder with one list of blocks that can be cut; the message says why."""
 
 
 class SplitModel:
@@ -60,27 +44,36 @@ class SplitModel:
     `split` is the number of blocks on the UE; at `num_layers` only the final norm and the head are left to
     the edge. The wrapped model is unchanged between calls, but not safe to use from two threads at once.
 
+    Args:
+        model: what `AutoModelForCausalLM` loads.
+        missing: blocks whose weights are not in memory (`llm_split.halves`); what needs them fails.
+
     Raises:
-        CannotSplitError: no list of `num_hidden_layers` blocks, or more than one, or blocks that don't
-            return the hidden states [B, T, d].
+        CannotSplitError: an encoder-decoder, no list of `num_hidden_layers` blocks, or more than one, blocks
+            that don't return the hidden states [B, T, d], or that look at later tokens.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, missing: Collection[int] = ()) -> None:
+        _refuse_encoder_decoder(model)
         self.model = model.eval()
         self.config = model.config.get_text_config()
-        self.blocks = _find_blocks(model, int(self.config.num_hidden_layers))
+        self.blocks = find_blocks(model, int(self.config.num_hidden_layers))
         self.num_layers = len(self.blocks)
         self.hidden_size = int(self.config.hidden_size)
+        self._forward = model.forward
         self._accepts = set(inspect.signature(model.forward).parameters)
+        # transformers 5.24 renamed the argument.
+        self._cache_argument = "cache" if "cache" in self._accepts else "past_key_values"
+        self.missing = frozenset(missing)
         self._tuple_sizes = self._probe()
 
     @property
     def device(self) -> torch.device:
-        return cast(torch.device, next(self.model.parameters()).device)
+        return _present_parameter(self.model).device
 
     @property
     def dtype(self) -> torch.dtype:
-        return cast(torch.dtype, next(self.model.parameters()).dtype)
+        return _present_parameter(self.model).dtype
 
     @torch.inference_mode()
     def hidden_states(self, input_ids: Tensor, splits: Iterable[int]) -> dict[int, Tensor]:
@@ -99,16 +92,16 @@ class SplitModel:
 
         def capture(split: int) -> Any:
             def hook(_module: nn.Module, _args: Any, output: Any) -> None:
-                found[split] = output[0] if isinstance(output, tuple) else output
+                found[split] = hidden_of(output)
                 if split == wanted[-1]:
-                    raise _StopForwardError(found[split])
+                    raise StopForwardError(found[split])
 
             return hook
 
         handles = [self.blocks[s - 1].register_forward_hook(capture(s)) for s in wanted]
         try:
-            self._call(input_ids=input_ids.to(self.device), use_cache=False)
-        except _StopForwardError:
+            self._call(input_ids=input_ids.to(self.device))
+        except StopForwardError:
             pass
         finally:
             for handle in handles:
@@ -117,16 +110,20 @@ class SplitModel:
 
     @torch.inference_mode()
     def continue_to_last(self, hidden: Tensor, split: int) -> Tensor:
-        """Run blocks `split`.. on `hidden` [B, T, d]; the output of the last block, before the final norm."""
-        hidden = hidden.to(self.device, self.dtype)
+        """Run blocks `split`.. on `hidden` [B, T, d]; the output of the last block, before the final norm.
+
+        Raises:
+            ValueError: `hidden` has another width, or values that are not finite.
+        """
+        hidden = self._received(hidden)
         if self._checked(split) == self.num_layers:
             return hidden
         mask = torch.ones(hidden.shape[:2], dtype=torch.long, device=self.device)
-        handle = self.blocks[-1].register_forward_hook(_stop)
+        handle = self.blocks[-1].register_forward_hook(stop_forward)
         try:
             with self._skipping(split, hidden):
-                self._call(**self._placeholders(hidden, mask), use_cache=False)
-        except _StopForwardError as stop:
+                self._call(**self._placeholders(hidden, mask))
+        except StopForwardError as stop:
             return stop.hidden
         finally:
             handle.remove()
@@ -143,11 +140,14 @@ class SplitModel:
 
         Returns:
             Logits [B, K, V] (K = T without `positions`), in the model's dtype.
+
+        Raises:
+            ValueError: `hidden` has another width, or values that are not finite.
         """
-        hidden = hidden.to(self.device, self.dtype)
+        hidden = self._received(hidden)
         mask = torch.ones(hidden.shape[:2], dtype=torch.long, device=self.device)
         with self._skipping(self._checked(split), hidden):
-            return self._head_at(positions, **self._placeholders(hidden, mask), use_cache=False)
+            return self._head_at(positions, **self._placeholders(hidden, mask))
 
     def ue_half(self, split: int) -> UeHalf:
         """The first `split` blocks with a KV cache of their own."""
@@ -158,15 +158,37 @@ class SplitModel:
         return EdgeHalf(self, self._checked(split))
 
     def new_cache(self) -> DynamicCache:
-        return DynamicCache(config=self.config)
+        """An empty KV cache.
+
+        Raises:
+            CannotSplitError: the blocks keep a recurrent state instead, so that only whole passes can be cut.
+        """
+        cache = DynamicCache(config=self.config)
+        other = [type(layer).__name__ for layer in cache.layers if not isinstance(layer, DynamicLayer)]
+        if other:
+            raise CannotSplitError(
+                f"{type(self.model).__name__} keeps {other[0]} states, not keys and values: "
+                "it can be cut for whole passes, not for decoding token by token"
+            )
+        return cache
 
     def _checked(self, split: int) -> int:
         if not 1 <= split <= self.num_layers:
             raise ValueError(f"split is {split}, valid: 1..{self.num_layers}")
         return split
 
-    def _call(self, **kwargs: Any) -> Any:
-        return self.model(**{k: v for k, v in kwargs.items() if k in self._accepts})
+    def _received(self, hidden: Tensor) -> Tensor:
+        if hidden.ndim != 3 or hidden.shape[-1] != self.hidden_size:
+            raise ValueError(
+                f"hidden states have shape {tuple(hidden.shape)}, valid: (batch, tokens, {self.hidden_size})"
+            )
+        return require_finite(hidden.to(self.device, self.dtype), "hidden states")
+
+    def _call(self, cache: DynamicCache | None = None, **kwargs: Any) -> Any:
+        accepted = {k: v for k, v in kwargs.items() if k in self._accepts}
+        if cache is not None:
+            accepted[self._cache_argument] = cache
+        return self._forward(**accepted, use_cache=cache is not None)
 
     def _head_at(self, positions: Tensor | None, **kwargs: Any) -> Tensor:
         if positions is None:
@@ -179,41 +201,57 @@ class SplitModel:
     def _placeholders(self, hidden: Tensor, attention_mask: Tensor) -> dict[str, Tensor]:
         """What the edge feeds the stock forward: zeros for embeddings (never prompt ids), mask, positions."""
         B, T = hidden.shape[:2]
-        width = self.model.get_input_embeddings().weight.shape[1]
-        zeros = torch.zeros(B, T, width, dtype=self.dtype, device=self.device)
         return {
-            "inputs_embeds": zeros,
+            "inputs_embeds": self._embeddings(B, T),
             "attention_mask": attention_mask,
             "position_ids": position_ids(attention_mask, T),
         }
 
+    def _embeddings(self, B: int, T: int) -> Tensor:
+        """Zeros [B, T, width of the embedding table]."""
+        width = self.model.get_input_embeddings().weight.shape[1]
+        return torch.zeros(B, T, width, dtype=self.dtype, device=self.device)
+
     @contextmanager
     def _skipping(self, split: int, hidden: Tensor) -> Iterator[None]:
-        originals = list(self.blocks[:split])
-        try:
-            for i, block in enumerate(originals):
-                injected = hidden if i == split - 1 else None
-                self.blocks[i] = _PassThrough(block, i, self._tuple_sizes[i], injected)
+        skipped = {
+            i: PassThrough(self.blocks[i], i, self._tuple_sizes[i], hidden if i == split - 1 else None)
+            for i in range(split)
+        }
+        with replaced(self.blocks, skipped):
             yield
-        finally:
-            for i, block in enumerate(originals):
-                self.blocks[i] = block
 
     @torch.inference_mode()
     def _probe(self) -> list[int]:
-        """Length of the tuple that each block returns, 0 for a plain tensor; one forward of one token."""
-        outputs: list[Any] = []
-        handles = [b.register_forward_hook(lambda _m, _a, out: outputs.append(out)) for b in self.blocks]
-        try:
-            self._call(input_ids=torch.zeros(1, 1, dtype=torch.long, device=self.device), use_cache=False)
-        finally:
-            for handle in handles:
-                handle.remove()
-        firsts = [out[0] if isinstance(out, tuple) else out for out in outputs]
-        expected = (1, 1, self.hidden_size)
+        """Length of the tuple that each block returns, 0 for a plain tensor; two passes of two tokens."""
+        outputs = self._block_outputs(last_token=0.0)
+        firsts = [hidden_of(out) for out in outputs]
+        expected = (1, 2, self.hidden_size)
         if len(outputs) != self.num_layers or any(tuple(first.shape) != expected for first in firsts):
             raise CannotSplitError(f"blocks of {type(self.model).__name__} don't return [B, T, d] once each")
+        others = [hidden_of(out) for out in self._block_outputs(last_token=1.0)]
+        if any(_changed(a[:, 0], b[:, 0]) for a, b in zip(firsts, others, strict=True)):
+            raise CannotSplitError(
+                f"{type(self.model).__name__} looks at later tokens, so it is no decoder; one is needed"
+            )
         return [len(out) if isinstance(out, tuple) else 0 for out in outputs]
+
+    def _block_outputs(self, last_token: float) -> list[Any]:
+        """What each block returns for two made-up embeddings, in the order of their calls.
+
+        Another block stands in for a missing one: it returns the same kind of thing.
+        """
+        embeddings = self._embeddings(1, 2)
+        embeddings[0, 0, ::2] = 1.0
+        embeddings[0, 1, ::3] = last_token
+        present = next(b for i, b in enumerate(self.blocks) if i not in self.missing)
+        outputs: list[Any] = []
+        with replaced(self.blocks, dict.fromkeys(self.missing, present)):
+            # Wrapped, because a hook on a block that stands in for others would not know which it is.
+            wrapped = {i: Recorded(block, outputs, self.num_layers) for i, block in enumerate(self.blocks)}
+            with replaced(self.blocks, wrapped), suppress(StopForwardError):
+                self._call(inputs_embeds=embeddings)
+        return outputs
 
 
 class UeHalf:
@@ -243,21 +281,20 @@ class UeHalf:
         input_ids = input_ids.to(owner.device)
         self.mask = _extended(self.mask, attention_mask, input_ids)
         last = self.split - 1
-        handle = owner.blocks[last].register_forward_hook(_stop)
+        handle = owner.blocks[last].register_forward_hook(stop_forward)
         try:
             owner._call(
                 input_ids=input_ids,
                 attention_mask=self.mask,
                 position_ids=position_ids(self.mask, input_ids.shape[1]),
-                past_key_values=self.cache,
-                use_cache=True,
+                cache=self.cache,
             )
-        except _StopForwardError as stop:
+        except StopForwardError as stop:
             hidden = stop.hidden
         finally:
             handle.remove()
         for index in range(self.split, owner.num_layers):
-            _append_placeholder(self.cache, hidden, index)
+            append_placeholder(self.cache, hidden, index)
         return hidden
 
 
@@ -274,22 +311,28 @@ class EdgeHalf:
         self.mask: Tensor | None = None
 
     @torch.inference_mode()
-    def forward(self, hidden: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self, hidden: Tensor, attention_mask: Tensor | None = None, positions: Tensor | None = None
+    ) -> Tensor:
         """Append tokens.
 
         Args:
             hidden: [B, T, d], what enters block `split` for the new tokens.
             attention_mask: int64 [B, T] for the new tokens, 0 at left padding; default ones.
+            positions: int64 [K], which of the new tokens the head runs for; None means all T.
 
         Returns:
-            Logits [B, T, V] of the new tokens.
+            Logits [B, K, V] of the new tokens (K = T without `positions`).
+
+        Raises:
+            ValueError: `hidden` has another width, or values that are not finite.
         """
         owner = self.owner
-        hidden = hidden.to(owner.device, owner.dtype)
+        hidden = owner._received(hidden)
         self.mask = _extended(self.mask, attention_mask, hidden)
         inputs = owner._placeholders(hidden, self.mask)
         with owner._skipping(self.split, hidden):
-            return owner._head_at(None, **inputs, past_key_values=self.cache, use_cache=True)
+            return owner._head_at(positions, **inputs, cache=self.cache)
 
 
 def position_ids(attention_mask: Tensor, new_tokens: int) -> Tensor:
@@ -303,27 +346,22 @@ def _extended(past: Tensor | None, new: Tensor | None, like: Tensor) -> Tensor:
     return new if past is None else torch.cat([past, new], dim=1)
 
 
-def _stop(_module: nn.Module, _args: Any, output: Any) -> None:
-    raise _StopForwardError(output[0] if isinstance(output, tuple) else output)
+def _changed(a: Tensor, b: Tensor) -> bool:
+    return bool((a - b).abs().max() > _CAUSAL_TOLERANCE * a.abs().max())
 
 
-def _first_tensor(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    return cast(Tensor, args[0] if args else kwargs["hidden_states"])
+def _present_parameter(model: Any) -> Tensor:
+    """A parameter that is in memory; in a half some are not."""
+    return next(cast(Tensor, parameter) for parameter in model.parameters() if not parameter.is_meta)
 
 
-def _find_cache(args: tuple[Any, ...], kwargs: dict[str, Any]) -> DynamicCache | None:
-    # Its name and place differ between families (past_key_values, layer_past, second argument): go by type.
-    return next((x for x in (*args, *kwargs.values()) if isinstance(x, DynamicCache)), None)
+def _refuse_encoder_decoder(model: Any) -> None:
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise CannotSplitError(f"{type(model).__name__} is an encoder-decoder; a decoder is needed")
 
 
-def _append_placeholder(cache: DynamicCache, hidden: Tensor, index: int) -> None:
-    """One channel wide: a skipped block must report how many tokens went by, and nothing else."""
-    B, T = hidden.shape[:2]
-    empty = hidden.new_zeros(B, 1, T, 1)
-    cache.update(empty, empty, index)
-
-
-def _find_blocks(model: Any, num_layers: int) -> nn.ModuleList:
+def find_blocks(model: Any, num_layers: int) -> nn.ModuleList:
+    """The one list of `num_layers` blocks in a model. Raises CannotSplitError."""
     lists = [m for m in model.base_model.modules() if isinstance(m, nn.ModuleList) and len(m) == num_layers]
     nested = {id(inner) for outer in lists for inner in outer.modules() if inner is not outer}
     candidates = [m for m in lists if id(m) not in nested]

@@ -7,64 +7,12 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from llm_split.partition import CannotSplitError, SplitModel
+from tests.llm_split.families import FAMILIES, D, L, V, tiny
 
-L, D, V, T = 4, 32, 97, 24
-COMMON: dict[str, Any] = {
-    "num_hidden_layers": L,
-    "hidden_size": D,
-    "intermediate_size": 48,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "vocab_size": V,
-    "max_position_embeddings": 128,
-    "pad_token_id": 0,
-}
-WINDOW = 7  # shorter than the text
-FAMILIES: dict[str, dict[str, Any]] = {
-    "llama": COMMON,
-    "gemma2": {**COMMON, "sliding_window": WINDOW},
-    "gemma3_text": {
-        **COMMON,
-        "sliding_window": WINDOW,
-        "layer_types": ["sliding_attention", "sliding_attention", "full_attention", "sliding_attention"],
-    },
-    "gpt2": {"n_layer": L, "n_embd": D, "n_head": 4, "vocab_size": V, "n_positions": 128},
-    "bloom": {"n_layer": L, "hidden_size": D, "n_head": 4, "vocab_size": V},
-    "falcon": {
-        "num_hidden_layers": L,
-        "hidden_size": D,
-        "num_attention_heads": 4,
-        "vocab_size": V,
-        "alibi": True,
-    },
-    "qwen2": COMMON,
-    "mistral": {**COMMON, "sliding_window": WINDOW},
-    "opt": {
-        "num_hidden_layers": L,
-        "hidden_size": D,
-        "ffn_dim": 48,
-        "num_attention_heads": 4,
-        "vocab_size": V,
-        "max_position_embeddings": 128,
-        "word_embed_proj_dim": 16,
-    },
-}
-SPLITS = (1, 3, L)
-
-
-def tiny(family: str) -> Any:
-    torch.manual_seed(7)
-    model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[family](**FAMILIES[family]))
-    with torch.no_grad():  # the libraries' 0.02 makes every block nearly an identity, and a test nearly blind
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0, 0.15)
-    return model.eval()
+T = 24
+SPLITS = range(1, L + 1)
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
@@ -95,6 +43,10 @@ def test_every_block_matters(cut: SplitModel, ids: torch.Tensor) -> None:
     expected = reference(cut, ids)
     hidden = cut.hidden_states(ids, [1])
     assert (cut.edge_logits(hidden[1], 2) - expected).abs().max() > 1e-3
+
+
+def test_many_families() -> None:
+    assert len(FAMILIES) >= 18
 
 
 def test_head_only_at_wanted_positions(cut: SplitModel, ids: torch.Tensor) -> None:
@@ -157,6 +109,65 @@ def test_edge_never_sees_prompt_ids(cut: SplitModel, ids: torch.Tensor) -> None:
     finally:
         handle.remove()
     assert calls == []
+
+
+def test_half_precision_weights_decode_as_they_prefill(ids: torch.Tensor) -> None:
+    """8 bits of mantissa, logits up to 4, 4 blocks: a few units in the last place of bfloat16 (1/64)."""
+    cut = SplitModel(tiny("llama").to(torch.bfloat16))
+    expected = reference(cut, ids)
+    hidden = cut.hidden_states(ids, SPLITS)
+    for split in SPLITS:
+        assert hidden[split].dtype == torch.bfloat16
+        assert torch.equal(cut.edge_logits(hidden[split], split), expected)
+        ue, edge = cut.ue_half(split), cut.edge_half(split)
+        logits = [edge.forward(ue.forward(part)) for part in ids.split((12, 1, 11), dim=1)]
+        assert (torch.cat(logits, dim=1) - expected).abs().max() <= 4 / 64
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_cut_on_a_gpu(ids: torch.Tensor, dtype: torch.dtype) -> None:
+    cut = SplitModel(tiny("gemma3_text").to("cuda", dtype))
+    expected = reference(cut, ids.cuda())
+    for split, states in cut.hidden_states(ids, SPLITS).items():
+        assert torch.equal(cut.edge_logits(states.cpu(), split), expected), split
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_values_that_are_not_finite_are_refused(bad: float) -> None:
+    cut = SplitModel(tiny("llama"))
+    hidden = torch.zeros(1, 3, D)
+    hidden[0, 1, 5] = bad
+    for call in (cut.edge_logits, cut.continue_to_last):
+        with pytest.raises(ValueError, match=r"hidden states: 1 of 96 values are NaN .* at \[0, 1, 5\]"):
+            call(hidden, 2)
+    with pytest.raises(ValueError, match="hidden states: 1 of 96"):
+        cut.edge_half(2).forward(hidden)
+    with pytest.raises(ValueError, match=r"shape \(3, 32\), valid: \(batch, tokens, 32\)"):
+        cut.edge_half(2).forward(hidden[0])
+
+
+def test_encoder_decoder_is_refused() -> None:
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    config = T5Config(num_layers=L, d_model=D, d_ff=48, d_kv=8, num_heads=4, vocab_size=V)
+    with pytest.raises(CannotSplitError, match="T5ForConditionalGeneration is an encoder-decoder"):
+        SplitModel(T5ForConditionalGeneration(config))
+
+
+def test_model_that_looks_ahead_is_refused() -> None:
+    with pytest.raises(CannotSplitError, match="BertLMHeadModel looks at later tokens"):
+        SplitModel(tiny("bert"))
+
+
+def test_recurrent_model_is_cut_for_whole_passes_only(ids: torch.Tensor) -> None:
+    config = {"num_hidden_layers": L, "hidden_size": D, "vocab_size": V, "state_size": 8}
+    cut = SplitModel(tiny("mamba", **config))
+    expected = reference(cut, ids)
+    for split, states in cut.hidden_states(ids, SPLITS).items():
+        assert torch.equal(cut.edge_logits(states, split), expected), split
+    with pytest.raises(CannotSplitError, match="not for decoding token by token"):
+        cut.ue_half(2)
 
 
 def test_model_without_a_list_of_blocks_is_refused() -> None:

@@ -1,0 +1,107 @@
+"""Generate text through the two halves, with the library's own `generate` around them.
+
+The library keeps what is its own: sampling, logits processors, stopping, padding. Only the forward pass is
+ours: UE half, then whatever the link does to the hidden states, then the edge half, each with its own KV
+cache.
+So equal seeds give the tokens of the unsplit model's `generate`, as long as the link does nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from transformers.modeling_outputs import CausalLMOutput
+
+from llm_split.partition import EdgeHalf, SplitModel, UeHalf
+from llm_split.standins import find_cache
+
+Link = Callable[[Tensor], Tensor]
+"""What the edge gets for the hidden states [B, T, d] of the next T tokens; called once per step, in order."""
+
+
+def generate(
+    split_model: SplitModel,
+    input_ids: Tensor,
+    split: int,
+    attention_mask: Tensor | None = None,
+    link: Link | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> Tensor:
+    """Greedy or sampled continuation of prompts, computed by a UE half and an edge half.
+
+    Args:
+        split_model: the model; not for two threads at once.
+        input_ids: int64 [B, P], padded on the left where `attention_mask` is 0.
+        split: 1..num_layers.
+        attention_mask: int64 [B, P]; default ones.
+        link: None lets everything through unchanged.
+        seed: of sampling; torch's global generators are as before afterwards. None uses them as they are.
+        options: as for the library's `generate`: max_new_tokens, do_sample, temperature, top_k, top_p,
+            eos_token_id and so on.
+
+    Returns:
+        int64 [B, P + new tokens], padded on the right behind an end of text.
+
+    Raises:
+        ValueError: an option that needs more than one hypothesis (beams, several sequences).
+    """
+    for name in ("num_beams", "num_return_sequences"):
+        if options.get(name, 1) != 1:
+            raise ValueError(f"{name} is {options[name]}, valid: 1 (the edge's cache follows one hypothesis)")
+    input_ids = input_ids.to(split_model.device)
+    if attention_mask is None:
+        attention_mask = torch.ones_like(input_ids)
+    halves = _Halves(split_model.ue_half(split), split_model.edge_half(split), link)
+    with _seeded(seed, split_model.device), _forward_replaced(split_model.model, halves.forward):
+        mask = attention_mask.to(split_model.device)
+        return cast(Tensor, split_model.model.generate(input_ids, attention_mask=mask, **options))
+
+
+class _Halves:
+    """What `generate` calls in place of the model's forward."""
+
+    def __init__(self, ue: UeHalf, edge: EdgeHalf, link: Link | None) -> None:
+        self.ue, self.edge, self.link = ue, edge, link
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, **kwargs: Any
+    ) -> CausalLMOutput:
+        cache = find_cache((), kwargs)
+        if cache is not None:
+            self.ue.cache = cache  # `generate` reads off it how many tokens went by
+        new_tokens = input_ids.shape[1]
+        new_mask = None if attention_mask is None else attention_mask[:, -new_tokens:]
+        hidden = self.ue.forward(input_ids, new_mask)  # (B, T, d)
+        if self.link is not None:
+            hidden = self.link(hidden)
+        last = torch.tensor([new_tokens - 1], device=hidden.device)
+        return CausalLMOutput(logits=self.edge.forward(hidden, new_mask, positions=last))
+
+
+@contextmanager
+def _forward_replaced(model: Any, forward: Callable[..., Any]) -> Iterator[None]:
+    @functools.wraps(model.forward)  # `generate` asks the signature what it may pass
+    def replacement(**kwargs: Any) -> Any:
+        return forward(**kwargs)
+
+    model.forward = replacement
+    try:
+        yield
+    finally:
+        del model.forward  # the class's own shows again
+
+
+@contextmanager
+def _seeded(seed: int | None, device: torch.device) -> Iterator[None]:
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

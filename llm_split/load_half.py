@@ -1,0 +1,156 @@
+"""Load one half of a model alone: the other half's blocks never come into memory.
+
+The model is built without memory, then the tensors of the wanted half are read from its safetensors files,
+one by one. What is then allocated is what that half weighs on its device. Families whose files hold other
+tensors than the loaded model does (experts one by one, say) are read whole first, and need memory for that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from llm_split.models import locate_model
+from llm_split.partition import CannotSplitError, EdgeHalf, SplitModel, UeHalf, find_blocks
+
+Role = Literal["ue", "edge"]
+_SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class LoadedHalf:
+    """One half in memory.
+
+    Attributes:
+        half: what computes.
+        weight_bytes: of its parameters, each counted once.
+    """
+
+    half: UeHalf | EdgeHalf
+    weight_bytes: int
+
+
+def load_half(
+    name_or_path: str,
+    role: Role,
+    split: int,
+    cache_dir: Path | str | None = None,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> LoadedHalf:
+    """Load the UE's or the edge's half of a model that lies in a local folder.
+
+    The UE holds the embeddings and blocks 0..split-1; the edge blocks `split`.., the final norm and the head
+    (which is the embedding table where both are tied).
+
+    Args:
+        name_or_path: a fetched packaged model or a folder with safetensors files.
+        role: "ue" or "edge".
+        split: 1..num_layers for the UE, 1..num_layers-1 for the edge, which has no block otherwise.
+        cache_dir: where fetched models are, see `llm_split.models`.
+        device: where the weights go.
+        dtype: what they are converted to.
+
+    Raises:
+        ValueError: `role` or `split` out of range.
+        ModelNotFoundError: no such model.
+        CannotSplitError: it is no decoder that can be cut, or its files lack a tensor.
+    """
+    folder = Path(locate_model(name_or_path, cache_dir))
+    model = _without_memory(folder, dtype)
+    missing = _missing_blocks(model, role, split)
+    absent = _absent_parameters(model, role, missing)
+    wanted = {name for name, _ in model.named_parameters() if name not in absent}
+    for name, tensor in _tensors(folder, wanted):
+        wanted.discard(name)
+        _assign(model, name, tensor.to(device, dtype))
+    if wanted:  # some families rename or merge tensors when they are loaded
+        for name, tensor in _tensors_of_whole(folder, wanted, dtype):
+            _assign(model, name, tensor.to(device))
+    model.tie_weights()
+    owner = SplitModel(_buffers_to(model, device), missing)
+    half = owner.ue_half(split) if role == "ue" else owner.edge_half(split)
+    return LoadedHalf(half, sum(p.nbytes for p in model.parameters() if not p.is_meta))
+
+
+def _without_memory(folder: Path, dtype: torch.dtype) -> Any:
+    """The model with parameters on the meta device; its buffers (rotary tables, say) are real."""
+    from accelerate import init_empty_weights
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    with init_empty_weights(include_buffers=False):
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=False)
+    model.tie_weights()  # making parameters without memory has untied them
+    return model
+
+
+def _missing_blocks(model: Any, role: Role, split: int) -> range:
+    num_layers = int(model.config.get_text_config().num_hidden_layers)
+    last = num_layers if role == "ue" else num_layers - 1
+    if role not in ("ue", "edge"):
+        raise ValueError(f"role is {role!r}, valid: 'ue', 'edge'")
+    if not 1 <= split <= last:
+        raise ValueError(f"split is {split}, valid for the {role}: 1..{last}")
+    return range(split, num_layers) if role == "ue" else range(split)
+
+
+def _absent_parameters(model: Any, role: Role, missing: range) -> set[str]:
+    """Names of the parameters that this half does without."""
+    blocks = find_blocks(model, int(model.config.get_text_config().num_hidden_layers))
+    absent = {id(p) for i in missing for p in blocks[i].parameters()}
+    table, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if table.weight is not head.weight:
+        absent |= {id(p) for p in (head if role == "ue" else table).parameters()}
+    return {name for name, p in model.named_parameters() if id(p) in absent}
+
+
+def _tensors(folder: Path, wanted: set[str]) -> Iterator[tuple[str, torch.Tensor]]:
+    """The wanted tensors that the folder's files hold."""
+    for file in _weight_files(folder):
+        with safe_open(str(file), framework="pt") as reader:
+            for name in sorted(wanted & set(reader.keys())):
+                yield name, reader.get_tensor(name)
+
+
+def _tensors_of_whole(
+    folder: Path, wanted: set[str], dtype: torch.dtype
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """The wanted parameters of the whole model, which is in memory for that long."""
+    from transformers import AutoModelForCausalLM
+
+    whole, info = AutoModelForCausalLM.from_pretrained(
+        str(folder), dtype=dtype, local_files_only=True, trust_remote_code=False, output_loading_info=True
+    )
+    if lacking := sorted(wanted & set(info["missing_keys"])):
+        raise CannotSplitError(f"{folder} lacks {len(lacking)} tensors, the first is {lacking[0]}")
+    yield from ((name, p.detach().clone()) for name, p in whole.named_parameters() if name in wanted)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    if (folder / _SINGLE).is_file():
+        return [folder / _SINGLE]
+    try:
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CannotSplitError(f"{folder} has neither {_SINGLE} nor {_INDEX}") from error
+    return [folder / Path(name).name for name in sorted(set(index["weight_map"].values()))]
+
+
+def _assign(model: Any, name: str, tensor: torch.Tensor) -> None:
+    parent, _, leaf = name.rpartition(".")
+    setattr(model.get_submodule(parent), leaf, nn.Parameter(tensor, requires_grad=False))
+
+
+def _buffers_to(model: Any, device: str) -> Any:
+    for module in model.modules():
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, buffer.to(device))
+    return model
