@@ -13,12 +13,12 @@ import platform
 import sys
 import time
 from statistics import median
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
-from llm_split.impairment import CONCEALMENTS, DeliveryMask
+from llm_split.impairment import Concealment, DeliveryMask, Impairment
 from llm_split.models import load_quality_model
 from llm_split.partition import SplitModel
 from llm_split.quality import QualityEvaluator
@@ -57,8 +57,8 @@ def loss_table(
 ) -> dict[str, dict[str, dict[str, list[float]]]]:
     """concealment -> loss rate -> split -> [mean dNLL, PPL, mean clipped dNLL]; same masks for all."""
     table: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for concealment in CONCEALMENTS:
-        evaluator.concealment = concealment
+    for concealment in get_args(Concealment):
+        evaluator.impairment = Impairment(concealment)
         table[concealment] = {}
         for loss in LOSS_RATES:
             row: dict[str, list[float]] = {}

@@ -10,6 +10,7 @@ Symbols: T uplinked positions, P prompt tokens, N output tokens, W window length
 from __future__ import annotations
 
 import math
+import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ import torch
 from torch import Tensor
 
 from llm_split.codecs import get_codec
-from llm_split.impairment import CONCEALMENTS, DeliveryMask, apply
+from llm_split.impairment import DeliveryMask, Impairment
 from llm_split.partition import SplitModel
+from llm_split.scores import Scores, compare, head, negative_log_likelihood
 
 _HEAD_CHUNK = 64  # positions per head call in long passes: bounds the logits to 64 * V values
 
@@ -52,17 +54,6 @@ class QualityResult:
     reused_exact: bool = field(compare=False)  # what it cost, not what it says
 
 
-class _Scores(NamedTuple):
-    """Per predicted position, float64 on the CPU: NLL of the next token, KL to the reference, agreement."""
-
-    nll: Tensor
-    kl: Tensor
-    agree: Tensor
-
-    def part(self, start: int, end: int) -> _Scores:
-        return _Scores(self.nll[start:end], self.kl[start:end], self.agree[start:end])
-
-
 class _Window(NamedTuple):
     """One window: split -> hidden states [W, d] on the model's device; reference NLL [W-1]."""
 
@@ -88,7 +79,7 @@ class QualityEvaluator:
         split_model: the quality model.
         prompts: token ids, int64 [n, W].
         splits: cuts that will be asked for, each in 1..num_layers; all local needs no mention.
-        concealment: one of `CONCEALMENTS`.
+        impairment: what a missing fragment does to the hidden states.
         delta_nll_clip: cost of a token that was not generated, nats.
         max_cached_windows: None keeps them all.
     """
@@ -98,14 +89,12 @@ class QualityEvaluator:
         split_model: SplitModel,
         prompts: Tensor,
         splits: Sequence[int],
-        concealment: str = "running-mean",
+        impairment: Impairment | None = None,
         delta_nll_clip: float = 5.0,
         max_cached_windows: int | None = None,
     ) -> None:
         if prompts.ndim != 2 or prompts.shape[1] < 2 or prompts.dtype != torch.long:
             raise ValueError(f"prompts are {prompts.dtype} {tuple(prompts.shape)}, valid: int64 [n, >= 2]")
-        if concealment not in CONCEALMENTS:
-            raise ValueError(f"concealment is {concealment!r}, valid: {', '.join(CONCEALMENTS)}")
         if not (math.isfinite(delta_nll_clip) and delta_nll_clip >= 0):
             raise ValueError(f"delta_nll_clip is {delta_nll_clip}, valid: finite and >= 0")
         if max_cached_windows is not None and max_cached_windows < 1:
@@ -114,13 +103,13 @@ class QualityEvaluator:
         self.prompts = prompts.cpu()
         self.num_layers = split_model.num_layers
         self.splits = sorted({split_model._checked(s) for s in (*splits, self.num_layers)})
-        self.concealment = concealment
+        self.impairment = impairment or Impairment()
         self.delta_nll_clip = delta_nll_clip
         self.max_cached_windows = max_cached_windows
         self.evaluations = 0
         self.cache_passes = 0
         self._windows: OrderedDict[int, _Window] = OrderedDict()
-        self._exact: dict[tuple[int, int, str, int], _Scores] = {}
+        self._exact: dict[tuple[int, int, str, int], Scores] = {}
 
     def evaluate(self, prompt_index: int, split: int, codec_name: str, mask: DeliveryMask) -> QualityResult:
         """Score one request.
@@ -144,14 +133,15 @@ class QualityEvaluator:
         if mask.generated_tokens == 0:
             return self._result(None, reference, reused=True)
         if split == self.num_layers:
-            return self._result(_perfect(reference[: mask.generated_tokens]), reference, reused=True)
+            return self._result(Scores.perfect(reference[: mask.generated_tokens]), reference, reused=True)
         if not mask.complete:
             hidden = self._received(prompt_index, split, codec_name, mask)
             return self._result(self._scored(prompt_index, split, hidden, start), reference, reused=False)
         key = (prompt_index, split, codec.name, mask.fragments)
         reused = key in self._exact
         if not reused:
-            coded = codec.roundtrip(self._window(prompt_index).hidden[split][:-1], mask.fragments)
+            parts = self.impairment.coded_parts(mask.fragments)
+            coded = codec.roundtrip(self._window(prompt_index).hidden[split][:-1], parts)
             self._exact[key] = self._scored(prompt_index, split, coded, 0)
         scores = self._exact[key].part(start, start + mask.generated_tokens)
         return self._result(scores, reference, reused)
@@ -190,7 +180,7 @@ class QualityEvaluator:
         # Clones: a block may write on in place, and a slice would keep the whole batch tensor alive.
         hidden = {split: states[0].clone() for split, states in found.items()}
         nll = [
-            _nll(self._logits(hidden[self.num_layers], chunk), ids[0][chunk + 1])
+            negative_log_likelihood(head(self.split_model, hidden[self.num_layers], chunk), ids[0][chunk + 1])
             for chunk in _chunks(0, ids.shape[1] - 1)
         ]
         return _Window(hidden, torch.cat(nll))
@@ -199,27 +189,23 @@ class QualityEvaluator:
     def _received(self, prompt_index: int, split: int, codec_name: str, mask: DeliveryMask) -> Tensor:
         """What the edge computes with: decoded, damaged, concealed, [used positions, d]."""
         sent = self._window(prompt_index).hidden[split][: mask.used_positions]
-        return apply(get_codec(codec_name).roundtrip(sent, mask.fragments), mask, self.concealment)
+        decoded = get_codec(codec_name).roundtrip(sent, self.impairment.coded_parts(mask.fragments))
+        return self.impairment.apply(decoded, mask, _luck(prompt_index, mask))
 
     @torch.inference_mode()
-    def _scored(self, prompt_index: int, split: int, hidden: Tensor, start: int) -> _Scores:
+    def _scored(self, prompt_index: int, split: int, hidden: Tensor, start: int) -> Scores:
         """Run the edge half on `hidden` [t, d] and score the predictions of positions start..t-1."""
         self.evaluations += 1
         ids = self.prompts[prompt_index]
         outputs = self.split_model.continue_to_last(hidden[None], split)[0]
         clean = self._window(prompt_index).hidden[self.num_layers]
-        parts: list[_Scores] = []
+        parts: list[Scores] = []
         for chunk in _chunks(start, len(hidden)):
-            impaired = self._logits(outputs, chunk)
-            reference = self._logits(clean, chunk)
-            parts.append(_compare(impaired, reference, ids[chunk + 1]))
-        return _Scores(*(torch.cat(column) for column in zip(*parts, strict=True)))
+            reference = head(self.split_model, clean, chunk).float().log_softmax(-1)
+            parts.append(compare(head(self.split_model, outputs, chunk), reference, ids[chunk + 1]))
+        return Scores.joined(parts)
 
-    def _logits(self, last: Tensor, positions: Tensor) -> Tensor:
-        """Norm and head on some rows of the last block's output [t, d]: they work row by row. [K, V]"""
-        return self.split_model.edge_logits(last[positions.to(last.device)][None], self.num_layers)[0]
-
-    def _result(self, scores: _Scores | None, reference: Tensor, reused: bool) -> QualityResult:
+    def _result(self, scores: Scores | None, reference: Tensor, reused: bool) -> QualityResult:
         wanted = len(reference)
         generated = 0 if scores is None else len(scores.nll)
         excess = 0.0 if scores is None else float((scores.nll - reference[:generated]).sum())
@@ -255,24 +241,9 @@ def _chunks(start: int, end: int) -> tuple[Tensor, ...]:
     return torch.split(torch.arange(start, end), _HEAD_CHUNK)
 
 
-def _perfect(nll: Tensor) -> _Scores:
-    return _Scores(nll, torch.zeros_like(nll), torch.ones_like(nll))
-
-
-def _nll(logits: Tensor, targets: Tensor) -> Tensor:
-    """logits [K, V], targets [K] -> NLL [K], float64 on the CPU."""
-    loss = torch.nn.functional.cross_entropy(logits.float(), targets.to(logits.device), reduction="none")
-    return loss.cpu().double()
-
-
-def _compare(impaired: Tensor, reference: Tensor, targets: Tensor) -> _Scores:
-    """Score impaired logits [K, V] against reference logits [K, V] and the true next tokens [K]."""
-    log_q = impaired.float().log_softmax(-1)
-    log_p = reference.float().log_softmax(-1)
-    kl = (log_p.exp() * (log_p - log_q)).sum(-1).clamp(min=0)  # rounding can leave -1e-9
-    agree = (log_q.argmax(-1) == log_p.argmax(-1)).double()
-    nll = -log_q.gather(-1, targets.to(log_q.device)[:, None])[:, 0]
-    return _Scores(nll.cpu().double(), kl.cpu().double(), agree.cpu())
+def _luck(prompt_index: int, mask: DeliveryMask) -> int:
+    """A seed that is the same at every call with this prompt and this record."""
+    return zlib.crc32(mask.delivered.tobytes(), prompt_index)
 
 
 def _exp(x: float) -> float:

@@ -106,7 +106,7 @@ class Scorer:
                 self._split_model,
                 windows,
                 [self.proxy(split) for split in self.deployment.splits],
-                concealment=config.concealment,
+                impairment=config.impairment(len(self.deployment.fragment_bytes)),
                 delta_nll_clip=self.scenario.reward.delta_nll_clip,
             )
         return self._evaluators[part]

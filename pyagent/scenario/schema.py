@@ -9,13 +9,17 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from llm_split.codecs import get_codec
+from llm_split.impairment import Channel, Concealment, Impairment, Interleaving
 from pyagent.reward import RewardWeights
 
 SPEED_OF_LIGHT_MPS = 299_792_458.0
 # What the observation can tell apart (pyagent/envs/observation.py).
 MAX_TOKENS = {"prompt_tokens": 512, "output_tokens": 64}
+INTERLEAVED_PARTS = 8
+"""Parts of a fragment that interleaving sends in different packets."""
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -196,16 +200,33 @@ class Transport(Section):
     token_id_bytes: Annotated[int, Field(ge=1, le=1448)] = 16
 
 
+def _known_codec(name: str) -> str:
+    get_codec(name)
+    return name
+
+
 class Model(Section):
-    """The model as deployed (sizes and times), the one whose quality is measured, and the cuts."""
+    """The model as deployed (sizes and times), the one whose quality is measured, and the cuts.
+
+    `interleaving` deals eighths of a fragment out to the packets of a prompt (`llm_split.impairment`).
+    `channel: elementwise` replaces what the packets did by the published code's element-wise zeroing at the
+    same loss, to compare with.
+    """
 
     deployed: str = "llama-2-7b"
     quality: str = "smollm2-135m"
     splits: Annotated[list[int], Field(min_length=1)] = [1, 8, 16, 24, 32]
     min_split: Annotated[int, Field(ge=1)] = 1
-    codec: Literal["fp16", "int8"] = "fp16"
-    concealment: Literal["zero", "previous-token", "running-mean"] = "running-mean"
+    codec: Annotated[str, AfterValidator(_known_codec)] = "fp16"
+    concealment: Concealment = "running-mean"
+    interleaving: Interleaving = "none"
+    channel: Channel = "packet"
     prompts: Annotated[int, Field(ge=2, le=4096)] = 16
+
+    def impairment(self, fragments: int) -> Impairment:
+        """What a delivery record does to the hidden states, with `fragments` packets per token."""
+        groups = INTERLEAVED_PARTS * fragments
+        return Impairment(self.concealment, self.interleaving, groups, self.channel)
 
     @model_validator(mode="after")
     def _splits_make_sense(self) -> Model:

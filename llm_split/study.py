@@ -1,0 +1,282 @@
+"""Many cuts under many kinds of loss, evaluated for the price of few.
+
+What makes it cheap, against one full forward pass for each evaluation with masks of its own:
+
+- the hidden states of a window at all cuts come from one pass, and only the blocks behind a cut run again;
+- the head runs for the scored positions only, and the reference's probabilities are computed once a window;
+- several masks go through the blocks as one batch;
+- all cuts, codecs and loss rates see the same windows and the same random numbers, so that differences between
+  them need far fewer windows (`difference`);
+- a cell that is known well enough (`stderr`) is not evaluated any more.
+
+Memory beyond the weights, in bytes, for W tokens a window, d channels, V words, S cuts, N scored positions,
+a batch of M masks and float32: 4 W d (S + 1) for the hidden states, 4 N V for the reference, 4 M W d times
+about ten inside a block, and some four pieces of logits of at most `LOGIT_BYTES` each. Of a window that is
+done only `MEASURES` are kept for each cell.
+
+Symbols: W window length, P prompt tokens, N output tokens, F fragments per token, d hidden size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from llm_split.channels import Bernoulli, GilbertElliott, draw_mask
+from llm_split.codecs import get_codec, require_finite
+from llm_split.impairment import DeliveryMask, Impairment, erase_elements
+from llm_split.partition import SplitModel
+from llm_split.scores import Scores, compare, head
+
+LOGIT_BYTES = 128 * 2**20
+"""Bound of one piece of logits."""
+MEASURES = ("delta_nll", "nll", "kl", "top1_agreement")
+_CHANNELS = ("none", "packet", "burst", "elementwise")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What lies between the halves.
+
+    Attributes:
+        codec: see `llm_split.codecs`.
+        channel: `none` loses nothing; `packet` loses packets independently; `burst` in bursts
+            (Gilbert-Elliott); `elementwise` zeroes single values as the published code does.
+        loss: share of packets or values lost, 0..1.
+        burst: mean burst length in packets, for `burst`.
+        impairment: concealment and interleaving of lost packets.
+    """
+
+    codec: str = "fp16"
+    channel: str = "none"
+    loss: float = 0.0
+    burst: float = 8.0
+    impairment: Impairment = field(default_factory=Impairment)
+
+    def __post_init__(self) -> None:
+        get_codec(self.codec)
+        if self.channel not in _CHANNELS:
+            raise ValueError(f"channel is {self.channel!r}, valid: {', '.join(_CHANNELS)}")
+        if not 0 <= self.loss <= 1:
+            raise ValueError(f"loss is {self.loss}, valid: 0..1")
+        if (self.channel == "none") != (self.loss == 0):
+            raise ValueError(
+                f"loss is {self.loss}, valid for channel {self.channel!r}: " + self._valid_loss()
+            )
+        if self.channel == "burst":
+            GilbertElliott(self.loss, self.burst)
+
+    def _valid_loss(self) -> str:
+        return "0" if self.channel == "none" else "> 0"
+
+    def mask(
+        self, prompt_tokens: int, output_tokens: int, fragments: int, seed: int, spare: bool
+    ) -> DeliveryMask:
+        """What arrives; `elementwise` has no packets, so it is as `none`."""
+        if self.channel in ("none", "elementwise"):
+            return DeliveryMask.perfect(prompt_tokens, output_tokens, fragments)
+        bursty = self.channel == "burst"
+        loss = GilbertElliott(self.loss, self.burst) if bursty else Bernoulli(self.loss)
+        return draw_mask(loss, prompt_tokens, output_tokens, fragments, seed, spare)
+
+    def received(self, decoded: Tensor, mask: DeliveryMask, seed: int, spare: bool) -> Tensor:
+        """What the edge computes with, for decoded hidden states [t, d]."""
+        if self.channel != "elementwise":
+            return self.impairment.apply(decoded, mask, seed)
+        loss = np.full(len(decoded), self.loss)
+        loss[0] = 0.0 if spare else self.loss
+        return erase_elements(decoded, loss, np.random.default_rng(seed))
+
+
+class Cell(NamedTuple):
+    """One thing to evaluate."""
+
+    split: int
+    condition: Condition
+
+
+class Estimate(NamedTuple):
+    """A mean over windows and its standard error (nan with fewer than two)."""
+
+    mean: float
+    stderr: float
+    windows: int
+
+
+@dataclass
+class Table:
+    """Results of a study: for each cell, its windows in order, float64 [n, len(MEASURES)]."""
+
+    cells: tuple[Cell, ...]
+    rows: dict[Cell, list[NDArray[np.float64]]] = field(default_factory=dict)
+
+    def add(self, cell: Cell, measures: NDArray[np.float64]) -> None:
+        self.rows.setdefault(cell, []).append(measures)
+
+    def values(self, cell: Cell, measure: str) -> NDArray[np.float64]:
+        """One number per window, [n]."""
+        rows = self.rows.get(cell, [])
+        return np.array([row[MEASURES.index(measure)] for row in rows])
+
+    def estimate(self, cell: Cell, measure: str = "delta_nll") -> Estimate:
+        """Mean over windows."""
+        return _estimate(self.values(cell, measure))
+
+    def difference(self, cell: Cell, other: Cell, measure: str = "delta_nll") -> Estimate:
+        """Mean difference over the windows that both have, paired."""
+        a, b = self.values(cell, measure), self.values(other, measure)
+        n = min(len(a), len(b))
+        return _estimate(a[:n] - b[:n])
+
+    def perplexity(self, cell: Cell) -> Estimate:
+        """exp of the mean NLL; its standard error by the delta method."""
+        nll = self.estimate(cell, "nll")
+        ppl = math.exp(nll.mean) if nll.mean < 700 else math.inf
+        return Estimate(ppl, ppl * nll.stderr, nll.windows)
+
+
+class Study:
+    """Evaluates cells window by window.
+
+    Args:
+        split_model: the model.
+        windows: int64 [n, W], in the order in which they are used.
+        prompt_tokens: P, the positions before the scored ones; N = W - P tokens are scored.
+        cells: what to evaluate.
+        payload_bytes: of a packet; with the codec it says how many fragments a token has.
+        deployed_hidden_size: width that is sent instead of the model's own; fragments then stand for the same
+            share of channels. None: the model's own.
+        seed: of all losses.
+        spare_first_token: position 0 always arrives (its loss is a study of its own, see `docs/profile.md`).
+        batch: masks in one pass.
+    """
+
+    def __init__(
+        self,
+        split_model: SplitModel,
+        windows: Tensor,
+        prompt_tokens: int,
+        cells: Sequence[Cell],
+        payload_bytes: int = 1400,
+        deployed_hidden_size: int | None = None,
+        seed: int = 0,
+        spare_first_token: bool = True,
+        batch: int = 4,
+    ) -> None:
+        if windows.ndim != 2 or windows.dtype != torch.long:
+            raise ValueError(f"windows are {windows.dtype} {tuple(windows.shape)}, valid: int64 [n, W]")
+        if not 1 <= prompt_tokens < windows.shape[1]:
+            raise ValueError(f"prompt_tokens is {prompt_tokens}, valid: 1..{windows.shape[1] - 1}")
+        if batch < 1:
+            raise ValueError(f"batch is {batch}, valid: >= 1")
+        for cell in cells:
+            split_model._checked(cell.split)
+        self.split_model, self.windows, self.prompt_tokens = split_model, windows, prompt_tokens
+        self.output_tokens = windows.shape[1] - prompt_tokens
+        self.cells = tuple(dict.fromkeys(cells))
+        self.payload_bytes, self.seed, self.spare_first_token = payload_bytes, seed, spare_first_token
+        self.sent_hidden_size = deployed_hidden_size or split_model.hidden_size
+        self.batch = batch
+
+    def fragments(self, codec: str) -> int:
+        """F with that codec."""
+        return get_codec(codec).fragments_per_token(self.sent_hidden_size, self.payload_bytes)
+
+    def run(self, stderr: float | None = None, least_windows: int = 4) -> Iterator[tuple[int, Table]]:
+        """Evaluate window after window; yields its number and the table so far.
+
+        Args:
+            stderr: a cell whose standard error of `delta_nll` is at most this is not evaluated any more.
+                As with any sequential rule, errors that are underestimated stop it too early; with
+                `least_windows` that is bounded. None uses all windows for all cells.
+            least_windows: that every cell gets, >= 2.
+        """
+        if least_windows < 2:
+            raise ValueError(f"least_windows is {least_windows}, valid: >= 2")
+        table = Table(self.cells)
+        for index in range(len(self.windows)):
+            wanted = [c for c in self.cells if stderr is None or not _known(table, c, stderr, least_windows)]
+            if not wanted:
+                return
+            for cell, measures in self.evaluate(index, wanted).items():
+                table.add(cell, measures)
+            yield index, table
+
+    @torch.inference_mode()
+    def evaluate(self, index: int, cells: Sequence[Cell]) -> dict[Cell, NDArray[np.float64]]:
+        """Some cells on one window: cell -> float64 [len(MEASURES)]."""
+        ids = self.windows[index]
+        splits = {cell.split for cell in cells} | {self.split_model.num_layers}
+        hidden = self.split_model.hidden_states(ids[None], splits)
+        reference = self._reference(hidden[self.split_model.num_layers][0], ids)
+        found: dict[Cell, NDArray[np.float64]] = {}
+        for split in sorted({cell.split for cell in cells}):
+            sent = require_finite(hidden[split][0, :-1], f"hidden states at split {split}")
+            group = [cell for cell in cells if cell.split == split]
+            for start in range(0, len(group), self.batch):
+                part = group[start : start + self.batch]
+                received = torch.stack([self._received(sent, cell.condition, index) for cell in part])
+                outputs = self.split_model.continue_to_last(received, split)
+                for cell, output in zip(part, outputs, strict=True):
+                    found[cell] = self._measures(output, reference, ids)
+        return found
+
+    def _received(self, sent: Tensor, condition: Condition, index: int) -> Tensor:
+        """sent [W-1, d] -> what the edge computes with."""
+        luck = self.seed * 1_000_003 + index
+        F = self.fragments(condition.codec)
+        decoded = get_codec(condition.codec).roundtrip(sent, condition.impairment.coded_parts(F))
+        mask = condition.mask(self.prompt_tokens, self.output_tokens, F, luck, self.spare_first_token)
+        return condition.received(decoded, mask, luck, self.spare_first_token)
+
+    def _positions(self) -> Tensor:
+        return torch.arange(self.prompt_tokens - 1, self.windows.shape[1] - 1)
+
+    def _pieces(self) -> tuple[Tensor, ...]:
+        rows = LOGIT_BYTES // (4 * int(self.split_model.config.vocab_size))
+        return torch.split(self._positions(), max(1, rows))
+
+    def _reference(self, last: Tensor, ids: Tensor) -> Reference:
+        """From the last block's unimpaired output [W, d]."""
+        pieces = [head(self.split_model, last, p).float().log_softmax(-1) for p in self._pieces()]
+        nll = [
+            -piece.gather(-1, ids[p + 1].to(piece.device)[:, None])[:, 0].cpu().double()
+            for p, piece in zip(self._pieces(), pieces, strict=True)
+        ]
+        return Reference(pieces, float(torch.cat(nll).mean()))
+
+    def _measures(self, output: Tensor, reference: Reference, ids: Tensor) -> NDArray[np.float64]:
+        scores = Scores.joined(
+            [
+                compare(head(self.split_model, output, p), log_p, ids[p + 1])
+                for p, log_p in zip(self._pieces(), reference.log_probabilities, strict=True)
+            ]
+        )
+        nll, kl, agree = (float(column.mean()) for column in scores)
+        return np.array([nll - reference.nll, nll, kl, agree])
+
+
+class Reference(NamedTuple):
+    """The unimpaired model on one window: log-probabilities [K, V] in pieces, and the mean NLL."""
+
+    log_probabilities: list[Tensor]
+    nll: float
+
+
+def _known(table: Table, cell: Cell, stderr: float, least_windows: int) -> bool:
+    estimate = table.estimate(cell)
+    return estimate.windows >= least_windows and estimate.stderr <= stderr
+
+
+def _estimate(values: NDArray[np.float64]) -> Estimate:
+    n = len(values)
+    mean = float(values.mean()) if n else math.nan
+    spread = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    return Estimate(mean, spread, n)
