@@ -12,6 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from llm_split.config_shapes import families
 from llm_split.devices import device_names, load_device, load_shape, shape_names
 from llm_split.roofline import split_cost, ue_memory_bytes
 from pyagent.cli import app
@@ -158,3 +159,20 @@ def test_every_shape_deploys_and_fits_the_phone_by_the_same_memory(name: str) ->
     }
     deployment = deploy(parse_scenario(data))
     assert (deployment.splits, deployment.infeasible) == ((1,), (shape.num_layers,))
+
+
+def test_the_table_in_the_docs_is_what_the_command_says() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "cards.md").read_text(encoding="utf-8")
+    table = text.split("| device | bits |")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(table) == len(device_names())
+    for line in table:
+        device, bits, *figures = [cell.strip() for cell in line.strip("|").split("|")]
+        rows = cards("half", "llama-2-7b", "--ue", device, "--ue-bits", bits).splitlines()
+        last = [row for row in rows if row.startswith("│")][-1]
+        shown = [cell.strip().rstrip(" bc*") for cell in last.strip("│").split("│")]
+        assert shown[1:5] == figures
+
+
+def test_the_docs_name_the_families_that_have_a_shape() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "cards.md").read_text(encoding="utf-8")
+    assert ", ".join(families()) in " ".join(text.split())
