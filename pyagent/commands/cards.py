@@ -91,23 +91,11 @@ def half(
     Example: splitsim cards half llama-2-7b --ue jetson-orin-nx --edge h100-sxm --prompt-tokens 256
     """
     from llm_split.devices import load_device, load_shape
-    from llm_split.roofline import split_cost
 
     with _usage_errors():
         model, ue_device, edge_device = load_shape(shape), load_device(ue), load_device(edge)
-        costs = [
-            split_cost(
-                model,
-                ue_device,
-                edge_device,
-                ue_weight_bits=ue_bits,
-                edge_weight_bits=edge_bits,
-                split=split,
-                prompt_tokens=prompt_tokens,
-                output_tokens=output_tokens,
-            )
-            for split in range(1, model.num_layers + 1)
-        ]
+        bits, tokens = (ue_bits, edge_bits), (prompt_tokens, output_tokens)
+        costs = _costs(model, (ue_device, edge_device), bits, tokens)
     if as_json:
         request = {"prompt_tokens": prompt_tokens, "output_tokens": output_tokens}
         sides = {
@@ -122,6 +110,26 @@ def half(
         f"{prompt_tokens} + {output_tokens} tokens"
     )
     _print(_costs_table(title, costs, ue_device, edge_device, output_tokens))
+
+
+def _costs(
+    shape: ModelShape, devices: tuple[DeviceCard, DeviceCard], bits: tuple[int, int], tokens: tuple[int, int]
+) -> list[SplitCost]:
+    """Of every split; `devices` and `bits` are (UE, edge), `tokens` (prompt, output)."""
+    from llm_split.roofline import split_cost
+
+    return [
+        split_cost(
+            shape,
+            *devices,
+            ue_weight_bits=bits[0],
+            edge_weight_bits=bits[1],
+            split=split,
+            prompt_tokens=tokens[0],
+            output_tokens=tokens[1],
+        )
+        for split in range(1, shape.num_layers + 1)
+    ]
 
 
 @contextmanager

@@ -211,6 +211,48 @@ def test_windows_follow_the_layer_types() -> None:
     assert [gemma2.window_of(block) for block in range(3)] == [9, None, 9]
 
 
+def test_a_window_counts_the_token_itself() -> None:
+    """One block, window 7: the last token sees the sixth before it and not the seventh."""
+    torch.manual_seed(3)
+    config = config_of({"model_type": "mistral", **TINY, "num_hidden_layers": 1, "sliding_window": 7})
+    model = AutoModelForCausalLM.from_config(config).eval()
+    tokens = torch.arange(1, 21)[None]
+
+    def last_logits(changed: int) -> torch.Tensor:
+        changed_tokens = tokens.clone()
+        changed_tokens[0, -1 - changed] = 100
+        with torch.no_grad():
+            return model(changed_tokens).logits[0, -1]
+
+    with torch.no_grad():
+        unchanged = model(tokens).logits[0, -1]
+    assert torch.equal(last_logits(7), unchanged)
+    assert not torch.equal(last_logits(6), unchanged)
+    assert shape_from_config(config).window_of(0) == 7
+
+
+def test_a_file_as_models_come_with_it_is_read(tmp_path: Path) -> None:
+    """Fields for training, generation, rotary tables and code of the model's own are beside the point."""
+    extra = {
+        "architectures": ["LlamaForCausalLM"],
+        "auto_map": {"AutoConfig": "configuration_own.OwnConfig"},
+        "rope_theta": 500000.0,
+        "rope_scaling": {
+            "rope_type": "llama3",
+            "factor": 32.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192,
+        },
+        "torch_dtype": "bfloat16",
+        "transformers_version": "4.45.0",
+        "use_cache": True,
+        "eos_token_id": [128001, 128008],
+    }
+    (tmp_path / "config.json").write_text(json.dumps(CONFIGS["llama-3.2-1b"] | extra))
+    assert load_shape(tmp_path).parameters == load_shape("llama-3.2-1b").parameters
+
+
 def test_a_file_or_a_folder_works_where_a_name_does(tmp_path: Path) -> None:
     folder = tmp_path / "my-model"
     folder.mkdir()
