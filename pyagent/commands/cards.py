@@ -25,7 +25,7 @@ cards_app = typer.Typer(
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 WIDTH = 110
-# One evaluation per block kind, token and split: seconds at most.
+# One evaluation per kind of block, token and split: some 20 s for the largest shape at the limit.
 MAX_TOKENS = 16_384
 
 
