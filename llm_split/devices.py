@@ -1,16 +1,19 @@
 """Device cards and model shapes: the figures behind compute times, each with its source.
 
-The packaged ones lie in `llm_split/cards/`; a path to a YAML file of the same form works where a name does.
+The packaged ones lie in `llm_split/cards/`; a path to a YAML file of the same form works where a name does,
+and for a shape also a `config.json` or a folder with one (see `llm_split.config_shapes`).
 """
 
 from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from llm_split.config_shapes import UnsupportedConfigError, read_config, shape_fields
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
@@ -71,39 +74,125 @@ class DeviceCard(_Card):
 
 
 class ModelShape(_Card):
-    """Sizes of a decoder of the Llama kind: grouped-query attention, gated MLP, no biases."""
+    """Sizes of a decoder with one kind of block: (grouped-query) attention and an MLP.
+
+    The defaults are the Llama kind: RMS norms, a gated MLP, no biases, every block attends to all tokens.
+
+    Attributes:
+        head_dim: width of one head; left out, hidden_size / num_heads.
+        gated_mlp: three MLP matrices (gate, up, down) instead of two.
+        norms_per_block: norms of width hidden_size in a block.
+        norm_biases: every norm has a bias (LayerNorm) beside its weight.
+        qk_norm: norms of queries and keys: `head` has one width of a head each (shared by the heads),
+            `full` the width of all heads.
+        qkv_biases, output_biases, mlp_biases, head_bias: which matrices have a bias: q, k and v; the
+            attention's output; the MLP's; the language-model head.
+        position_embeddings: rows of a learned position table; 0 where positions are rotary.
+        sliding_window: tokens that a block attends to at most, itself included; None is no limit.
+        full_attention_blocks: blocks (counted from 0) that the window does not bind.
+    """
 
     num_layers: Count
     hidden_size: Count
     intermediate_size: Count
     num_heads: Count
     num_kv_heads: Count
+    head_dim: Count | None = None
     vocab_size: Count
     tied_embeddings: bool
+    gated_mlp: bool = True
+    norms_per_block: Count = 2
+    norm_biases: bool = False
+    qk_norm: Literal["none", "head", "full"] = "none"
+    qkv_biases: bool = False
+    output_biases: bool = False
+    mlp_biases: bool = False
+    head_bias: bool = False
+    position_embeddings: Annotated[int, Field(ge=0)] = 0
+    sliding_window: Count | None = None
+    full_attention_blocks: list[int] = []
     weight_bits_choices: list[Count] = Field(min_length=1)
     source: str = Field(min_length=1)
 
     @model_validator(mode="after")
     def _heads_divide(self) -> ModelShape:
-        if self.hidden_size % self.num_heads or self.num_heads % self.num_kv_heads:
+        if (
+            self.head_dim is None and self.hidden_size % self.num_heads
+        ) or self.num_heads % self.num_kv_heads:
             raise ValueError("num_heads must divide hidden_size, and num_kv_heads num_heads")
         return self
+
+    @model_validator(mode="after")
+    def _full_blocks_exist(self) -> ModelShape:
+        blocks = self.full_attention_blocks
+        if blocks and self.sliding_window is None:
+            raise ValueError("full_attention_blocks needs a sliding_window")
+        if sorted(set(blocks)) != blocks or any(not 0 <= b < self.num_layers for b in blocks):
+            raise ValueError(
+                f"full_attention_blocks is {blocks}, valid: increasing, 0..{self.num_layers - 1}"
+            )
+        return self
+
+    @property
+    def head_size(self) -> int:
+        """Width of one head."""
+        return self.head_dim or self.hidden_size // self.num_heads
+
+    @property
+    def attention_size(self) -> int:
+        """Width of the queries of one token, all heads together."""
+        return self.head_size * self.num_heads
 
     @property
     def kv_size(self) -> int:
         """Width of the keys of one token, and of its values."""
-        return self.hidden_size // self.num_heads * self.num_kv_heads
+        return self.head_size * self.num_kv_heads
+
+    @property
+    def norm_parameters(self) -> int:
+        """Weights of one norm of width hidden_size; the final norm's too."""
+        return self.hidden_size * (1 + self.norm_biases)
 
     @property
     def block_parameters(self) -> int:
-        """Weights of one block: q and o, k and v, the three MLP matrices, two norms."""
-        d = self.hidden_size
-        return 2 * d * d + 2 * d * self.kv_size + 3 * d * self.intermediate_size + 2 * d
+        """Weights of one block: q and o, k and v, the MLP, the norms and the biases."""
+        d, a, kv, ffn = self.hidden_size, self.attention_size, self.kv_size, self.intermediate_size
+        up = 2 if self.gated_mlp else 1
+        matrices = 2 * d * a + 2 * d * kv + (up + 1) * d * ffn
+        norms = self.norms_per_block * self.norm_parameters + self._qk_norm_parameters
+        biases = self.qkv_biases * (a + 2 * kv) + self.output_biases * d + self.mlp_biases * (up * ffn + d)
+        return matrices + norms + biases
+
+    @property
+    def _qk_norm_parameters(self) -> int:
+        widths = {"none": 0, "head": 2 * self.head_size, "full": self.attention_size + self.kv_size}
+        return widths[self.qk_norm] * (1 + self.norm_biases)
+
+    @property
+    def embedding_parameters(self) -> int:
+        """Weights of the token table and, where positions are learned, the position table."""
+        return (self.vocab_size + self.position_embeddings) * self.hidden_size
 
     @property
     def head_parameters(self) -> int:
-        """Weights of the final norm and the language-model head."""
-        return self.hidden_size * (self.vocab_size + 1)
+        """Weights that the final norm and the language-model head use, its table included if it is tied."""
+        return self.norm_parameters + self.vocab_size * (self.hidden_size + self.head_bias)
+
+    @property
+    def own_head_parameters(self) -> int:
+        """Of `head_parameters` those that the embeddings don't hold already."""
+        table = self.vocab_size * self.hidden_size
+        return self.head_parameters - (table if self.tied_embeddings else 0)
+
+    @property
+    def parameters(self) -> int:
+        """All weights, a tied table counted once."""
+        blocks = self.num_layers * self.block_parameters
+        return self.embedding_parameters + blocks + self.own_head_parameters
+
+    def window_of(self, block: int) -> int | None:
+        """Tokens that block `block` (counted from 0) attends to at most; None is no limit."""
+        return None if block in self.full_attention_blocks else self.sliding_window
 
 
 CardT = TypeVar("CardT", bound=_Card)
@@ -115,8 +204,33 @@ def load_device(name_or_path: str | Path) -> DeviceCard:
 
 
 def load_shape(name_or_path: str | Path) -> ModelShape:
-    """A packaged model shape by name, or one from a YAML file. Raises CardError."""
+    """A packaged model shape by name, or one from a YAML file, a `config.json` or a model folder.
+
+    Raises CardError.
+    """
+    named = str(name_or_path) in shape_names()
+    if str(name_or_path).endswith(".json") or (not named and Path(name_or_path).is_dir()):
+        return shape_from_config(name_or_path)
     return _load(name_or_path, "model", ModelShape)
+
+
+def shape_from_config(config: Any) -> ModelShape:
+    """The shape that a model's configuration describes; nothing is fetched and no weights are read.
+
+    Args:
+        config: a `config.json`, a folder with one, or a configuration object of the transformers library.
+            Of a multimodal model the language part counts.
+
+    Raises:
+        CardError: the file can't be read, its family is not supported, or a field of it isn't; the message
+            names which.
+    """
+    try:
+        return ModelShape.model_validate(shape_fields(*read_config(config)))
+    except UnsupportedConfigError as error:
+        raise CardError(str(error)) from error
+    except ValidationError as error:
+        raise CardError(f"the configuration gives no valid shape: {_one_line(error)}") from error
 
 
 def device_names() -> list[str]:
@@ -137,7 +251,14 @@ def _load(name_or_path: str | Path, kind: str, card: type[CardT]) -> CardT:
     try:
         return card.model_validate(yaml.safe_load(_read(name_or_path, kind)))
     except (ValidationError, yaml.YAMLError) as error:
-        raise CardError(f"{kind} card {str(name_or_path)!r} is not valid: {error}") from error
+        raise CardError(f"{kind} card {str(name_or_path)!r} is not valid: {_one_line(error)}") from error
+
+
+def _one_line(error: ValidationError | yaml.YAMLError) -> str:
+    if isinstance(error, yaml.YAMLError):
+        return " ".join(str(error).split())
+    details = ((".".join(map(str, d["loc"])), d["msg"].removeprefix("Value error, ")) for d in error.errors())
+    return "; ".join(f"{field}: {message}" if field else message for field, message in details)
 
 
 def _read(name_or_path: str | Path, kind: str) -> str:
@@ -148,7 +269,8 @@ def _read(name_or_path: str | Path, kind: str) -> str:
             raise CardError(f"{kind} card {str(name_or_path)!r} can't be read: {error}") from error
     if name_or_path not in _names(kind):
         valid = ", ".join(_names(kind))
-        raise CardError(f"unknown {kind} {str(name_or_path)!r}, valid: {valid}, or a path to a .yaml file")
+        paths = "a .yaml file" if kind == "device" else "a .yaml file, a config.json or a model folder"
+        raise CardError(f"unknown {kind} {str(name_or_path)!r}, valid: {valid}, or a path to {paths}")
     return (resources.files("llm_split") / "cards" / f"{kind}-{name_or_path}.yaml").read_text(
         encoding="utf-8"
     )

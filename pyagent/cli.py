@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from pyagent.campaign.seeds import MAX_RUN_SEED
+from pyagent.commands.cards import cards_app
 from pyagent.errors import UserError
 
 app = typer.Typer(
@@ -23,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Split inference of a real language model over wireless links simulated in ns-3.",
 )
+
+app.add_typer(cards_app, name="cards")
 
 USAGE_ERROR = 2
 RUN_FAILED = 1
