@@ -22,7 +22,7 @@ from torch import Tensor
 from llm_split.codecs import get_codec
 from llm_split.impairment import DeliveryMask, Impairment
 from llm_split.partition import SplitModel
-from llm_split.scores import Scores, compare, head, negative_log_likelihood
+from llm_split.scores import Scores, compare, head, negative_log_likelihood, reference
 
 _HEAD_CHUNK = 64  # positions per head call in long passes: bounds the logits to 64 * V values
 
@@ -129,14 +129,14 @@ class QualityEvaluator:
         codec = get_codec(codec_name)
         self._check(prompt_index, split, mask)
         start = mask.prompt_tokens - 1
-        reference = self._window(prompt_index).nll[start : start + mask.output_tokens]
+        clean_nll = self._window(prompt_index).nll[start : start + mask.output_tokens]
         if mask.generated_tokens == 0:
-            return self._result(None, reference, reused=True)
+            return self._result(None, clean_nll, reused=True)
         if split == self.num_layers:
-            return self._result(Scores.perfect(reference[: mask.generated_tokens]), reference, reused=True)
+            return self._result(Scores.perfect(clean_nll[: mask.generated_tokens]), clean_nll, reused=True)
         if not mask.complete:
             hidden = self._received(prompt_index, split, codec_name, mask)
-            return self._result(self._scored(prompt_index, split, hidden, start), reference, reused=False)
+            return self._result(self._scored(prompt_index, split, hidden, start), clean_nll, reused=False)
         key = (prompt_index, split, codec.name, mask.fragments)
         reused = key in self._exact
         if not reused:
@@ -144,7 +144,7 @@ class QualityEvaluator:
             coded = codec.roundtrip(self._window(prompt_index).hidden[split][:-1], parts)
             self._exact[key] = self._scored(prompt_index, split, coded, 0)
         scores = self._exact[key].part(start, start + mask.generated_tokens)
-        return self._result(scores, reference, reused)
+        return self._result(scores, clean_nll, reused)
 
     def reference_nll(self, prompt_index: int) -> Tensor:
         """Unimpaired NLL of tokens 1..W-1 of a window, each given all before it: float64 [W-1], nats."""
@@ -201,21 +201,22 @@ class QualityEvaluator:
         clean = self._window(prompt_index).hidden[self.num_layers]
         parts: list[Scores] = []
         for chunk in _chunks(start, len(hidden)):
-            reference = head(self.split_model, clean, chunk).float().log_softmax(-1)
-            parts.append(compare(head(self.split_model, outputs, chunk), reference, ids[chunk + 1]))
+            targets = ids[chunk + 1]
+            unimpaired = reference(head(self.split_model, clean, chunk), targets)
+            parts.append(compare(head(self.split_model, outputs, chunk), unimpaired, targets))
         return Scores.joined(parts)
 
-    def _result(self, scores: Scores | None, reference: Tensor, reused: bool) -> QualityResult:
-        wanted = len(reference)
+    def _result(self, scores: Scores | None, clean_nll: Tensor, reused: bool) -> QualityResult:
+        wanted = len(clean_nll)
         generated = 0 if scores is None else len(scores.nll)
-        excess = 0.0 if scores is None else float((scores.nll - reference[:generated]).sum())
+        excess = 0.0 if scores is None else float((scores.nll - clean_nll[:generated]).sum())
         delta = (excess + self.delta_nll_clip * (wanted - generated)) / wanted
         return QualityResult(
             delta_nll=delta,
             kl=math.nan if scores is None else float(scores.kl.mean()),
             top1_agreement=math.nan if scores is None else float(scores.agree.mean()),
             ppl=math.nan if scores is None else _exp(float(scores.nll.mean())),
-            reference_ppl=_exp(float(reference.mean())),
+            reference_ppl=_exp(float(clean_nll.mean())),
             perplexity_ratio=_exp(delta),
             tokens_scored=generated,
             reused_exact=reused,

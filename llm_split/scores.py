@@ -50,10 +50,44 @@ def negative_log_likelihood(logits: Tensor, targets: Tensor) -> Tensor:
     return loss.cpu().double()
 
 
-def compare(impaired: Tensor, log_reference: Tensor, targets: Tensor) -> Scores:
-    """Score logits [K, V] against the reference's log-probabilities [K, V] and the true next tokens [K]."""
-    log_q = impaired.float().log_softmax(-1)
-    kl = (log_reference.exp() * (log_reference - log_q)).sum(-1).clamp(min=0)  # rounding can leave -1e-9
-    agree = (log_q.argmax(-1) == log_reference.argmax(-1)).double()
-    nll = -log_q.gather(-1, targets.to(log_q.device)[:, None])[:, 0]
+class Reference(NamedTuple):
+    """The unimpaired model at K positions.
+
+    Attributes:
+        logits: float32 [K, V].
+        probabilities: float32 [K, V].
+        log_total: [K], log of the sum of exp(logits).
+        best: int64 [K], the most likely tokens.
+        nll: float64 [K] on the CPU, of the true next tokens.
+    """
+
+    logits: Tensor
+    probabilities: Tensor
+    log_total: Tensor
+    best: Tensor
+    nll: Tensor
+
+
+def reference(logits: Tensor, targets: Tensor) -> Reference:
+    """From the unimpaired logits [K, V] and the true next tokens [K]."""
+    logits = logits.float()
+    return Reference(
+        logits,
+        logits.softmax(-1),
+        logits.logsumexp(-1),
+        logits.argmax(-1),
+        negative_log_likelihood(logits, targets),
+    )
+
+
+def compare(impaired: Tensor, unimpaired: Reference, targets: Tensor) -> Scores:
+    """Score impaired logits [K, V] against the reference and the true next tokens [K]."""
+    logits = impaired.float()
+    log_total = logits.logsumexp(-1)
+    # KL = sum p (log p - log q); written with differences of logits, it is exactly 0 for equal ones, and
+    # passes over the vocabulary are what this costs.
+    expected = ((unimpaired.logits - logits) * unimpaired.probabilities).sum(-1)
+    kl = (expected - unimpaired.log_total + log_total).clamp(min=0)  # rounding can leave -1e-7
+    agree = (logits.argmax(-1) == unimpaired.best).double()
+    nll = log_total - logits.gather(-1, targets.to(logits.device)[:, None])[:, 0]
     return Scores(nll.cpu().double(), kl.cpu().double(), agree.cpu())

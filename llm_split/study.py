@@ -5,16 +5,17 @@ What makes it cheap, against one full forward pass for each evaluation with mask
 - the hidden states of a window at all cuts come from one pass, and only the blocks behind a cut run again;
 - the head runs for the scored positions only, and the reference's probabilities are computed once a window;
 - several masks go through the blocks as one batch;
-- all cuts, codecs and loss rates see the same windows and the same random numbers, so that differences between
-  them need far fewer windows (`difference`);
+- all cuts, codecs and loss rates see the same windows and the same random numbers, so that differences
+  between them need far fewer windows (`difference`);
 - a cell that is known well enough (`stderr`) is not evaluated any more.
 
 Memory beyond the weights, in bytes, for W tokens a window, d channels, V words, S cuts, N scored positions,
-a batch of M masks and float32: 4 W d (S + 1) for the hidden states, 4 N V for the reference, 4 M W d times
+a batch of M masks and float32: 4 W d (S + 1) for the hidden states, 8 N V for the reference, 4 M W d times
 about ten inside a block, and some four pieces of logits of at most `LOGIT_BYTES` each. Of a window that is
 done only `MEASURES` are kept for each cell.
 
-Symbols: W window length, P prompt tokens, N output tokens, F fragments per token, d hidden size, V vocabulary.
+Symbols: W window length, P prompt tokens, N output tokens, F fragments per token, d hidden size,
+V vocabulary.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from llm_split.channels import Bernoulli, GilbertElliott, draw_mask
 from llm_split.codecs import get_codec, require_finite
 from llm_split.impairment import DeliveryMask, Impairment, erase_elements
 from llm_split.partition import SplitModel
-from llm_split.scores import Scores, compare, head
+from llm_split.scores import Reference, Scores, compare, head, reference
 
 LOGIT_BYTES = 128 * 2**20
 """Bound of one piece of logits."""
@@ -215,7 +216,7 @@ class Study:
         ids = self.windows[index]
         splits = {cell.split for cell in cells} | {self.split_model.num_layers}
         hidden = self.split_model.hidden_states(ids[None], splits)
-        reference = self._reference(hidden[self.split_model.num_layers][0], ids)
+        references = self._references(hidden[self.split_model.num_layers][0], ids)
         found: dict[Cell, NDArray[np.float64]] = {}
         for split in sorted({cell.split for cell in cells}):
             sent = require_finite(hidden[split][0, :-1], f"hidden states at split {split}")
@@ -225,7 +226,7 @@ class Study:
                 received = torch.stack([self._received(sent, cell.condition, index) for cell in part])
                 outputs = self.split_model.continue_to_last(received, split)
                 for cell, output in zip(part, outputs, strict=True):
-                    found[cell] = self._measures(output, reference, ids)
+                    found[cell] = self._measures(output, references, ids)
         return found
 
     def _received(self, sent: Tensor, condition: Condition, index: int) -> Tensor:
@@ -243,31 +244,18 @@ class Study:
         rows = LOGIT_BYTES // (4 * int(self.split_model.config.vocab_size))
         return torch.split(self._positions(), max(1, rows))
 
-    def _reference(self, last: Tensor, ids: Tensor) -> Reference:
-        """From the last block's unimpaired output [W, d]."""
-        pieces = [head(self.split_model, last, p).float().log_softmax(-1) for p in self._pieces()]
-        nll = [
-            -piece.gather(-1, ids[p + 1].to(piece.device)[:, None])[:, 0].cpu().double()
-            for p, piece in zip(self._pieces(), pieces, strict=True)
-        ]
-        return Reference(pieces, float(torch.cat(nll).mean()))
+    def _references(self, last: Tensor, ids: Tensor) -> list[Reference]:
+        """From the last block's unimpaired output [W, d], in pieces."""
+        return [reference(head(self.split_model, last, p), ids[p + 1]) for p in self._pieces()]
 
-    def _measures(self, output: Tensor, reference: Reference, ids: Tensor) -> NDArray[np.float64]:
+    def _measures(self, output: Tensor, references: list[Reference], ids: Tensor) -> NDArray[np.float64]:
+        pieces = zip(self._pieces(), references, strict=True)
         scores = Scores.joined(
-            [
-                compare(head(self.split_model, output, p), log_p, ids[p + 1])
-                for p, log_p in zip(self._pieces(), reference.log_probabilities, strict=True)
-            ]
+            [compare(head(self.split_model, output, p), clean, ids[p + 1]) for p, clean in pieces]
         )
+        clean_nll = float(torch.cat([clean.nll for clean in references]).mean())
         nll, kl, agree = (float(column.mean()) for column in scores)
-        return np.array([nll - reference.nll, nll, kl, agree])
-
-
-class Reference(NamedTuple):
-    """The unimpaired model on one window: log-probabilities [K, V] in pieces, and the mean NLL."""
-
-    log_probabilities: list[Tensor]
-    nll: float
+        return np.array([nll - clean_nll, nll, kl, agree])
 
 
 def _known(table: Table, cell: Cell, stderr: float, least_windows: int) -> bool:
