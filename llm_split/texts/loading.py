@@ -53,8 +53,9 @@ def load_text(name_or_path: str = BUILT_IN, part: str = "test", cache_dir: Path 
 
     Args:
         name_or_path: "python-docs" (built in), a packaged text that has been fetched, or a UTF-8 text file.
-        part: "train" or "test", which share no passage; wikitext-2 has "valid" as well. Of a file of your
-            own, "train" is the first half and "test" the second, cut between paragraphs, "all" all of it.
+        part: "train" or "test", different chapters or articles; wikitext-2 has "valid" as well. Of a file of
+            your own, "train" is the first half and "test" the second, cut between paragraphs where there
+            are any, and "all" is all of it.
 
     Raises:
         TextNotFoundError: a packaged text that has not been fetched, or no text and no file of that name.
@@ -107,9 +108,9 @@ def _middle(text: str) -> int:
     """Where the second half starts: behind the next paragraph, else the next line, else at the middle."""
     half = len(text) // 2
     for end in ("\n\n", "\n"):
-        at = text.find(end, half)
-        if 0 <= at < len(text) - len(end):  # not behind everything
-            return at + len(end)
+        cut = text.find(end, max(half - len(end), 0)) + len(end)
+        if cut >= half and text[cut:].strip():
+            return cut
     return half
 
 
