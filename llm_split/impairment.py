@@ -64,6 +64,12 @@ class DeliveryMask:
         delivered = np.ones((prompt_tokens + output_tokens - 1, fragments), dtype=np.bool_)
         return cls(delivered, prompt_tokens, output_tokens, output_tokens)
 
+    def without(self, position: int) -> DeliveryMask:
+        """The same, but nothing of one position arrived."""
+        delivered = self.delivered.copy()
+        delivered[position] = False
+        return replace(self, delivered=delivered)
+
     @property
     def fragments(self) -> int:
         return int(self.delivered.shape[1])

@@ -39,7 +39,8 @@ from llm_split.scores import Reference, Scores, compare, head, reference
 LOGIT_BYTES = 128 * 2**20
 """Bound of one piece of logits."""
 MEASURES = ("delta_nll", "nll", "kl", "top1_agreement")
-_CHANNELS = ("none", "packet", "burst", "elementwise")
+LEAST_WINDOWS = 4
+_CHANNELS = ("none", "packet", "burst", "elementwise", "first-token")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Condition:
     Attributes:
         codec: see `llm_split.codecs`.
         channel: `none` loses nothing; `packet` loses packets independently; `burst` in bursts
-            (Gilbert-Elliott); `elementwise` zeroes single values as the published code does.
+            (Gilbert-Elliott); `elementwise` zeroes single values as the published code does; `first-token`
+            loses nothing but position 0, always (`loss` is 1).
         loss: share of packets or values lost, 0..1.
         burst: mean burst length in packets, for `burst`.
         impairment: concealment and interleaving of lost packets.
@@ -83,6 +85,8 @@ class Condition:
         """What arrives; `elementwise` has no packets, so it is as `none`."""
         if self.channel in ("none", "elementwise"):
             return DeliveryMask.perfect(prompt_tokens, output_tokens, fragments)
+        if self.channel == "first-token":
+            return DeliveryMask.perfect(prompt_tokens, output_tokens, fragments).without(0)
         bursty = self.channel == "burst"
         loss = GilbertElliott(self.loss, self.burst) if bursty else Bernoulli(self.loss)
         return draw_mask(loss, prompt_tokens, output_tokens, fragments, seed, spare)
@@ -190,25 +194,37 @@ class Study:
         """F with that codec."""
         return get_codec(codec).fragments_per_token(self.sent_hidden_size, self.payload_bytes)
 
-    def run(self, stderr: float | None = None, least_windows: int = 4) -> Iterator[tuple[int, Table]]:
+    def run(
+        self, stderr: float | None = None, least_windows: int = LEAST_WINDOWS
+    ) -> Iterator[tuple[int, Table]]:
         """Evaluate window after window; yields its number and the table so far.
 
         Args:
-            stderr: a cell whose standard error of `delta_nll` is at most this is not evaluated any more.
-                As with any sequential rule, errors that are underestimated stop it too early; with
-                `least_windows` that is bounded. None uses all windows for all cells.
+            stderr: see `unknown`. None uses all windows for all cells.
             least_windows: that every cell gets, >= 2.
         """
-        if least_windows < 2:
-            raise ValueError(f"least_windows is {least_windows}, valid: >= 2")
         table = Table(self.cells)
         for index in range(len(self.windows)):
-            wanted = [c for c in self.cells if stderr is None or not _known(table, c, stderr, least_windows)]
+            wanted = self.cells if stderr is None else self.unknown(table, stderr, least_windows)
             if not wanted:
                 return
             for cell, measures in self.evaluate(index, wanted).items():
                 table.add(cell, measures)
             yield index, table
+
+    def unknown(self, table: Table, stderr: float, least_windows: int = LEAST_WINDOWS) -> list[Cell]:
+        """The cells whose mean `delta_nll` is not known well enough.
+
+        Args:
+            table: what is known.
+            stderr: a standard error of at most this is good enough, nats/token. As with any sequential rule,
+                an error that is underestimated stops too early; `least_windows` bounds that.
+            least_windows: without that many nothing is known, >= 2.
+        """
+        if least_windows < 2:
+            raise ValueError(f"least_windows is {least_windows}, valid: >= 2")
+        estimates = ((cell, table.estimate(cell)) for cell in self.cells)
+        return [c for c, e in estimates if e.windows < least_windows or not e.stderr <= stderr]
 
     @torch.inference_mode()
     def evaluate(self, index: int, cells: Sequence[Cell]) -> dict[Cell, NDArray[np.float64]]:
@@ -256,11 +272,6 @@ class Study:
         clean_nll = float(torch.cat([clean.nll for clean in references]).mean())
         nll, kl, agree = (float(column.mean()) for column in scores)
         return np.array([nll - clean_nll, nll, kl, agree])
-
-
-def _known(table: Table, cell: Cell, stderr: float, least_windows: int) -> bool:
-    estimate = table.estimate(cell)
-    return estimate.windows >= least_windows and estimate.stderr <= stderr
 
 
 def _estimate(values: NDArray[np.float64]) -> Estimate:

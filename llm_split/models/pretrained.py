@@ -1,0 +1,79 @@
+"""Model and tokenizer from a folder, a hub id or a GGUF file, by transformers: quietly, no foreign code."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def load_pretrained(location: str, dtype: torch.dtype, local: bool) -> tuple[Any, Any]:
+    """(model, tokenizer) with weights in `dtype`. `local` keeps off the network."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    options = {"local_files_only": local, "trust_remote_code": False}
+    with quiet_transformers():
+        model = AutoModelForCausalLM.from_pretrained(location, dtype=dtype, **options)
+        tokenizer = AutoTokenizer.from_pretrained(location, **options)
+    return model, tokenizer
+
+
+def load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    """(model, tokenizer) with de-quantised weights in `dtype`, as if it had never been quantised."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    options: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True, "trust_remote_code": False}
+    folder = str(path.parent)
+    with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):  # its progress bar has no switch
+        loaded = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, **options, **_dequantised()
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    # A model read from GGUF calls itself quantised and refuses to be saved; its weights in a plain one don't.
+    config = copy.deepcopy(loaded.config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    model.load_state_dict(loaded.state_dict())
+    return model, tokenizer
+
+
+def _dequantised() -> dict[str, Any]:
+    """Some releases keep weights packed where they find kernels for that, unless they are told not to."""
+    import transformers
+
+    config = getattr(transformers, "GgufConfig", None)
+    return {} if config is None else {"quantization_config": config(dequantize=True)}
+
+
+def save_pretrained(model: Any, tokenizer: Any, destination: Path) -> None:
+    """Write safetensors, configuration and tokenizer.
+
+    Raises:
+        ValueError: a weight is not finite, so the type it is in can't hold it.
+    """
+    broken = [name for name, tensor in model.state_dict().items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise ValueError(f"{broken[0]} has values that are not finite in {model.dtype}")
+    with quiet_transformers():
+        model.save_pretrained(destination)
+        tokenizer.save_pretrained(destination)
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No progress bars."""
+    from transformers.utils import logging as hf_logging
+
+    was_enabled = hf_logging.is_progress_bar_enabled()
+    hf_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            hf_logging.enable_progress_bar()
