@@ -17,6 +17,7 @@ from rich.console import Console
 from pyagent.campaign.seeds import MAX_RUN_SEED
 from pyagent.commands.cards import cards_app
 from pyagent.commands.models import models_app, texts_app
+from pyagent.commands.profile import compare_profiles, profile
 from pyagent.errors import UserError
 
 app = typer.Typer(
@@ -27,8 +28,9 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(texts_app, name="texts")
-
 app.add_typer(cards_app, name="cards")
+app.command()(profile)
+app.command("profiles")(compare_profiles)
 
 USAGE_ERROR = 2
 RUN_FAILED = 1

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pyagent.errors import UserError
+from pyagent.errors import UserError, usage_errors
 
 if TYPE_CHECKING:
     from llm_split.devices import DeviceCard, ModelShape
@@ -92,7 +90,7 @@ def half(
     """
     from llm_split.devices import load_device, load_shape
 
-    with _usage_errors():
+    with usage_errors():
         model, ue_device, edge_device = load_shape(shape), load_device(ue), load_device(edge)
         bits, tokens = (ue_bits, edge_bits), (prompt_tokens, output_tokens)
         costs = _costs(model, (ue_device, edge_device), bits, tokens)
@@ -132,19 +130,10 @@ def _costs(
     ]
 
 
-@contextmanager
-def _usage_errors() -> Iterator[None]:
-    """What the cards refuse is the user's to mend."""
-    try:
-        yield
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
-
 def _load(name: str) -> DeviceCard | ModelShape:
     from llm_split.devices import device_names, load_device, load_shape, shape_names
 
-    with _usage_errors():
+    with usage_errors():
         if name in device_names():
             return load_device(name)
         if name in shape_names() or Path(name).is_dir() or name.endswith(".json"):

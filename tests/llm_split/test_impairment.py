@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from llm_split.codecs import channel_bounds
-from llm_split.impairment import CONCEALMENTS, DeliveryMask, apply
+from llm_split.impairment import CONCEALMENTS, DeliveryMask, Impairment, apply, conceal, interleaved
 
 P, N, F, D = 9, 8, 3, 20
 T = P + N - 1
@@ -105,3 +105,73 @@ def test_errors_say_what_is_valid() -> None:
         apply(hidden(), random_mask(0), "repeat")
     with pytest.raises(ValueError, match=f"hidden has {T + 1} positions"):
         apply(torch.zeros(T + 1, D), random_mask(0), "zero")
+
+
+def packets(seed: int, loss: float = 0.3) -> DeliveryMask:
+    return DeliveryMask(np.random.default_rng(seed).random((T, F)) >= loss, P, N, N)
+
+
+@pytest.mark.parametrize("kind", ["none", "block", "random"])
+def test_interleaving_moves_losses_and_makes_none(kind: str) -> None:
+    """Every packet of the prompt carries G / F groups: the same share of groups is lost as of packets."""
+    mask, G = packets(1), 12
+    moved = interleaved(mask, kind, G, seed=4)  # type: ignore[arg-type]
+    assert moved.delivered.shape == (T, G)
+    assert moved.delivered[:P].mean() == pytest.approx(mask.delivered[:P].mean())
+    # A decode step is one token: nothing to mix with.
+    assert np.array_equal(moved.delivered[P:], np.repeat(mask.delivered[P:], G // F, axis=1))
+
+
+def test_block_interleaving_spreads_a_lost_token_over_many() -> None:
+    delivered = np.ones((T, F), dtype=np.bool_)
+    delivered[3] = False  # the three packets of one token
+    mask, G = DeliveryMask(delivered, P, N, N), 12
+    assert (interleaved(mask, "none", G).delivered.mean(axis=1) == 0).sum() == 1
+    spread = interleaved(mask, "block", G).delivered
+    # 3 packets x 4 groups; packet k carries groups k, k + 27, ...: tokens 27 / 12 apart lose up to 3 groups.
+    assert (~spread).sum() == 12
+    assert (~spread).sum(axis=1).max() == 3
+    assert [int(t) for t in np.flatnonzero((~spread).any(axis=1))] == [0, 3, 5, 7]
+    random = interleaved(mask, "random", G, seed=1).delivered
+    assert (~random).sum() == 12
+    assert not np.array_equal(random, interleaved(mask, "random", G, seed=2).delivered)
+
+
+def test_interleaved_groups_are_concealed_each_by_itself() -> None:
+    mask, x = packets(2), torch.randn(T, 24, generator=torch.Generator().manual_seed(0))
+    impairment = Impairment("previous-token", "block", groups=6)
+    assert impairment.coded_parts(F) == 6
+    moved = interleaved(mask, "block", 6)
+    expected = conceal(x, np.repeat(moved.delivered, 4, axis=1), "previous-token")
+    assert torch.equal(impairment.apply(x, mask), expected)
+    assert Impairment().coded_parts(F) == F
+
+
+def test_elementwise_zeroes_the_steps_share_of_values() -> None:
+    """Prompt: a third of its packets missing; one decode step without any; the others complete."""
+    delivered = np.ones((T, F), dtype=np.bool_)
+    delivered[:P, 0] = False
+    delivered[P + 2] = False
+    mask, x = DeliveryMask(delivered, P, N, N), torch.ones(T, 4000)
+    result = Impairment(channel="elementwise").apply(x, mask, seed=1)
+    zeros = (result == 0).double().mean(dim=1)
+    assert zeros[:P].mean() == pytest.approx(1 / 3, abs=0.012)  # 4 standard deviations of 36,000 draws: 0.01
+    assert zeros[P + 2] == 1
+    assert zeros[P : P + 2].sum() == zeros[P + 3 :].sum() == 0
+    assert torch.equal(result, Impairment(channel="elementwise").apply(x, mask, seed=1))
+    assert not torch.equal(result, Impairment(channel="elementwise").apply(x, mask, seed=2))
+
+
+def test_errors_of_impairments_say_what_is_valid() -> None:
+    with pytest.raises(ValueError, match="concealment is 'none', valid: zero"):
+        Impairment("none")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="interleaving is 'diagonal', valid: none, block, random"):
+        Impairment(interleaving="diagonal")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="channel is 'air', valid: packet, elementwise"):
+        Impairment(channel="air")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="groups is 0, valid: >= 1"):
+        Impairment(groups=0)
+    with pytest.raises(ValueError, match="groups is 7, valid: a multiple of the 3 fragments"):
+        interleaved(packets(0), "block", 7)
+    with pytest.raises(ValueError, match=r"arrived has shape \(2, 3\), valid: \(16, 20\)"):
+        conceal(hidden(), np.ones((2, 3), dtype=np.bool_), "zero")
