@@ -1,4 +1,4 @@
-"""llama2.c files: transformers computes from them what their own definition says, and text survives."""
+"""llama2.c and GGUF files: transformers computes from them what their definition says, and text survives."""
 
 from __future__ import annotations
 
@@ -228,3 +228,50 @@ def test_stories_tell_a_story(stories: QualityModel) -> None:
     told = stories.model.generate(**prompt, max_new_tokens=20, do_sample=False)[0]
     # The greedy continuation is what llama2.c's own program is known for at temperature 0.
     assert "Lily. She loved to play outside in the" in stories.tokenizer.decode(told)
+
+
+def write_gguf(path: Path, arrays: dict[str, NDArray[np.float32]]) -> None:
+    """The same model as a GGUF file: for Llama that format has llama2.c's order of rotary rows."""
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(str(path), "llama")
+    writer.add_context_length(CONTEXT)
+    writer.add_embedding_length(D)
+    writer.add_block_count(LAYERS)
+    writer.add_feed_forward_length(HIDDEN)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(KV_HEADS)
+    writer.add_rope_dimension_count(HEAD)
+    writer.add_layer_norm_rms_eps(1e-5)
+    pieces, scores = read_vocabulary(vocabulary(), VOCABULARY)
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(pieces)
+    writer.add_token_scores(scores)
+    writer.add_token_types([2, 3, 3, *[6] * 256, *[1] * len(WORDS)])  # unknown, control, bytes, normal
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    of_block = {"rms_att": "attn_norm", "wq": "attn_q", "wk": "attn_k", "wv": "attn_v", "wo": "attn_output"}
+    of_block |= {"rms_ffn": "ffn_norm", "w1": "ffn_gate", "w2": "ffn_down", "w3": "ffn_up"}
+    for layer in range(LAYERS):
+        for ours, theirs in of_block.items():
+            writer.add_tensor(f"blk.{layer}.{theirs}.weight", arrays[ours][layer])
+    writer.add_tensor("token_embd.weight", arrays["embedding"])
+    writer.add_tensor("output_norm.weight", arrays["rms_final"])
+    writer.add_tensor("output.weight", arrays["wcls"])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def test_a_gguf_file_loads_by_its_path(tmp_path: Path) -> None:
+    _, arrays = checkpoint(shared=False)
+    write_gguf(tmp_path / "own.gguf", arrays)
+    loaded = load_quality_model(str(tmp_path / "own.gguf"), device="cpu")
+    ids = [1, 7, 7, 260, 30, 5, 261]
+    with torch.inference_mode():
+        logits = loaded.model(torch.tensor([ids])).logits[0].double().numpy()
+    expected = reference_logits(arrays, ids)
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+    assert (loaded.num_layers, loaded.hidden_size) == (LAYERS, D)
+    assert loaded.tokenizer("hello")["input_ids"] == [1, 259 + WORDS.index("▁hello")]
