@@ -1,11 +1,10 @@
 """Cost of generating through two halves instead of one model.
 
-`python -m benchmarks.generate` prints one JSON line. Greedy generation of `--tokens` tokens after a prompt, both by
-the library's own `generate`: unsplit, and through a UE half and an edge half with a KV cache each. The two take turns,
-so that whatever else the machine does disturbs both alike.
+`python -m benchmarks.generate` prints one JSON line. Greedy generation of `--tokens` tokens after a prompt,
+both by the library's own `generate`: unsplit, and through a UE half and an edge half with a KV cache each.
+The two take turns, so that whatever else the machine does disturbs both alike.
 
-- `split_over_unsplit`: split -> time through the halves over unsplit time, median over the pairs; at 1.00 the cut is
-  free.
+- `split_over_unsplit`: split -> time through the halves over unsplit time, median over the pairs.
 - `unsplit_tokens_per_s`: for orientation.
 - `tokens_equal`: whether every split gave the unsplit model's tokens.
 - `half_weight_bytes`: split -> bytes of the weights of the UE's half and of the edge's, each loaded alone.
@@ -60,6 +59,9 @@ def main() -> None:
         out: Tensor = model.model.generate(prompt, attention_mask=mask, **settings)
         return out
 
+    def halves(split: int) -> Callable[[], Tensor]:
+        return lambda: generate(model, prompt, split, **settings)
+
     expected = unsplit()  # warm-up
     ratios: dict[str, float] = {}
     seconds: list[float] = []
@@ -68,7 +70,7 @@ def main() -> None:
         pairs = []
         for _ in range(options.rounds):
             whole_s, _ = timed(unsplit)
-            split_s, tokens = timed(lambda split=split: generate(model, prompt, split, **settings))
+            split_s, tokens = timed(halves(split))
             equal = equal and torch.equal(tokens, expected)
             pairs.append(split_s / whole_s)
             seconds.append(whole_s)

@@ -78,13 +78,8 @@ def _greedy(
     split_model: SplitModel, prompt: Tensor, split: int, tokens: int, link: _Damaged | None
 ) -> Tensor:
     # No end of text: both must have N tokens to be compared.
-    options: dict[str, Any] = {
-        "max_new_tokens": tokens,
-        "do_sample": False,
-        "eos_token_id": None,
-        "pad_token_id": 0,
-    }
-    out = generate(split_model, prompt[None], split, link=link, **options)
+    options: dict[str, Any] = {"eos_token_id": None, "pad_token_id": 0, "do_sample": False}
+    out = generate(split_model, prompt[None], split, link=link, max_new_tokens=tokens, **options)
     return out[0, len(prompt) :].cpu()
 
 
