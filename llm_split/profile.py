@@ -248,12 +248,13 @@ class Profile:
                 self.study.sent_hidden_size, self.study.fragments(condition.codec)
             ),
             "windows": ppl.windows,
+            "lost": table.estimate(cell, "lost").mean,
             "ppl": ppl.mean,
             "ppl_stderr": ppl.stderr,
             "reference_ppl": math.exp(_reference_nll(table, cell)),
         }
         for measure in MEASURES:
-            if measure != "nll":
+            if measure not in ("nll", "lost"):
                 record |= _interval(measure, table.estimate(cell, measure))
         return record
 

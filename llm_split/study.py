@@ -38,7 +38,7 @@ from llm_split.scores import Reference, Scores, compare, head, reference
 
 LOGIT_BYTES = 128 * 2**20
 """Bound of one piece of logits."""
-MEASURES = ("delta_nll", "nll", "kl", "top1_agreement")
+MEASURES = ("delta_nll", "nll", "kl", "top1_agreement", "lost")
 LEAST_WINDOWS = 4
 _CHANNELS = ("none", "packet", "burst", "elementwise", "first-token")
 
@@ -91,6 +91,10 @@ class Condition:
         loss = GilbertElliott(self.loss, self.burst) if bursty else Bernoulli(self.loss)
         return draw_mask(loss, prompt_tokens, output_tokens, fragments, seed, spare)
 
+    def lost(self, mask: DeliveryMask) -> float:
+        """Share of packets lost in `mask`; of `elementwise` the share it zeroes on average."""
+        return self.loss if self.channel == "elementwise" else 1.0 - float(mask.delivered.mean())
+
     def received(self, decoded: Tensor, mask: DeliveryMask, seed: int, spare: bool) -> Tensor:
         """What the edge computes with, for decoded hidden states [t, d]."""
         if self.channel != "elementwise":
@@ -129,6 +133,11 @@ class Table:
         """One number per window, [n]."""
         rows = self.rows.get(cell, [])
         return np.array([row[MEASURES.index(measure)] for row in rows])
+
+    def telling_windows(self, cell: Cell) -> int:
+        """Windows in which something was lost; all of them where nothing is to be lost."""
+        lost = self.values(cell, "lost")
+        return len(lost) if cell.condition.channel == "none" else int((lost > 0).sum())
 
     def estimate(self, cell: Cell, measure: str = "delta_nll") -> Estimate:
         """Mean over windows."""
@@ -219,12 +228,17 @@ class Study:
             table: what is known.
             stderr: a standard error of at most this is good enough, nats/token. As with any sequential rule,
                 an error that is underestimated stops too early; `least_windows` bounds that.
-            least_windows: without that many nothing is known, >= 2.
+            least_windows: without that many nothing is known, >= 2; where losses are rare, without that many
+                in which something was lost (windows that all went well have no spread, and say nothing).
         """
         if least_windows < 2:
             raise ValueError(f"least_windows is {least_windows}, valid: >= 2")
         estimates = ((cell, table.estimate(cell)) for cell in self.cells)
-        return [c for c, e in estimates if e.windows < least_windows or not e.stderr <= stderr]
+        return [
+            cell
+            for cell, estimate in estimates
+            if table.telling_windows(cell) < least_windows or not estimate.stderr <= stderr
+        ]
 
     @torch.inference_mode()
     def evaluate(self, index: int, cells: Sequence[Cell]) -> dict[Cell, NDArray[np.float64]]:
@@ -239,19 +253,30 @@ class Study:
             group = [cell for cell in cells if cell.split == split]
             for start in range(0, len(group), self.batch):
                 part = group[start : start + self.batch]
-                received = torch.stack([self._received(sent, cell.condition, index) for cell in part])
+                masks = [self._mask(cell.condition, index) for cell in part]
+                received = torch.stack(
+                    [self._received(sent, c.condition, m, index) for c, m in zip(part, masks, strict=True)]
+                )
                 outputs = self.split_model.continue_to_last(received, split)
-                for cell, output in zip(part, outputs, strict=True):
-                    found[cell] = self._measures(output, references, ids)
+                for cell, mask, output in zip(part, masks, outputs, strict=True):
+                    measures = self._measures(output, references, ids)
+                    found[cell] = np.array([*measures, cell.condition.lost(mask)])
         return found
 
-    def _received(self, sent: Tensor, condition: Condition, index: int) -> Tensor:
-        """sent [W-1, d] -> what the edge computes with."""
-        luck = self.seed * 1_000_003 + index
+    def _mask(self, condition: Condition, index: int) -> DeliveryMask:
         F = self.fragments(condition.codec)
-        decoded = get_codec(condition.codec).roundtrip(sent, condition.impairment.coded_parts(F))
-        mask = condition.mask(self.prompt_tokens, self.output_tokens, F, luck, self.spare_first_token)
-        return condition.received(decoded, mask, luck, self.spare_first_token)
+        tokens = (self.prompt_tokens, self.output_tokens)
+        return condition.mask(*tokens, F, self._luck(index), self.spare_first_token)
+
+    def _received(self, sent: Tensor, condition: Condition, mask: DeliveryMask, index: int) -> Tensor:
+        """sent [W-1, d] -> what the edge computes with."""
+        parts = condition.impairment.coded_parts(mask.fragments)
+        decoded = get_codec(condition.codec).roundtrip(sent, parts)
+        return condition.received(decoded, mask, self._luck(index), self.spare_first_token)
+
+    def _luck(self, index: int) -> int:
+        """The seed of a window: the same for all its cells."""
+        return self.seed * 1_000_003 + index
 
     def _positions(self) -> Tensor:
         return torch.arange(self.prompt_tokens - 1, self.windows.shape[1] - 1)
@@ -264,14 +289,14 @@ class Study:
         """From the last block's unimpaired output [W, d], in pieces."""
         return [reference(head(self.split_model, last, p), ids[p + 1]) for p in self._pieces()]
 
-    def _measures(self, output: Tensor, references: list[Reference], ids: Tensor) -> NDArray[np.float64]:
+    def _measures(self, output: Tensor, references: list[Reference], ids: Tensor) -> list[float]:
         pieces = zip(self._pieces(), references, strict=True)
         scores = Scores.joined(
             [compare(head(self.split_model, output, p), clean, ids[p + 1]) for p, clean in pieces]
         )
         clean_nll = float(torch.cat([clean.nll for clean in references]).mean())
         nll, kl, agree = (float(column.mean()) for column in scores)
-        return np.array([nll - clean_nll, nll, kl, agree])
+        return [nll - clean_nll, nll, kl, agree]
 
 
 def _estimate(values: NDArray[np.float64]) -> Estimate:

@@ -89,6 +89,8 @@ class _Grid:
 
 def _grid(frame: pd.DataFrame, panel: _Panel) -> _Grid:
     rows = frame[panel.chosen(frame)]
+    # A channel that happened to lose nothing has shown nothing.
+    rows = rows[(rows.channel == "none") | (rows.lost > 0)]
     splits = sorted(frame.split.unique(), reverse=True)  # deep cuts on top, as a stack of blocks
     columns = list(dict.fromkeys(rows[panel.column]))
     shape = (splits, columns)

@@ -34,7 +34,8 @@ def frame(
         for channel in channels
         for loss in losses.get(channel, (0.05, 0.2))
     ]
-    rows += [row(split, "packet", 0.05, 11.0, concealment="zero") for split in (1, 4)]  # not yet at 7
+    rows += [row(split, "packet", 0.05, 11.0, concealment="zero") for split in (1, 4)]
+    rows.append(row(7, "packet", 0.05, 0.0, concealment="zero", lost=0.0))  # there nothing was lost yet
     return pd.DataFrame(rows)
 
 
