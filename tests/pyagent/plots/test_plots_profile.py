@@ -19,6 +19,7 @@ def row(split: int, channel: str, loss: float, mean: float, **more: Any) -> dict
         "codec": "fp16",
         "channel": channel,
         "loss": loss,
+        "lost": loss,
     }
     base |= {"concealment": concealed, "windows": 4, "reference_ppl": 12.34, "delta_nll": mean}
     return base | {"delta_nll_low": mean - 0.1, "delta_nll_high": mean + 0.1} | more
