@@ -1,4 +1,4 @@
-"""What the README says to type works."""
+"""What the README and the page on the split model say to type works."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pytest
 from pyagent.paths import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+SPLIT_MODEL = (REPOSITORY / "docs" / "split-model.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.ns3
 @pytest.mark.model
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README + SPLIT_MODEL, re.DOTALL))
 def test_a_python_block_runs(block: str) -> None:
     done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
