@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 import gymnasium
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
-from zmq.sugar.context import Context
 
 from pyagent.bridge import spaces
 from pyagent.bridge.codec import Decoder, Encoder, act_encoder, decoder, neutral_value
@@ -88,7 +87,6 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         restart: when a new process is due. ``"episode"``: for every episode. ``"end"``: only when the
             simulation has ended (SimulationEnd), for another seed, in mid-episode and after an error; after a
             GameOver the same process goes on with its next episode, which only some scenarios can.
-        context: ZeroMQ context to share; it stays open. None makes one.
 
     Attributes:
         seed_stride: from the seed of one process to that of the next.
@@ -116,7 +114,6 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         transport: Literal["ipc", "tcp"] = "ipc",
         port: int | None = None,
         restart: Literal["episode", "end"] = "episode",
-        context: Context[Any] | None = None,
     ) -> None:
         self._closed = True  # until there is something to close
         if restart not in ("episode", "end"):
@@ -140,8 +137,6 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         self._last_observation: Any = None
         self._dir = _private_dir()
         self._log_dir = Path(log_dir) if log_dir is not None else None
-        self._own_context: Context[Any] | None = Context() if context is None else None
-        self._context: Context[Any] = context or self._own_context or Context()
         self._closed = False
         _open_envs.add(self)
         try:
@@ -320,8 +315,6 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         try:
             self._end_session()
         finally:
-            if self._own_context is not None:
-                self._own_context.destroy(linger=0)
             shutil.rmtree(self._dir, ignore_errors=True)
 
     def __del__(self) -> None:
@@ -342,7 +335,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         if log_dir is None:
             log_dir = self._dir / "log"
             shutil.rmtree(log_dir, ignore_errors=True)
-        self._session = Session(self._config, self._context, self._dir, log_dir, self._next_seed)
+        self._session = Session(self._config, self._dir, log_dir, self._next_seed)
         self._session.await_connection()
         self._phase = _Phase.CONNECTING
 
