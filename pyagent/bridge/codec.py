@@ -189,12 +189,17 @@ def _tuple_decoder(space: spaces.Tuple[Any], where: str) -> Decoder:
 
 def _dict_decoder(space: spaces.Dict, where: str) -> Decoder:
     parts = {key: decoder(part, f"{where}[{key!r}]") for key, part in space.spaces.items()}
+    keys, decoders = list(parts), list(parts.values())
 
     def decode(message: Any) -> dict[str, Any]:
-        elements = {element.name: element for element in message.element}
-        if elements.keys() != parts.keys() or len(message.element) != len(parts):
-            raise _wrong_names([element.name for element in message.element], list(parts), where)
-        return {key: part(elements[key]) for key, part in parts.items()}
+        elements = list(message.element)
+        names = [element.name for element in elements]
+        if names != keys:
+            if sorted(names) != sorted(keys):
+                raise _wrong_names(names, keys, where)
+            by_name = dict(zip(names, elements, strict=True))
+            elements = [by_name[key] for key in keys]
+        return {key: part(element) for key, part, element in zip(keys, decoders, elements, strict=True)}
 
     return decode
 
@@ -272,12 +277,13 @@ def _integer(value: Any, n: int, where: str) -> int:
 
 def _box_encoder(space: spaces.Box, where: str) -> Encoder:
     dtype, shape, size = np.dtype(space.dtype), space.shape, math.prod(space.shape)
-    kinds = "iu" if dtype.kind in "iu" else "iuf"
+    floats, little_endian = dtype.kind == "f", dtype.newbyteorder("<")
+    kinds = "iuf" if floats else "iu"
     wire_dtype = WIRE_DTYPES[dtype]
     sizes = b"".join(map(_varint, shape))
     head = b"\x08" + _varint(wire_dtype) + (b"\x12" + _varint(len(sizes)) + sizes if sizes else b"")
     head += bytes([(wire_dtype + 2) << 3 | 2])  # intData is field 3, and so on in the order of Dtype
-    write = _numbers(dtype)
+    small = size <= _SMALL_BOX
     lows, highs = space.low.ravel().tolist(), space.high.ravel().tolist()
 
     def encode(value: Any) -> bytes:
@@ -286,31 +292,22 @@ def _box_encoder(space: spaces.Box, where: str) -> Encoder:
             raise ValueError(f"{where}: shape {array.shape}, the Box has {shape}")
         if array.dtype.kind not in kinds and size:
             raise ValueError(f"{where}: {array.dtype.name} values for a Box of {dtype.name}")
-        if dtype.kind == "f" and array.dtype != dtype:
+        if floats and array.dtype != dtype:
             array = array.astype(dtype)
-        if size > _SMALL_BOX:
-            if not np.all((array >= space.low) & (array <= space.high)):
-                raise _out_of_bounds(array, space, where)
+        flat = array.ravel().tolist() if small or not floats else []
+        if small:
+            inside = all(map(le, lows, flat)) and all(map(le, flat, highs))
         else:
-            flat = array.ravel().tolist()
-            if not (all(map(le, lows, flat)) and all(map(le, flat, highs))):
-                raise _out_of_bounds(array, space, where)
-        data = write(array)
+            inside = bool(np.all((array >= space.low) & (array <= space.high)))
+        if not inside:
+            raise _out_of_bounds(array, space, where)
+        data = array.astype(little_endian, copy=False).tobytes() if floats else _varints(flat)
         return head + _varint(len(data)) + data if data else head[:-1]
 
     return encode
 
 
-def _numbers(dtype: np.dtype[Any]) -> Callable[[NDArray[Any]], bytes]:
-    """What writes the elements of an array, one after the other."""
-    if dtype.kind == "f":
-        little_endian = dtype.newbyteorder("<")
-        return lambda array: array.astype(little_endian, copy=False).tobytes()
-    return _varints
-
-
-def _varints(array: NDArray[Any]) -> bytes:
-    numbers = array.ravel().tolist()
+def _varints(numbers: list[int]) -> bytes:
     if numbers and min(numbers) >= 0 and max(numbers) < 128:
         return bytes(numbers)  # each is its own varint
     return b"".join(map(_varint, numbers))
@@ -345,7 +342,8 @@ def _dict_encoder(space: spaces.Dict, where: str) -> Encoder:
     keys = {key for key, _, _ in parts}
 
     def encode(value: Any) -> bytes:
-        if not isinstance(value, Mapping) or value.keys() != keys:
+        # Most are plain dicts, and to ask an abstract class takes longer.
+        if not (type(value) is dict or isinstance(value, Mapping)) or value.keys() != keys:
             raise ValueError(f"{where}: needs a dict with the keys {sorted(keys)}, got {value!r}")
         out = []
         for key, part, tail in parts:
