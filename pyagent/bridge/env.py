@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +19,9 @@ import gymnasium
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
 from pyagent.bridge import spaces
-from pyagent.bridge.codec import Decoder, Encoder, act_encoder, decoder, neutral_value
+from pyagent.bridge.codec import Encoder, act_encoder, neutral_value
 from pyagent.bridge.errors import ProtocolError
+from pyagent.bridge.layout import observation_decoder
 from pyagent.bridge.session import Session, SimulatorConfig
 from pyagent.bridge.wire import Reason
 
@@ -146,7 +147,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             self.observation_space, self.action_space = self._read_spaces(self._session, message)
             self._phase = _Phase.FRESH
             self._encode: Encoder = act_encoder(self.action_space)
-            self._decode_observation: Decoder = decoder(self.observation_space)
+            self._decode_observation: Callable[[bytes], Any] = observation_decoder(self.observation_space)
         except BaseException:
             self.close()
             raise
@@ -366,7 +367,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         times_s = state.simTimeS
         if times_s:
             info.setdefault("sim_time_s", times_s[0])
-        if state.isGameOver and not state.HasField("obsData") and self._last_observation is not None:
+        if state.isGameOver and not state.obsData and self._last_observation is not None:
             return self._last_observation, {**info, "observation_repeated": True}
         try:
             if state.reason not in _REASONS:

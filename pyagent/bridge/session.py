@@ -69,8 +69,8 @@ class _Due(NamedTuple):
 
 
 _SPACES = _Due(wire.SimInitMsg, _STOP_INIT, "to connect")
-_FIRST_STATE = _Due(wire.EnvStateMsg, _STOP_ACTION, "to send its first state")
-_NEXT_STATE = _Due(wire.EnvStateMsg, _STOP_ACTION, "to send the next state")
+_FIRST_STATE = _Due(wire.State, _STOP_ACTION, "to send its first state")
+_NEXT_STATE = _Due(wire.State, _STOP_ACTION, "to send the next state")
 
 
 class Session:
@@ -142,11 +142,11 @@ class Session:
         self._wait_for(_SPACES, self._config.connect_timeout_s)
 
     def begin(self) -> None:
-        """Let the simulation begin and wait for its first ``EnvStateMsg``."""
+        """Let the simulation begin and wait for its first ``wire.State``."""
         self._post(_GO_ON, _FIRST_STATE)
 
     def act(self, message: bytes) -> None:
-        """Answer the pending state with a serialised EnvActMsg and wait for the next ``EnvStateMsg``."""
+        """Answer the pending state with a serialised EnvActMsg and wait for the next ``wire.State``."""
         self._post(message, _NEXT_STATE)
 
     def _post(self, payload: bytes, due: _Due) -> None:

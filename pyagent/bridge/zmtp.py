@@ -1,9 +1,9 @@
 """ZMTP 3.0, ZeroMQ's wire format: the end of a connection that answers a REQ socket.
 
 The agent speaks it over sockets of its own instead of through libzmq. There, each message changes hands
-between the caller's thread and ZeroMQ's, and these two wake-ups cost more than all else that the agent does in
-a round trip (`benchmarks.bridge` measures bare libzmq beside the bridge). A connection of our own is also what
-pins a peer, and one `poll` waits for it and for the end of the process.
+between the caller's thread and ZeroMQ's, and these two wake-ups cost more than all else that the agent does
+in a round trip (`benchmarks.bridge` measures bare libzmq beside the bridge). A connection of our own is also
+what pins a peer, and one `poll` waits for it and for the end of the process.
 
 Only what an agent needs is here: mechanism NULL, a peer that is a REQ, one request at a time. The layout is
 that of ZeroMQ's RFC 23/ZMTP, the command PING that of RFC 37 (ZMTP 3.1).
