@@ -83,6 +83,18 @@ def act_encoder(space: spaces.Space[Any]) -> Encoder:
     return encode_act
 
 
+def is_empty(data: bytes) -> bool:
+    """Whether the bytes of a DataContainer hold no value: none at all, or a Box without elements."""
+    try:
+        container = wire.parse(wire.DataContainer, data)
+        if container.type != SpaceType.Box:
+            return not data
+        box = wire.unpack(container.data, wire.BoxDataContainer)
+    except ProtocolError:
+        return False
+    return not any(len(getattr(box, field)) for field in _DATA_FIELDS.values())
+
+
 def neutral_value(space: spaces.Space[Any]) -> Any:
     """Zeros; for a Box whose bounds exclude 0, the bound nearest to it."""
     if isinstance(space, spaces.Box):
@@ -106,7 +118,7 @@ def decoder(space: spaces.Space[Any], where: str = "observation") -> Decoder:
     if isinstance(space, spaces.Tuple):
         return _reader(SpaceType.Tuple, wire.TupleDataContainer, where, _tuple_decoder(space, where))
     if isinstance(space, spaces.Dict):
-        return _reader(SpaceType.Dict, wire.DictDataContainer, where, _dict_decoder(space, where))
+        return _dict_reader(space, where)
     raise TypeError(f"{where}: the wire has no {type(space).__name__} space")
 
 
@@ -120,6 +132,20 @@ def _reader(kind: SpaceType, message_class: Any, where: str, read: Decoder) -> D
                 f"{where}: expected {kind.name} data, got {_type_name(container.type, where)}"
             )
         return read(unpack(container.data))
+
+    return decode
+
+
+def _dict_reader(space: spaces.Dict, where: str) -> Decoder:
+    """Some of ns3-gym's own scenarios announce a Dict and send its parts as a Tuple, in the same order."""
+    read = _reader(SpaceType.Dict, wire.DictDataContainer, where, _dict_decoder(space, where))
+    read_tuple = decoder(spaces.Tuple(list(space.spaces.values())), where)
+    keys, tuple_type = list(space.spaces), int(SpaceType.Tuple)
+
+    def decode(container: Any) -> Any:
+        if container.type == tuple_type:
+            return dict(zip(keys, read_tuple(container), strict=True))
+        return read(container)
 
     return decode
 

@@ -19,7 +19,7 @@ import gymnasium
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
 from pyagent.bridge import spaces
-from pyagent.bridge.codec import Encoder, act_encoder, neutral_value
+from pyagent.bridge.codec import Encoder, act_encoder, is_empty, neutral_value
 from pyagent.bridge.errors import ProtocolError
 from pyagent.bridge.layout import observation_decoder
 from pyagent.bridge.session import Session, SimulatorConfig
@@ -367,13 +367,13 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         times_s = state.simTimeS
         if times_s:
             info.setdefault("sim_time_s", times_s[0])
-        if state.isGameOver and not state.obsData and self._last_observation is not None:
-            return self._last_observation, {**info, "observation_repeated": True}
         try:
             if state.reason not in _REASONS:
                 raise ProtocolError(f"reason {state.reason} is none of SimulationEnd 0, GameOver 1")
             self._last_observation = self._decode_observation(state.obsData)
         except ProtocolError as error:
+            if state.isGameOver and self._last_observation is not None and is_empty(state.obsData):
+                return self._last_observation, {**info, "observation_repeated": True}
             raise self._failed(session, str(error)) from error
         except BaseException:  # Ctrl-C while decoding
             session.abort()

@@ -37,6 +37,17 @@ ThrowZmq(const std::string& what)
     throw OpenGymError("ns3-gym bridge: " + what + ": " + zmq_strerror(zmq_errno()));
 }
 
+/// Where an agent listens when nobody says otherwise.
+constexpr uint32_t DEFAULT_PORT = 5555;
+
+/** @return what Get() gives to scenarios that named a port elsewhere; may be null */
+Ptr<OpenGymInterface>&
+FirstInterface()
+{
+    static Ptr<OpenGymInterface> first;
+    return first;
+}
+
 /** A message of ZeroMQ's own memory. */
 struct ZmqMessage
 {
@@ -69,6 +80,13 @@ OpenGymInterface::GetTypeId()
 }
 
 Ptr<OpenGymInterface>
+OpenGymInterface::Get()
+{
+    const auto& interface = FirstInterface();
+    return interface && !interface->m_disposed ? interface : Get(DEFAULT_PORT);
+}
+
+Ptr<OpenGymInterface>
 OpenGymInterface::Get(uint32_t port)
 {
     static std::map<uint32_t, Ptr<OpenGymInterface>> interfaces;
@@ -76,6 +94,11 @@ OpenGymInterface::Get(uint32_t port)
     if (!entry || entry->m_disposed)
     {
         entry = CreateObject<OpenGymInterface>(port);
+    }
+    auto& first = FirstInterface();
+    if (!first || first->m_disposed)
+    {
+        first = entry;
     }
     return entry;
 }

@@ -43,9 +43,11 @@ class OpenGymInterface : public Object
   public:
     static TypeId GetTypeId();
 
+    /** @return the interface that Get(port) made first and that is still in use; else Get(5555) */
+    static Ptr<OpenGymInterface> Get();
     /** @param port the agent's TCP port on this machine. @return the one interface of this port,
      * until it is disposed of */
-    static Ptr<OpenGymInterface> Get(uint32_t port = 5555);
+    static Ptr<OpenGymInterface> Get(uint32_t port);
 
     /** @param port the agent's TCP port on this machine */
     OpenGymInterface(uint32_t port = 5555);
