@@ -6,6 +6,7 @@ What is written is bytes: everything but the numbers is constant, so it is laid 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from operator import le
@@ -32,7 +33,7 @@ _DATA_FIELDS = {
     Dtype.FLOAT: "floatData",
     Dtype.DOUBLE: "doubleData",
 }
-_SMALL_BOX = 64  # elements; below, plain Python numbers are faster than numpy
+SMALL_BOX = 64  # elements; below, plain Python numbers are faster than numpy
 _ONE_BYTE = [bytes([number]) for number in range(128)]
 
 Decoder = Callable[[Any], Any]
@@ -272,10 +273,15 @@ def _writer(kind: SpaceType, message_name: str, write: Encoder) -> Encoder:
     url_field = b"\x0a" + _varint(len(url)) + url
     head = b"\x08" + _varint(kind) + b"\x12"
 
+    @functools.lru_cache(maxsize=64)
+    def in_front_of(size: int) -> bytes:
+        """All but the data itself, which differs from one action to another in its length at most."""
+        packed = url_field + (b"\x12" + _varint(size) if size else b"")
+        return head + _varint(len(packed) + size) + packed
+
     def encode(value: Any) -> bytes:
         data = write(value)
-        packed = url_field + b"\x12" + _varint(len(data)) + data if data else url_field
-        return head + _varint(len(packed)) + packed
+        return in_front_of(len(data)) + data
 
     return encode
 
@@ -309,8 +315,10 @@ def _box_encoder(space: spaces.Box, where: str) -> Encoder:
     sizes = b"".join(map(_varint, shape))
     head = b"\x08" + _varint(wire_dtype) + (b"\x12" + _varint(len(sizes)) + sizes if sizes else b"")
     head += bytes([(wire_dtype + 2) << 3 | 2])  # intData is field 3, and so on in the order of Dtype
-    small = size <= _SMALL_BOX
+    small = size <= SMALL_BOX
     lows, highs = space.low.ravel().tolist(), space.high.ravel().tolist()
+    # As the protocol has it; and no integer is NaN, which would slip through a comparison of extremes.
+    one_range = not floats and len(set(lows)) == len(set(highs)) == 1
 
     def encode(value: Any) -> bytes:
         array = np.asarray(value)
@@ -321,7 +329,9 @@ def _box_encoder(space: spaces.Box, where: str) -> Encoder:
         if floats and array.dtype != dtype:
             array = array.astype(dtype)
         flat = array.ravel().tolist() if small or not floats else []
-        if small:
+        if one_range:
+            inside = lows[0] <= min(flat) and max(flat) <= highs[0]
+        elif small:
             inside = all(map(le, lows, flat)) and all(map(le, flat, highs))
         else:
             inside = bool(np.all((array >= space.low) & (array <= space.high)))

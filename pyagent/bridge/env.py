@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import shutil
+import struct
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from pyagent.bridge.wire import Reason
 
 _log = logging.getLogger(__name__)
 _SEEDS = 2**32
+_DOUBLE = struct.Struct("<d")
 _REASONS = frozenset(int(reason) for reason in Reason)
 _SOCKET_PATH_BYTES = 90  # the kernel allows 107, the socket's own name included
 
@@ -364,9 +366,9 @@ class Ns3Env(gymnasium.Env[Any, Any]):
 
     def _decode(self, session: Session, state: Any) -> tuple[Any, dict[str, Any]]:
         info = _parse_info(state.info) if state.info else {}
-        times_s = state.simTimeS
-        if times_s:
-            info.setdefault("sim_time_s", times_s[0])
+        time_s = state.simTimeS
+        if len(time_s) == _DOUBLE.size:
+            info.setdefault("sim_time_s", _DOUBLE.unpack(time_s)[0])
         try:
             if state.reason not in _REASONS:
                 raise ProtocolError(f"reason {state.reason} is none of SimulationEnd 0, GameOver 1")

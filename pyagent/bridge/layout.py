@@ -16,7 +16,7 @@ import numpy as np
 from gymnasium import spaces
 
 from pyagent.bridge import wire
-from pyagent.bridge.codec import WIRE_DTYPES, decoder
+from pyagent.bridge.codec import SMALL_BOX, WIRE_DTYPES, decoder
 
 _TRIES = 16
 """Observations that a layout is looked for in, at most; one that never repeats shall not cost for ever."""
@@ -102,13 +102,15 @@ class Layout:
         if data[_only(data, value.start, value.stop, 1).start] != wire_dtype:
             raise _NoLayoutError  # the general decoder has converted it
         numbers = _only(data, value.start, value.stop, wire_dtype + 2)
+        start, stop = numbers[1:]
         as_sent = np.dtype(np.uint8) if dtype.kind in "iu" else dtype.newbyteorder("<")
-        if numbers.stop - numbers.start != size * as_sent.itemsize:
+        if stop - start != size * as_sent.itemsize:
             raise _NoLayoutError
+        self._numbers.append((start, stop))
         if dtype.kind in "iu":
-            self._integers.append(numbers[1:])
-        self._numbers.append(numbers[1:])
-        start = numbers.start
+            self._integers.append((start, stop))
+            if len(shape) == 1 and size <= SMALL_BOX:
+                return lambda raw: np.fromiter(raw[start:stop], dtype, size)
         return lambda raw: np.frombuffer(raw, as_sent, size, start).astype(dtype).reshape(shape)
 
 

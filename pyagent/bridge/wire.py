@@ -78,8 +78,8 @@ _MESSAGES = {
     ),
     "EnvActMsg": "DataContainer actData, bool stopSimReq",
 }
-# EnvStateMsg once more, its observation left as bytes; on the wire a message in a message is just that
-_STATE = "bytes obsData, float reward, bool isGameOver, int32 reason, string info, double[] simTimeS=15"
+# EnvStateMsg once more, its observation and the packed simTimeS left as the bytes that they are on the wire
+_STATE = "bytes obsData, float reward, bool isGameOver, int32 reason, string info, bytes simTimeS=15"
 _ENUMS: dict[str, type[enum.IntEnum]] = {"SpaceType": SpaceType, "Dtype": Dtype}
 _NESTED_ENUMS: dict[str, dict[str, type[enum.IntEnum]]] = {"EnvStateMsg": {"Reason": Reason}}
 
@@ -166,7 +166,7 @@ SimInitAck: Any = _CLASSES["SimInitAck"]
 EnvStateMsg: Any = _CLASSES["EnvStateMsg"]
 EnvActMsg: Any = _CLASSES["EnvActMsg"]
 State: Any = _CLASSES["State"]
-"""``EnvStateMsg`` with its observation as the bytes of a ``DataContainer``."""
+"""``EnvStateMsg`` with its observation as the bytes of a ``DataContainer``, its time as those of doubles."""
 
 
 def parse(message_class: Any, payload: bytes) -> Any:

@@ -25,7 +25,8 @@ FIRST_WAIT_MS = 20
 """How long ``receive`` looks at the connection alone, which is cheapest, before its caller looks around."""
 
 _MORE, _LONG, _COMMAND = 1, 2, 4  # flags of a frame
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 16 * 1024  # little, because Python allocates as much as it could be
+_LONG_READ_BYTES = 256 * 1024  # for the rest of a message that is longer
 _GREETING_BYTES = 64
 _MECHANISM = b"NULL".ljust(20, b"\0")
 _GREETING = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + _MECHANISM + bytes(32)
@@ -105,7 +106,7 @@ class ReqPeer:
         if buffer and (request := self._next_request()) is not None:
             return request
         try:
-            data = self._recv(_READ_BYTES, flags)
+            data = self._recv(_LONG_READ_BYTES if buffer else _READ_BYTES, flags)
         except BlockingIOError:
             self.drained = True
             return None
