@@ -84,12 +84,11 @@ def act_encoder(space: spaces.Space[Any]) -> Encoder:
     return encode_act
 
 
-def is_empty(data: bytes) -> bool:
-    """Whether the bytes of a DataContainer hold no value: none at all, or a Box without elements."""
+def is_empty_box(container: Any) -> bool:
+    """Whether a DataContainer is a Box without elements."""
+    if container.type != SpaceType.Box:
+        return False
     try:
-        container = wire.parse(wire.DataContainer, data)
-        if container.type != SpaceType.Box:
-            return not data
         box = wire.unpack(container.data, wire.BoxDataContainer)
     except ProtocolError:
         return False

@@ -9,26 +9,24 @@ import json
 import logging
 import os
 import shutil
-import struct
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import gymnasium
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
-from pyagent.bridge import spaces
-from pyagent.bridge.codec import Encoder, act_encoder, is_empty, neutral_value
+from pyagent.bridge import spaces, wire
+from pyagent.bridge.codec import Decoder, Encoder, act_encoder, decoder, is_empty_box, neutral_value
 from pyagent.bridge.errors import ProtocolError
-from pyagent.bridge.layout import observation_decoder
+from pyagent.bridge.layout import Layouts
 from pyagent.bridge.session import Session, SimulatorConfig
 from pyagent.bridge.wire import Reason
 
 _log = logging.getLogger(__name__)
 _SEEDS = 2**32
-_DOUBLE = struct.Struct("<d")
 _REASONS = frozenset(int(reason) for reason in Reason)
 _SOCKET_PATH_BYTES = 90  # the kernel allows 107, the socket's own name included
 
@@ -149,7 +147,8 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             self.observation_space, self.action_space = self._read_spaces(self._session, message)
             self._phase = _Phase.FRESH
             self._encode: Encoder = act_encoder(self.action_space)
-            self._decode_observation: Callable[[bytes], Any] = observation_decoder(self.observation_space)
+            self._decode_observation: Decoder = decoder(self.observation_space)
+            self._layouts: Layouts = Layouts(self.observation_space)
         except BaseException:
             self.close()
             raise
@@ -205,7 +204,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         message = self._session.poll()
         return None if message is None else self._finish_reset(message)
 
-    def _finish_reset(self, message: Any) -> tuple[Any, dict[str, Any]] | None:
+    def _finish_reset(self, message: bytes) -> tuple[Any, dict[str, Any]] | None:
         session = self._session
         assert session is not None
         if self._phase == _Phase.CONNECTING:
@@ -214,12 +213,13 @@ class Ns3Env(gymnasium.Env[Any, Any]):
                 raise self._failed(session, f"the spaces changed between episodes, to {found}")
             self._begin(session)
             return None
-        if self._phase == _Phase.CONTINUING and message.isGameOver and message.reason == Reason.SimulationEnd:
+        state = self._parse(session, wire.EnvStateMsg, message)
+        if self._phase == _Phase.CONTINUING and state.isGameOver and state.reason == Reason.SimulationEnd:
             session.release()  # there was no further episode in that process
             self._start()
             return None
-        observation, info = self._decode(session, message)
-        if message.isGameOver:
+        observation, info = self._decode(session, state)
+        if state.isGameOver:
             raise self._failed(session, "the simulation ended before its first state")
         self._phase = _Phase.PLAYING
         if session.process is not None:
@@ -295,9 +295,27 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         message = session.poll()
         return None if message is None else self._finish_step(session, message)
 
-    def _finish_step(self, session: Session, state: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def _finish_step(self, session: Session, message: bytes) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        try:
+            found = self._layouts.read(message)
+        except BaseException:  # Ctrl-C
+            session.abort()
+            raise
+        if found is not None:
+            self._phase = _Phase.PLAYING
+            self._last_observation = found[0]
+            return *found[:2], False, False, found[2]
+        return self._finish_new_step(session, message)
+
+    def _finish_new_step(
+        self, session: Session, message: bytes
+    ) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """A state that is laid out like none before."""
+        state = self._parse(session, wire.EnvStateMsg, message)
         observation, info = self._decode(session, state)
         if not state.isGameOver:
+            if not state.info or info.get("extra") == state.info:  # no JSON, whose values may be mutable
+                self._layouts.learn(message, {"extra": state.info} if state.info else {})
             self._phase = _Phase.PLAYING
             return observation, state.reward, False, False, info
         terminated = state.reason == Reason.GameOver
@@ -342,10 +360,17 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         self._session.await_connection()
         self._phase = _Phase.CONNECTING
 
+    def _parse(self, session: Session, message_class: Any, message: bytes) -> Any:
+        try:
+            return wire.parse(message_class, message)
+        except ProtocolError as error:
+            raise self._failed(session, str(error)) from error
+
     def _read_spaces(
-        self, session: Session, message: Any
+        self, session: Session, payload: bytes
     ) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
         """The observation space and the action space of a ``SimInitMsg``."""
+        message = self._parse(session, wire.SimInitMsg, payload)
         try:
             observation_space = spaces.decode_space(message.obsSpace, "observation space")
             return observation_space, spaces.decode_space(message.actSpace, "action space")
@@ -366,15 +391,17 @@ class Ns3Env(gymnasium.Env[Any, Any]):
 
     def _decode(self, session: Session, state: Any) -> tuple[Any, dict[str, Any]]:
         info = _parse_info(state.info) if state.info else {}
-        time_s = state.simTimeS
-        if len(time_s) == _DOUBLE.size:
-            info.setdefault("sim_time_s", _DOUBLE.unpack(time_s)[0])
+        times_s = state.simTimeS
+        if times_s:
+            info.setdefault("sim_time_s", times_s[0])
+        if state.isGameOver and not state.HasField("obsData") and self._last_observation is not None:
+            return self._last_observation, {**info, "observation_repeated": True}
         try:
             if state.reason not in _REASONS:
                 raise ProtocolError(f"reason {state.reason} is none of SimulationEnd 0, GameOver 1")
             self._last_observation = self._decode_observation(state.obsData)
         except ProtocolError as error:
-            if state.isGameOver and self._last_observation is not None and is_empty(state.obsData):
+            if state.isGameOver and self._last_observation is not None and is_empty_box(state.obsData):
                 return self._last_observation, {**info, "observation_repeated": True}
             raise self._failed(session, str(error)) from error
         except BaseException:  # Ctrl-C while decoding

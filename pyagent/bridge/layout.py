@@ -1,30 +1,38 @@
-"""Reading observations whose bytes lie as those of one before them.
+"""Reading states whose bytes lie as those of one before them.
 
-A simulator's observations differ from each other in their numbers only, as long as these stay as many and, if
-they are integers, below 128. A layout remembers where the numbers are and what all the other bytes were. An
-observation that agrees with it in the latter has its numbers read straight from their places; every other one
-goes to the general decoder of ``pyagent.bridge.codec``, with all its checks.
+A simulator's states differ from each other in their numbers only, as long as these stay as many and, if they
+are integers, below 128. A layout remembers where the numbers are and what all the other bytes were. A state
+that agrees with it in the latter has its numbers read straight from their places; every other one goes the
+general way, with all its checks.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
 
-from pyagent.bridge import wire
-from pyagent.bridge.codec import SMALL_BOX, WIRE_DTYPES, decoder
+from pyagent.bridge.codec import SMALL_BOX, WIRE_DTYPES
 
 _TRIES = 16
-"""Observations that a layout is looked for in, at most; one that never repeats shall not cost for ever."""
+"""States that a layout is looked for in, at most: one that never comes again shall not cost for ever."""
+_WIDTHS = {1: 8, 5: 4}
+"""Bytes of protobuf's fixed-width wire types."""
+_OBSERVATION, _REWARD, _TIME_S = 1, 2, 15
+"""Fields of EnvStateMsg."""
+_read_float = struct.Struct("<f").unpack_from
+_read_double = struct.Struct("<d").unpack_from
 
 Reader = Callable[[bytes], Any]
+Found = tuple[Any, float, dict[str, Any]]
+"""Observation, reward, info."""
 
 
-class _NoLayoutError(Exception):
+class NoLayoutError(Exception):
     """These bytes are sound but laid out in a way that is not worth remembering."""
 
 
@@ -35,33 +43,52 @@ class _Field(NamedTuple):
 
 
 class Layout:
-    """Where the numbers of an observation are.
+    """Where the numbers of a state are.
 
     Args:
         space: the observation's space.
-        data: a DataContainer that the general decoder has read as a value of ``space``.
+        state: an EnvStateMsg, not of an episode's end, whose observation is a value of ``space``.
+        info: what its text means; no value in it may be mutable.
 
     Raises:
-        _NoLayoutError: no layout is possible.
+        NoLayoutError: no layout is possible.
     """
 
-    def __init__(self, space: spaces.Space[Any], data: bytes) -> None:
+    def __init__(self, space: spaces.Space[Any], state: bytes, info: dict[str, Any]) -> None:
+        self._info = info
         self._integers: list[tuple[int, int]] = []
         self._numbers: list[tuple[int, int]] = []
-        self._reader = self._container(space, data, 0, len(data))
-        edges = [0, *(edge for hole in sorted(self._numbers) for edge in hole), len(data)]
+        fields = list(_fields(state, 0, len(state)))
+        self._reward_at = self._place(fields, _REWARD, 4)
+        self._time_at = self._place(fields, _TIME_S, 8)
+        self._observation = self._container(space, state, *_only(state, 0, len(state), _OBSERVATION)[1:])
+        edges = [0, *(edge for hole in sorted(self._numbers) for edge in hole), len(state)]
         pairs = zip(edges[::2], edges[1::2], strict=True)
-        self._constants = [(start, stop, data[start:stop]) for start, stop in pairs]
+        self._constants = [(start, stop, state[start:stop]) for start, stop in pairs]
 
-    def read(self, data: bytes) -> Any:
-        """The observation; None if ``data``, of the same length, is laid out in another way."""
+    def read(self, state: bytes) -> Found | None:
+        """The state; None if ``state``, of the same length, is laid out in another way."""
         for start, stop, constant in self._constants:
-            if data[start:stop] != constant:
+            if state[start:stop] != constant:
                 return None
         for start, stop in self._integers:
-            if not data[start:stop].isascii():  # a byte from 128 on goes on in the next one
+            if not state[start:stop].isascii():  # a byte from 128 on goes on in the next one
                 return None
-        return self._reader(data)
+        info = self._info.copy()
+        if self._time_at is not None:
+            info["sim_time_s"] = _read_double(state, self._time_at)[0]
+        reward = 0.0 if self._reward_at is None else _read_float(state, self._reward_at)[0]
+        return self._observation(state), reward, info
+
+    def _place(self, fields: list[_Field], number: int, width: int) -> int | None:
+        """Where a floating-point number is; None where the state has none."""
+        found = [field for field in fields if field.number == number]
+        if not found:
+            return None
+        if len(found) > 1 or found[0].stop - found[0].start != width:
+            raise NoLayoutError
+        self._numbers.append(found[0][1:])
+        return found[0].start
 
     def _container(self, space: spaces.Space[Any], data: bytes, start: int, stop: int) -> Reader:
         """Find the numbers of one DataContainer; returns what reads them."""
@@ -80,7 +107,7 @@ class Layout:
         for (key, part), element in zip(space.spaces.items(), elements, strict=True):
             name = _only(data, *element[1:], 3)
             if data[name.start : name.stop] != key.encode():
-                raise _NoLayoutError
+                raise NoLayoutError
             named[key] = self._container(part, data, *element[1:])
         return lambda raw: {key: part(raw) for key, part in named.items()}
 
@@ -90,7 +117,7 @@ class Layout:
         value = _only(data, packed.start, packed.stop, 2)
         at = _only(data, value.start, value.stop, 1)
         if at.stop - at.start != 1:
-            raise _NoLayoutError
+            raise NoLayoutError
         self._integers.append(at[1:])
         self._numbers.append(at[1:])
         start = at.start
@@ -100,12 +127,11 @@ class Layout:
         dtype, shape, size = np.dtype(space.dtype), space.shape, math.prod(space.shape)
         wire_dtype = WIRE_DTYPES[dtype]
         if data[_only(data, value.start, value.stop, 1).start] != wire_dtype:
-            raise _NoLayoutError  # the general decoder has converted it
-        numbers = _only(data, value.start, value.stop, wire_dtype + 2)
-        start, stop = numbers[1:]
+            raise NoLayoutError  # the general decoder has converted it
+        _, start, stop = _only(data, value.start, value.stop, wire_dtype + 2)
         as_sent = np.dtype(np.uint8) if dtype.kind in "iu" else dtype.newbyteorder("<")
         if stop - start != size * as_sent.itemsize:
-            raise _NoLayoutError
+            raise NoLayoutError
         self._numbers.append((start, stop))
         if dtype.kind in "iu":
             self._integers.append((start, stop))
@@ -114,16 +140,43 @@ class Layout:
         return lambda raw: np.frombuffer(raw, as_sent, size, start).astype(dtype).reshape(shape)
 
 
+class Layouts:
+    """The layouts of one simulator's states.
+
+    Args:
+        space: the observation's space.
+    """
+
+    def __init__(self, space: spaces.Space[Any]) -> None:
+        self._space = space
+        self._layouts: dict[int, Layout] = {}
+        self._tries = 0
+
+    def read(self, state: bytes) -> Found | None:
+        """The state, if it is laid out as one before it."""
+        layout = self._layouts.get(len(state))
+        return None if layout is None else layout.read(state)
+
+    def learn(self, state: bytes, info: dict[str, Any]) -> None:
+        """Remember the layout of a state that was not read; see ``Layout`` for which will do."""
+        if self._tries < _TRIES:
+            self._tries += 1
+            try:
+                self._layouts[len(state)] = Layout(self._space, state, info)
+            except NoLayoutError:
+                self._layouts.pop(len(state), None)
+
+
 def _only(data: bytes, start: int, stop: int, number: int) -> _Field:
     """The one field of this number in a message."""
     found = [field for field in _fields(data, start, stop) if field.number == number]
     if len(found) != 1:
-        raise _NoLayoutError
+        raise NoLayoutError
     return found[0]
 
 
 def _fields(data: bytes, start: int, stop: int) -> Iterator[_Field]:
-    """The fields of a message and where their contents are; varints and length-delimited ones only."""
+    """The fields of a message, and where their contents are."""
     while start < stop:
         key, start = _varint(data, start)
         if key & 7 == 0:
@@ -131,8 +184,10 @@ def _fields(data: bytes, start: int, stop: int) -> Iterator[_Field]:
         elif key & 7 == 2:
             size, start = _varint(data, start)
             end = start + size
+        elif key & 7 in _WIDTHS:
+            end = start + _WIDTHS[key & 7]
         else:
-            raise _NoLayoutError
+            raise NoLayoutError
         yield _Field(key >> 3, start, end)
         start = end
 
@@ -145,27 +200,4 @@ def _varint(data: bytes, start: int) -> tuple[int, int]:
         shift += 7
         if data[at] < 128:
             return value, at + 1
-    raise _NoLayoutError
-
-
-def observation_decoder(space: spaces.Space[Any]) -> Callable[[bytes], Any]:
-    """A function that reads the bytes of a DataContainer. It raises ProtocolError, as ``codec.decoder``."""
-    general = decoder(space)
-    layouts: dict[int, Layout] = {}
-    tries = 0
-
-    def decode(data: bytes) -> Any:
-        nonlocal tries
-        layout = layouts.get(len(data))
-        value = None if layout is None else layout.read(data)
-        if value is None:
-            value = general(wire.parse(wire.DataContainer, data))
-            if tries < _TRIES:
-                tries += 1
-                try:
-                    layouts[len(data)] = Layout(space, data)
-                except _NoLayoutError:
-                    layouts.pop(len(data), None)
-        return value
-
-    return decode
+    raise NoLayoutError

@@ -61,16 +61,15 @@ class SimulatorConfig:
 
 
 class _Due(NamedTuple):
-    """A message that the agent waits for: its class, and what would stop the simulator once it is here."""
+    """A message that the agent waits for: what would stop the simulator once it is here."""
 
-    message_class: Any
     stop: bytes
     doing: str
 
 
-_SPACES = _Due(wire.SimInitMsg, _STOP_INIT, "to connect")
-_FIRST_STATE = _Due(wire.State, _STOP_ACTION, "to send its first state")
-_NEXT_STATE = _Due(wire.State, _STOP_ACTION, "to send the next state")
+_SPACES = _Due(_STOP_INIT, "to connect")
+_FIRST_STATE = _Due(_STOP_ACTION, "to send its first state")
+_NEXT_STATE = _Due(_STOP_ACTION, "to send the next state")
 
 
 class Session:
@@ -142,11 +141,11 @@ class Session:
         self._wait_for(_SPACES, self._config.connect_timeout_s)
 
     def begin(self) -> None:
-        """Let the simulation begin and wait for its first ``wire.State``."""
+        """Let the simulation begin and wait for its first ``EnvStateMsg``."""
         self._post(_GO_ON, _FIRST_STATE)
 
     def act(self, message: bytes) -> None:
-        """Answer the pending state with a serialised EnvActMsg and wait for the next ``wire.State``."""
+        """Answer the pending state with a serialised EnvActMsg and wait for the next ``EnvStateMsg``."""
         self._post(message, _NEXT_STATE)
 
     def _post(self, payload: bytes, due: _Due) -> None:
@@ -162,8 +161,8 @@ class Session:
         self._due, self._timeout_s = due, timeout_s
         self.deadline = time.monotonic() + timeout_s
 
-    def collect(self) -> Any:
-        """Wait for the message that is due and return it.
+    def collect(self) -> bytes:
+        """Wait for the message that is due and return its bytes.
 
         Raises:
             SimulatorDied, SimulatorTimeout, ProtocolError: see there.
@@ -174,7 +173,7 @@ class Session:
         except BaseException as error:
             self._raise(error)
 
-    def poll(self) -> Any | None:
+    def poll(self) -> bytes | None:
         """The message that is due, None while it is not there. Raises what ``collect`` does."""
         try:
             payload = self._socket.receive_now(self._process, self._is_ours)
@@ -190,9 +189,9 @@ class Session:
         """Register all that can end the wait; False if ``poll`` must be called in ticks of 50 ms."""
         return self._socket.watch(poller, self._process)
 
-    def _take(self, payload: bytes) -> Any:
+    def _take(self, payload: bytes) -> bytes:
         self._pending = self._due.stop
-        return wire.parse(self._due.message_class, payload)
+        return payload
 
     def _raise(self, error: BaseException) -> NoReturn:
         explained = self._explain(error)

@@ -78,8 +78,6 @@ _MESSAGES = {
     ),
     "EnvActMsg": "DataContainer actData, bool stopSimReq",
 }
-# EnvStateMsg once more, its observation and the packed simTimeS left as the bytes that they are on the wire
-_STATE = "bytes obsData, float reward, bool isGameOver, int32 reason, string info, bytes simTimeS=15"
 _ENUMS: dict[str, type[enum.IntEnum]] = {"SpaceType": SpaceType, "Dtype": Dtype}
 _NESTED_ENUMS: dict[str, dict[str, type[enum.IntEnum]]] = {"EnvStateMsg": {"Reason": Reason}}
 
@@ -131,8 +129,8 @@ def file_descriptor() -> descriptor_pb2.FileDescriptorProto:
     return file
 
 
-def _message_class(pool: Any, full_name: str) -> Any:
-    descriptor = pool.FindMessageTypeByName(full_name)
+def _message_class(pool: Any, name: str) -> Any:
+    descriptor = pool.FindMessageTypeByName(f"{PACKAGE}.{name}")
     get_class = getattr(message_factory, "GetMessageClass", None)
     if get_class is None:  # protobuf 4.21
         get_class = message_factory.MessageFactory(pool).GetPrototype  # type: ignore[attr-defined]
@@ -143,11 +141,7 @@ def _message_classes() -> dict[str, Any]:
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(any_pb2.DESCRIPTOR.serialized_pb)
     pool.AddSerializedFile(file_descriptor().SerializeToString())
-    states = descriptor_pb2.FileDescriptorProto(name="states.proto", package="pyagent", syntax="proto3")
-    _add_message(states.message_type, "EnvStateMsg", _STATE)
-    pool.AddSerializedFile(states.SerializeToString())
-    classes = {name: _message_class(pool, f"{PACKAGE}.{name}") for name in _MESSAGES}
-    return {**classes, "State": _message_class(pool, "pyagent.EnvStateMsg")}
+    return {name: _message_class(pool, name) for name in _MESSAGES}
 
 
 _CLASSES = _message_classes()
@@ -165,8 +159,6 @@ SimInitMsg: Any = _CLASSES["SimInitMsg"]
 SimInitAck: Any = _CLASSES["SimInitAck"]
 EnvStateMsg: Any = _CLASSES["EnvStateMsg"]
 EnvActMsg: Any = _CLASSES["EnvActMsg"]
-State: Any = _CLASSES["State"]
-"""``EnvStateMsg`` with its observation as the bytes of a ``DataContainer``, its time as those of doubles."""
 
 
 def parse(message_class: Any, payload: bytes) -> Any:

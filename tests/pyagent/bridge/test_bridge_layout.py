@@ -1,4 +1,4 @@
-"""The quick way to read an observation against the general one of ``codec``."""
+"""The quick way to read a state against the general one of ``codec``."""
 
 import random
 import warnings
@@ -12,15 +12,13 @@ from test_bridge_mutations import FRAMES, a_space, mutated
 
 from pyagent.bridge import ProtocolError, layout, wire
 from pyagent.bridge.codec import decode_data, encode_data
-from pyagent.bridge.layout import Layout, observation_decoder
+from pyagent.bridge.layout import Layout, Layouts, NoLayoutError
 
 SPACE = spaces.Dict(
     {
         "choice": spaces.Discrete(9),
         "counts": spaces.Box(0, 300, (3,), np.uint32),
-        "pair": spaces.Tuple(
-            [spaces.Box(-9, 9, (2, 2), np.float32), spaces.Box(-9, 9, (), np.float64)],
-        ),
+        "pair": spaces.Tuple([spaces.Box(-9, 9, (2, 2), np.float32), spaces.Box(-9, 9, (), np.float64)]),
     }
 )
 
@@ -30,67 +28,101 @@ def observation(choice: int, counts: list[int], real: float) -> dict[str, Any]:
     return {"choice": np.int64(choice), "counts": np.array(counts, np.uint32), "pair": pair}
 
 
-def written(value: Any, space: spaces.Space[Any] = SPACE) -> bytes:
-    return encode_data(space, value).SerializeToString()
+def written(value: Any, space: spaces.Space[Any] = SPACE, **fields: Any) -> bytes:
+    return wire.EnvStateMsg(obsData=encode_data(space, value), **fields).SerializeToString()
 
 
 def test_numbers_are_read_from_their_places() -> None:
-    seen = Layout(SPACE, written(observation(1, [1, 2, 3], 0.5)))
+    first = written(observation(1, [1, 2, 3], 0.5), reward=-1.5, info="text", simTimeS=[0.25])
     other = observation(8, [127, 0, 9], -3.25)
-    value = seen.read(written(other))
-    assert_equal(value, other)
-    value["counts"][0] = 5  # the agent's own, to be written to
-    assert value["pair"][0].flags.owndata or value["pair"][0].base.flags.owndata
+    seen = Layout(SPACE, first, {"extra": "text"})
+    found = seen.read(written(other, reward=7, info="text", simTimeS=[1e9]))
+    assert found is not None
+    assert_equal(found[0], other)
+    assert found[1:] == (7.0, {"extra": "text", "sim_time_s": 1e9})
+    for array in (found[0]["counts"], *found[0]["pair"]):
+        array[...] = 5  # the agent's own, to be written to
+
+
+def test_a_state_without_reward_and_time() -> None:
+    """protobuf sends no zero."""
+    found = Layout(SPACE, written(observation(1, [1, 2, 3], 0.5)), {}).read(
+        written(observation(2, [3, 2, 1], 1.5))
+    )
+    assert found is not None
+    assert found[1:] == (0.0, {})
 
 
 def test_another_layout_of_the_same_length_is_not_read() -> None:
-    """128 takes two bytes, so three numbers in four bytes are laid out in another way than four in four."""
+    """128 takes two bytes; another text, the end of an episode, another type are not numbers at all."""
     space = spaces.Box(0, 300, (4,), np.uint32)
-    seen = Layout(space, written(np.array([1, 2, 3, 4], np.uint32), space))
-    data = written(np.array([1, 2, 3, 4], np.uint32), space)
-    assert seen.read(data[:-1] + b"\x80") is None
-    assert seen.read(data[:5] + b"x" + data[6:]) is None
+    value = np.array([1, 2, 3, 4], np.uint32)
+    state = written(value, space, reward=1, info="text")
+    seen = Layout(space, state, {"extra": "text"})
+    assert seen.read(state) is not None
+    assert seen.read(state.replace(b"\1\2\3\4", b"\1\2\x83\4")) is None
+    assert seen.read(state.replace(b"text", b"TEXT")) is None
+    assert seen.read(state.replace(b"BoxData", b"boxdata")) is None
+    over = written(value, space, isGameOver=True, reason=1, info="xx", reward=1)
+    assert len(over) == len(state) + 2
+    assert Layout(space, over, {}).read(written(value, space, info="xxxxxx", reward=1)) is None
 
 
-def test_decoder_finds_layouts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    decode = observation_decoder(SPACE)
-    values = [observation(c, n, 1.5) for c, n in [(1, [1, 2, 3]), (0, [1, 2, 3]), (2, [300, 1, 1])]]
-    general = [written(value) for value in values]
-    for data, value in zip(general, values, strict=True):
-        assert_equal(decode(data), value)
-    monkeypatch.setattr(wire, "parse", lambda *_: pytest.fail("the general decoder was called"))
-    for data, value in zip(general[:2], values[:2], strict=True):
-        assert_equal(decode(data), value)
+@pytest.mark.parametrize(
+    "state",
+    [
+        written(observation(1, [1, 2, 300], 0.5)),
+        written(observation(1, [1, 2, 3], 0.5), simTimeS=[1, 2]),
+        wire.EnvStateMsg().SerializeToString(),
+    ],
+)
+def test_what_has_no_layout(state: bytes) -> None:
+    with pytest.raises(NoLayoutError):
+        Layout(SPACE, state, {})
 
 
-def test_layouts_are_not_looked_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_layouts_and_no_search_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
-    monkeypatch.setattr(layout, "Layout", lambda space, data: tried.append(data) or Layout(space, data))
-    decode = observation_decoder(SPACE)
+    monkeypatch.setattr(layout, "Layout", lambda *args: tried.append(args) or Layout(*args))
+    layouts = Layouts(SPACE)
+    plain, zero = (written(observation(choice, [1, 2, 3], 1.5)) for choice in (1, 0))
+    assert layouts.read(plain) is None
+    layouts.learn(plain, {})
+    layouts.learn(zero, {})  # shorter
+    assert layouts.read(plain) is not None
+    assert layouts.read(zero) is not None
     for _ in range(50):
-        decode(written(observation(2, [300, 1, 1], 1.5)))
+        layouts.learn(written(observation(2, [300, 1, 1], 1.5)), {})
     assert len(tried) == layout._TRIES
+    assert layouts.read(plain) is not None
 
 
-def test_mutated_observations_are_read_or_refused_as_by_the_general_decoder() -> None:
-    """Decoders that have learnt a layout, and spaces at random; 10,000 frames."""
-    rng, quick = random.Random(7), 0
+def general(state: bytes, space: spaces.Space[Any]) -> Any:
+    message = wire.parse(wire.EnvStateMsg, state)
+    times = {"sim_time_s": message.simTimeS[0]} if message.simTimeS else {}
+    ended = (message.isGameOver, message.reason, message.info)
+    return decode_data(message.obsData, space), message.reward, times, ended
+
+
+def test_what_is_read_of_mutated_states_is_what_the_general_decoder_reads() -> None:
+    """Spaces at random, 10,000 frames."""
+    rng, read = random.Random(7), 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for number in range(FRAMES):
             if number % 100 == 0:
                 _, space = a_space(number)
-                value = space.sample()
-                data = encode_data(space, value).SerializeToString()
-                decode = observation_decoder(space)
-                assert_equal(decode(data), decode(data))
-            frame = mutated(data, rng)
-            try:
-                expected = decode_data(wire.parse(wire.DataContainer, frame), space)
-            except ProtocolError:
-                with pytest.raises(ProtocolError):
-                    decode(frame)
+                state = written(space.sample(), space, reward=1.5, simTimeS=[2.5])
+                layouts = Layouts(space)
+                layouts.learn(state, {})
+            frame = mutated(state, rng)
+            found = layouts.read(frame)
+            if found is not None:
+                assert repr((*found, (False, 0, ""))) == repr(general(frame, space))
+                read += frame != state
             else:
-                assert repr(decode(frame)) == repr(expected)
-                quick += len(frame) == len(data) and frame != data
-    assert quick > 20  # numbers that changed and nothing else
+                try:
+                    general(frame, space)
+                except ProtocolError:
+                    continue
+    assert read > 20  # numbers that changed and nothing else
