@@ -107,7 +107,7 @@ def message_bytes(env: Ns3Env) -> tuple[int, int]:
     """Sizes of a state and of an action as they travel."""
     assert env.session is not None
     env.send(env.encode(an_action()))
-    state = env.session.collect().ByteSize()
+    state = len(env.session.collect())
     env.reset()
     return state, len(act_encoder(env.action_space)(an_action()))
 

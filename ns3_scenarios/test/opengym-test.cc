@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-only
  */
 #include "container.h"
+#include "opengym_interface.h"
 #include "spaces.h"
 
 #include "ns3/test.h"
@@ -261,6 +262,29 @@ class SpacesTestCase : public TestCase
     }
 };
 
+/** Get() is how the parts of a scenario that don't know the port find the interface; as in ns3-gym. */
+class FirstInterfaceTestCase : public TestCase
+{
+  public:
+    FirstInterfaceTestCase()
+        : TestCase("OpenGymInterface::Get")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        auto first = OpenGymInterface::Get(6001);
+        auto second = OpenGymInterface::Get(6002);
+        NS_TEST_EXPECT_MSG_NE(first, second, "one for each port");
+        NS_TEST_EXPECT_MSG_EQ(OpenGymInterface::Get(6001), first, "the same again");
+        NS_TEST_EXPECT_MSG_EQ(OpenGymInterface::Get(), first, "the first without a port");
+        first->Dispose();
+        NS_TEST_EXPECT_MSG_NE(OpenGymInterface::Get(6001), first, "a new one after its end");
+        NS_TEST_EXPECT_MSG_EQ(OpenGymInterface::Get(), OpenGymInterface::Get(6001), "the new one");
+    }
+};
+
 class OpenGymTestSuite : public TestSuite
 {
   public:
@@ -272,6 +296,7 @@ class OpenGymTestSuite : public TestSuite
         AddTestCase(new NestedTestCase);
         AddTestCase(new MalformedTestCase);
         AddTestCase(new SpacesTestCase);
+        AddTestCase(new FirstInterfaceTestCase);
     }
 };
 

@@ -6,6 +6,7 @@ What is written is bytes: everything but the numbers is constant, so it is laid 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from operator import le
@@ -32,7 +33,7 @@ _DATA_FIELDS = {
     Dtype.FLOAT: "floatData",
     Dtype.DOUBLE: "doubleData",
 }
-_SMALL_BOX = 64  # elements; below, plain Python numbers are faster than numpy
+SMALL_BOX = 64  # elements; below, plain Python numbers are faster than numpy
 _ONE_BYTE = [bytes([number]) for number in range(128)]
 
 Decoder = Callable[[Any], Any]
@@ -83,6 +84,17 @@ def act_encoder(space: spaces.Space[Any]) -> Encoder:
     return encode_act
 
 
+def is_empty_box(container: Any) -> bool:
+    """Whether a DataContainer is a Box without elements."""
+    if container.type != SpaceType.Box:
+        return False
+    try:
+        box = wire.unpack(container.data, wire.BoxDataContainer)
+    except ProtocolError:
+        return False
+    return not any(len(getattr(box, field)) for field in _DATA_FIELDS.values())
+
+
 def neutral_value(space: spaces.Space[Any]) -> Any:
     """Zeros; for a Box whose bounds exclude 0, the bound nearest to it."""
     if isinstance(space, spaces.Box):
@@ -106,7 +118,7 @@ def decoder(space: spaces.Space[Any], where: str = "observation") -> Decoder:
     if isinstance(space, spaces.Tuple):
         return _reader(SpaceType.Tuple, wire.TupleDataContainer, where, _tuple_decoder(space, where))
     if isinstance(space, spaces.Dict):
-        return _reader(SpaceType.Dict, wire.DictDataContainer, where, _dict_decoder(space, where))
+        return _dict_reader(space, where)
     raise TypeError(f"{where}: the wire has no {type(space).__name__} space")
 
 
@@ -120,6 +132,20 @@ def _reader(kind: SpaceType, message_class: Any, where: str, read: Decoder) -> D
                 f"{where}: expected {kind.name} data, got {_type_name(container.type, where)}"
             )
         return read(unpack(container.data))
+
+    return decode
+
+
+def _dict_reader(space: spaces.Dict, where: str) -> Decoder:
+    """Some of ns3-gym's own scenarios announce a Dict and send its parts as a Tuple, in the same order."""
+    read = _reader(SpaceType.Dict, wire.DictDataContainer, where, _dict_decoder(space, where))
+    read_tuple = decoder(spaces.Tuple(list(space.spaces.values())), where)
+    keys, tuple_type = list(space.spaces), int(SpaceType.Tuple)
+
+    def decode(container: Any) -> Any:
+        if container.type == tuple_type:
+            return dict(zip(keys, read_tuple(container), strict=True))
+        return read(container)
 
     return decode
 
@@ -189,12 +215,17 @@ def _tuple_decoder(space: spaces.Tuple[Any], where: str) -> Decoder:
 
 def _dict_decoder(space: spaces.Dict, where: str) -> Decoder:
     parts = {key: decoder(part, f"{where}[{key!r}]") for key, part in space.spaces.items()}
+    keys, decoders = list(parts), list(parts.values())
 
     def decode(message: Any) -> dict[str, Any]:
-        elements = {element.name: element for element in message.element}
-        if elements.keys() != parts.keys() or len(message.element) != len(parts):
-            raise _wrong_names([element.name for element in message.element], list(parts), where)
-        return {key: part(elements[key]) for key, part in parts.items()}
+        elements = list(message.element)
+        names = [element.name for element in elements]
+        if names != keys:
+            if sorted(names) != sorted(keys):
+                raise _wrong_names(names, keys, where)
+            by_name = dict(zip(names, elements, strict=True))
+            elements = [by_name[key] for key in keys]
+        return {key: part(element) for key, part, element in zip(keys, decoders, elements, strict=True)}
 
     return decode
 
@@ -241,10 +272,15 @@ def _writer(kind: SpaceType, message_name: str, write: Encoder) -> Encoder:
     url_field = b"\x0a" + _varint(len(url)) + url
     head = b"\x08" + _varint(kind) + b"\x12"
 
+    @functools.lru_cache(maxsize=64)
+    def in_front_of(size: int) -> bytes:
+        """All but the data itself, which differs from one action to another in its length at most."""
+        packed = url_field + (b"\x12" + _varint(size) if size else b"")
+        return head + _varint(len(packed) + size) + packed
+
     def encode(value: Any) -> bytes:
         data = write(value)
-        packed = url_field + b"\x12" + _varint(len(data)) + data if data else url_field
-        return head + _varint(len(packed)) + packed
+        return in_front_of(len(data)) + data
 
     return encode
 
@@ -272,13 +308,16 @@ def _integer(value: Any, n: int, where: str) -> int:
 
 def _box_encoder(space: spaces.Box, where: str) -> Encoder:
     dtype, shape, size = np.dtype(space.dtype), space.shape, math.prod(space.shape)
-    kinds = "iu" if dtype.kind in "iu" else "iuf"
+    floats, little_endian = dtype.kind == "f", dtype.newbyteorder("<")
+    kinds = "iuf" if floats else "iu"
     wire_dtype = WIRE_DTYPES[dtype]
     sizes = b"".join(map(_varint, shape))
     head = b"\x08" + _varint(wire_dtype) + (b"\x12" + _varint(len(sizes)) + sizes if sizes else b"")
     head += bytes([(wire_dtype + 2) << 3 | 2])  # intData is field 3, and so on in the order of Dtype
-    write = _numbers(dtype)
+    small = size <= SMALL_BOX
     lows, highs = space.low.ravel().tolist(), space.high.ravel().tolist()
+    # As the protocol has it; and no integer is NaN, which would slip through a comparison of extremes.
+    one_range = not floats and len(set(lows)) == len(set(highs)) == 1
 
     def encode(value: Any) -> bytes:
         array = np.asarray(value)
@@ -286,31 +325,24 @@ def _box_encoder(space: spaces.Box, where: str) -> Encoder:
             raise ValueError(f"{where}: shape {array.shape}, the Box has {shape}")
         if array.dtype.kind not in kinds and size:
             raise ValueError(f"{where}: {array.dtype.name} values for a Box of {dtype.name}")
-        if dtype.kind == "f" and array.dtype != dtype:
+        if floats and array.dtype != dtype:
             array = array.astype(dtype)
-        if size > _SMALL_BOX:
-            if not np.all((array >= space.low) & (array <= space.high)):
-                raise _out_of_bounds(array, space, where)
+        flat = array.ravel().tolist() if small or not floats else []
+        if one_range:
+            inside = lows[0] <= min(flat) and max(flat) <= highs[0]
+        elif small:
+            inside = all(map(le, lows, flat)) and all(map(le, flat, highs))
         else:
-            flat = array.ravel().tolist()
-            if not (all(map(le, lows, flat)) and all(map(le, flat, highs))):
-                raise _out_of_bounds(array, space, where)
-        data = write(array)
+            inside = bool(np.all((array >= space.low) & (array <= space.high)))
+        if not inside:
+            raise _out_of_bounds(array, space, where)
+        data = array.astype(little_endian, copy=False).tobytes() if floats else _varints(flat)
         return head + _varint(len(data)) + data if data else head[:-1]
 
     return encode
 
 
-def _numbers(dtype: np.dtype[Any]) -> Callable[[NDArray[Any]], bytes]:
-    """What writes the elements of an array, one after the other."""
-    if dtype.kind == "f":
-        little_endian = dtype.newbyteorder("<")
-        return lambda array: array.astype(little_endian, copy=False).tobytes()
-    return _varints
-
-
-def _varints(array: NDArray[Any]) -> bytes:
-    numbers = array.ravel().tolist()
+def _varints(numbers: list[int]) -> bytes:
     if numbers and min(numbers) >= 0 and max(numbers) < 128:
         return bytes(numbers)  # each is its own varint
     return b"".join(map(_varint, numbers))
@@ -345,7 +377,8 @@ def _dict_encoder(space: spaces.Dict, where: str) -> Encoder:
     keys = {key for key, _, _ in parts}
 
     def encode(value: Any) -> bytes:
-        if not isinstance(value, Mapping) or value.keys() != keys:
+        # Most are plain dicts, and to ask an abstract class takes longer.
+        if not (type(value) is dict or isinstance(value, Mapping)) or value.keys() != keys:
             raise ValueError(f"{where}: needs a dict with the keys {sorted(keys)}, got {value!r}")
         out = []
         for key, part, tail in parts:

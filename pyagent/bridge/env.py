@@ -17,11 +17,11 @@ from typing import Any, Literal
 
 import gymnasium
 from gymnasium.error import ClosedEnvironmentError, ResetNeeded
-from zmq.sugar.context import Context
 
-from pyagent.bridge import spaces
-from pyagent.bridge.codec import Decoder, Encoder, act_encoder, decoder, neutral_value
+from pyagent.bridge import spaces, wire
+from pyagent.bridge.codec import Decoder, Encoder, act_encoder, decoder, is_empty_box, neutral_value
 from pyagent.bridge.errors import ProtocolError
+from pyagent.bridge.layout import Layouts
 from pyagent.bridge.session import Session, SimulatorConfig
 from pyagent.bridge.wire import Reason
 
@@ -88,7 +88,6 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         restart: when a new process is due. ``"episode"``: for every episode. ``"end"``: only when the
             simulation has ended (SimulationEnd), for another seed, in mid-episode and after an error; after a
             GameOver the same process goes on with its next episode, which only some scenarios can.
-        context: ZeroMQ context to share; it stays open. None makes one.
 
     Attributes:
         seed_stride: from the seed of one process to that of the next.
@@ -116,7 +115,6 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         transport: Literal["ipc", "tcp"] = "ipc",
         port: int | None = None,
         restart: Literal["episode", "end"] = "episode",
-        context: Context[Any] | None = None,
     ) -> None:
         self._closed = True  # until there is something to close
         if restart not in ("episode", "end"):
@@ -140,8 +138,6 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         self._last_observation: Any = None
         self._dir = _private_dir()
         self._log_dir = Path(log_dir) if log_dir is not None else None
-        self._own_context: Context[Any] | None = Context() if context is None else None
-        self._context: Context[Any] = context or self._own_context or Context()
         self._closed = False
         _open_envs.add(self)
         try:
@@ -152,6 +148,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             self._phase = _Phase.FRESH
             self._encode: Encoder = act_encoder(self.action_space)
             self._decode_observation: Decoder = decoder(self.observation_space)
+            self._layouts: Layouts = Layouts(self.observation_space)
         except BaseException:
             self.close()
             raise
@@ -207,7 +204,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         message = self._session.poll()
         return None if message is None else self._finish_reset(message)
 
-    def _finish_reset(self, message: Any) -> tuple[Any, dict[str, Any]] | None:
+    def _finish_reset(self, message: bytes) -> tuple[Any, dict[str, Any]] | None:
         session = self._session
         assert session is not None
         if self._phase == _Phase.CONNECTING:
@@ -216,12 +213,13 @@ class Ns3Env(gymnasium.Env[Any, Any]):
                 raise self._failed(session, f"the spaces changed between episodes, to {found}")
             self._begin(session)
             return None
-        if self._phase == _Phase.CONTINUING and message.isGameOver and message.reason == Reason.SimulationEnd:
+        state = self._parse(session, wire.EnvStateMsg, message)
+        if self._phase == _Phase.CONTINUING and state.isGameOver and state.reason == Reason.SimulationEnd:
             session.release()  # there was no further episode in that process
             self._start()
             return None
-        observation, info = self._decode(session, message)
-        if message.isGameOver:
+        observation, info = self._decode(session, state)
+        if state.isGameOver:
             raise self._failed(session, "the simulation ended before its first state")
         self._phase = _Phase.PLAYING
         if session.process is not None:
@@ -297,9 +295,27 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         message = session.poll()
         return None if message is None else self._finish_step(session, message)
 
-    def _finish_step(self, session: Session, state: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def _finish_step(self, session: Session, message: bytes) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        try:
+            found = self._layouts.read(message)
+        except BaseException:  # Ctrl-C
+            session.abort()
+            raise
+        if found is not None:
+            self._phase = _Phase.PLAYING
+            self._last_observation = found[0]
+            return *found[:2], False, False, found[2]
+        return self._finish_new_step(session, message)
+
+    def _finish_new_step(
+        self, session: Session, message: bytes
+    ) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """A state that is laid out like none before."""
+        state = self._parse(session, wire.EnvStateMsg, message)
         observation, info = self._decode(session, state)
         if not state.isGameOver:
+            if not state.info or info.get("extra") == state.info:  # no JSON, whose values may be mutable
+                self._layouts.learn(message, {"extra": state.info} if state.info else {})
             self._phase = _Phase.PLAYING
             return observation, state.reward, False, False, info
         terminated = state.reason == Reason.GameOver
@@ -320,8 +336,6 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         try:
             self._end_session()
         finally:
-            if self._own_context is not None:
-                self._own_context.destroy(linger=0)
             shutil.rmtree(self._dir, ignore_errors=True)
 
     def __del__(self) -> None:
@@ -342,14 +356,21 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         if log_dir is None:
             log_dir = self._dir / "log"
             shutil.rmtree(log_dir, ignore_errors=True)
-        self._session = Session(self._config, self._context, self._dir, log_dir, self._next_seed)
+        self._session = Session(self._config, self._dir, log_dir, self._next_seed)
         self._session.await_connection()
         self._phase = _Phase.CONNECTING
 
+    def _parse(self, session: Session, message_class: Any, message: bytes) -> Any:
+        try:
+            return wire.parse(message_class, message)
+        except ProtocolError as error:
+            raise self._failed(session, str(error)) from error
+
     def _read_spaces(
-        self, session: Session, message: Any
+        self, session: Session, payload: bytes
     ) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
         """The observation space and the action space of a ``SimInitMsg``."""
+        message = self._parse(session, wire.SimInitMsg, payload)
         try:
             observation_space = spaces.decode_space(message.obsSpace, "observation space")
             return observation_space, spaces.decode_space(message.actSpace, "action space")
@@ -380,6 +401,8 @@ class Ns3Env(gymnasium.Env[Any, Any]):
                 raise ProtocolError(f"reason {state.reason} is none of SimulationEnd 0, GameOver 1")
             self._last_observation = self._decode_observation(state.obsData)
         except ProtocolError as error:
+            if state.isGameOver and self._last_observation is not None and is_empty_box(state.obsData):
+                return self._last_observation, {**info, "observation_repeated": True}
             raise self._failed(session, str(error)) from error
         except BaseException:  # Ctrl-C while decoding
             session.abort()

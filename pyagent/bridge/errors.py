@@ -39,3 +39,7 @@ class SimulatorDied(BridgeError):  # noqa: N818 (says what happened)
         self.exit_code = exit_code
         self.stderr_tail = stderr_tail
         self.command = command
+
+
+class LinkLost(BridgeError):  # noqa: N818 (an event, caught inside the bridge)
+    """The simulator has ended or closed its connection, and all that it had sent is read."""

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+import select
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from zmq.backend import zmq_poll
-from zmq.constants import PollEvent
-from zmq.sugar.context import Context
-from zmq.sugar.poll import Poller
-
 from pyagent.bridge.env import Ns3Env
 from pyagent.bridge.process import TICK_S
-
-_FIRST_WAIT_MS = 20
+from pyagent.bridge.zmtp import FIRST_WAIT_MS
 
 
 class Outcome(NamedTuple):
@@ -59,10 +54,9 @@ class EnvGroup:
         if executable is None or options.get("port") is not None:
             raise ValueError("executable, port: several simulators need an executable and free ports")
         self.envs: list[Ns3Env] = []
-        self._context: Context[Any] = Context()
         try:
             for i in range(n):
-                env = Ns3Env(executable, args, (seed + i) % 2**32, context=self._context, **options)
+                env = Ns3Env(executable, args, (seed + i) % 2**32, **options)
                 env.seed_stride = n
                 self.envs.append(env)
         except BaseException:
@@ -107,7 +101,6 @@ class EnvGroup:
                 env.release()
         for env in self.envs:
             env.close()
-        self._context.destroy(linger=0)
 
     @contextlib.contextmanager
     def _all_or_none(self) -> Any:
@@ -134,17 +127,23 @@ class EnvGroup:
 
     def _ready(self, waiting: dict[int, Any]) -> list[int]:
         """Indices to look at next: those with a message, or all when something else may have happened."""
-        sockets = {session.socket: i for i in waiting if (session := self.envs[i].session) is not None}
+        poller = select.poll()
+        owners: dict[int, int] = {}
+        for i in waiting:
+            session = self.envs[i].session
+            for descriptor in session.descriptors() if session is not None else ():
+                poller.register(descriptor, select.POLLIN)
+                owners[descriptor] = i
         # The sockets alone at first, which is cheapest; see AgentSocket.receive.
-        found = zmq_poll([(socket, PollEvent.POLLIN) for socket in sockets], _FIRST_WAIT_MS)
+        found = poller.poll(FIRST_WAIT_MS)
         if found:
-            return [sockets[socket] for socket, _ in found]
+            return list(dict.fromkeys(owners[descriptor] for descriptor, _ in found))
         self._sleep(list(waiting))
         return list(waiting)
 
     def _sleep(self, indices: list[int]) -> None:
         """Until a message, a change of a connection, the end of a process, or the first deadline."""
-        poller = Poller()
+        poller = select.poll()
         deadline, ticks = math.inf, False
         for i in indices:
             session = self.envs[i].session

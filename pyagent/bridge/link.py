@@ -1,4 +1,4 @@
-"""The agent's ZeroMQ socket: one simulator on the other side, and no wait that it cannot end."""
+"""The agent's socket: one simulator on the other side, and no wait that it cannot end."""
 
 from __future__ import annotations
 
@@ -6,44 +6,27 @@ import contextlib
 import logging
 import math
 import os
+import select
+import socket
 import time
 from collections.abc import Callable
-from typing import Any
 
-from zmq.constants import Event, Flag, PollEvent, SocketOption, SocketType
-from zmq.error import Again, ZMQError
-from zmq.sugar.context import Context
-from zmq.sugar.poll import Poller
-from zmq.utils.monitor import parse_monitor_message
-
-from pyagent.bridge.errors import BridgeError, ProtocolError
+from pyagent.bridge.errors import BridgeError, LinkLost, ProtocolError
 from pyagent.bridge.process import TICK_S, SimulatorProcess
+from pyagent.bridge.zmtp import FIRST_WAIT_MS, ReqPeer
 
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-"""A longer message is not read; ZeroMQ closes the connection that it came on."""
-_LAST_WORDS_S = 1.0
-_UNBIND_S = 1.0
-_FIRST_WAIT_MS = 20
-"""How long a wait looks at the socket alone, which is cheapest, before it watches the process as well."""
-_DONTWAIT = int(Flag.DONTWAIT)  # plain numbers: arithmetic with enums costs microseconds
-_MORE = int(Flag.DONTWAIT | Flag.SNDMORE)
-_EVENTS = Event.ACCEPTED | Event.DISCONNECTED | Event.CLOSED
+_BACKLOG = 64
 
 _log = logging.getLogger(__name__)
 
 
-class LinkLost(BridgeError):  # noqa: N818 (an event, caught inside the bridge)
-    """The simulator has ended or closed its connection, and all that it had sent is read."""
-
-
 class AgentSocket:
-    """A bound ROUTER that talks to exactly one REQ.
+    """A bound socket that talks to exactly one ZeroMQ REQ, as a REP would.
 
-    ROUTER and not REP, because a REP serves whoever connects: here the first peer that is accepted is
-    pinned, and what others send is dropped.
+    A REP serves whoever connects. Here the first peer that is accepted is pinned, and nobody else is read
+    from then on.
 
     Args:
-        context: ZeroMQ context to open the socket in.
         endpoint: ``ipc://PATH`` or ``tcp://127.0.0.1:PORT`` (``*`` for a free port).
 
     Attributes:
@@ -53,28 +36,31 @@ class AgentSocket:
         BridgeError: the endpoint cannot be bound.
     """
 
-    def __init__(self, context: Context[Any], endpoint: str) -> None:
-        self.router: Any = context.socket(SocketType.ROUTER)
-        self._peer: bytes | None = None
-        self._connections: set[int] = set()
-        self._ended_at: float | None = None  # when the process was first seen to have ended
-        self._was_connected = False
-        self._bound = False
+    def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self._private = endpoint.startswith("ipc://")
+        self._peer: ReqPeer | None = None
+        self._candidates: list[ReqPeer] = []
+        self._was_connected = False
+        self._listener = socket.socket(socket.AF_UNIX if self._private else socket.AF_INET)
         try:
-            self.router.setsockopt(SocketOption.LINGER, 0)
-            self.router.setsockopt(SocketOption.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-            self.router.setsockopt(SocketOption.ROUTER_MANDATORY, 1)
-            self.router.setsockopt(SocketOption.RCVHWM, 8)
-            self.router.setsockopt(SocketOption.RCVTIMEO, _FIRST_WAIT_MS)
-            self._monitor: Any = self.router.get_monitor_socket(_EVENTS)
-            self.router.bind(endpoint)
-            self._bound = True
-        except ZMQError as error:
-            self.close()
+            self._listener.setblocking(False)
+            self._bind(endpoint.partition("://")[2])
+            self._listener.listen(_BACKLOG)
+        except OSError as error:
+            self._listener.close()
             raise BridgeError(f"cannot listen on {endpoint}: {error}") from error
-        self.endpoint = self.router.getsockopt_string(SocketOption.LAST_ENDPOINT)
+        if not self._private:
+            self.endpoint = "tcp://{}:{}".format(*self._listener.getsockname())
+
+    def _bind(self, address: str) -> None:
+        if self._private:
+            self._listener.bind(address)
+            return
+        # Not to wait for what the kernel still holds of earlier connections.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        host, _, port = address.rpartition(":")
+        self._listener.bind((host, 0 if port == "*" else int(port)))
 
     @property
     def port(self) -> int:
@@ -93,15 +79,15 @@ class AgentSocket:
             timeout_s: longest wait in seconds.
             process: the simulator, where this agent started it; its end ends the wait.
             accept: called with the first message of each peer while none is pinned; the peer is pinned if
-                it returns True, and its message dropped if not.
+                it returns True, and dropped if not.
 
         Raises:
             TimeoutError: no message in time.
             LinkLost: none will come any more.
             ProtocolError: a message that no REQ sends.
         """
-        if self._peer is not None and timeout_s * 1000 >= _FIRST_WAIT_MS:
-            payload = self._read(accept, 0)
+        if self._peer is not None and timeout_s * 1000 >= FIRST_WAIT_MS:
+            payload = self._peer.receive()
             if payload is not None:
                 return payload
         deadline = time.monotonic() + timeout_s
@@ -120,115 +106,109 @@ class AgentSocket:
         accept: Callable[[bytes], bool] | None = None,
     ) -> bytes | None:
         """``receive`` without a wait: None while there is no message but one may come."""
-        payload = self._read(accept, _DONTWAIT)
-        if payload is not None:
-            return payload
-        # Connections before messages: when a connection is seen to close, all it carried is readable.
-        self._note_connections()
-        payload = self._read(accept, _DONTWAIT)
-        if payload is not None:
-            return payload
-        if process is not None and process.exit_code() is not None:
-            now = time.monotonic()
-            self._ended_at = now if self._ended_at is None else self._ended_at
-            # Its last words may still be on their way out of the kernel.
-            if not self._connections or now - self._ended_at > _LAST_WORDS_S:
+        payload = self._read(accept)
+        if payload is None and process is not None and process.exit_code() is not None:
+            # All that it had sent is readable now; a long message takes several reads.
+            payload = self._read(accept)
+            if payload is None and all(peer.drained for peer in self._peers()):
                 raise LinkLost("the simulator ended")
-        elif self._is_lost():
-            raise LinkLost("the simulator closed its connection")
-        return None
+        return payload
 
-    def watch(self, poller: Any, process: SimulatorProcess | None) -> bool:
+    def descriptors(self) -> list[int]:
+        """What becomes readable when a message or a connection comes or a connection ends."""
+        if self._peer is not None:
+            return [self._peer.fileno()]
+        return [self._listener.fileno(), *(peer.fileno() for peer in self._candidates)]
+
+    def watch(self, poller: select.poll, process: SimulatorProcess | None) -> bool:
         """Register all that ``receive_now`` looks at; False if the process must be looked at in ticks."""
-        poller.register(self.router, PollEvent.POLLIN)
-        poller.register(self._monitor, PollEvent.POLLIN)
+        for descriptor in self.descriptors():
+            poller.register(descriptor, select.POLLIN)
         if process is None:
             return True
         if process.pidfd is None:
             return False
-        poller.register(process.pidfd, PollEvent.POLLIN)
+        poller.register(process.pidfd, select.POLLIN)
         return True
 
-    def send(self, payload: bytes) -> None:
+    def send(self, payload: bytes, timeout_s: float) -> None:
         """Answer the pinned peer.
 
         Raises:
             LinkLost: it is gone.
+            TimeoutError: it has not taken the answer in ``timeout_s`` seconds, which needs a long one.
         """
-        try:
-            self.router.send(self._peer, _MORE)
-            self.router.send(b"", _MORE)
-            self.router.send(payload, _DONTWAIT)
-        except ZMQError as error:
-            raise LinkLost(f"the simulator takes no answer: {error}") from error
-
-    def close(self, linger_s: float = 0.0) -> None:
-        """Close; unsent answers get ``linger_s`` seconds more. The endpoint is free afterwards."""
-        if self.router.closed:
-            return
-        try:
-            self._unbind()
-        finally:
-            self.router.disable_monitor()
-            self.router.close(linger=int(linger_s * 1000))
-            if self._private:  # ZeroMQ leaves the socket's file
-                with contextlib.suppress(OSError):
-                    os.unlink(self.endpoint.removeprefix("ipc://"))
-
-    def _unbind(self) -> None:
-        """ZeroMQ unbinds in the background; a bind to the same port before it is done would fail."""
-        if not self._bound:
-            return
-        self.router.unbind(self.endpoint)
-        deadline = time.monotonic() + _UNBIND_S
-        while self._bound and (wait_s := deadline - time.monotonic()) > 0:
-            self._monitor.poll(math.ceil(wait_s * 1000))
-            self._note_connections()
-
-    def _note_connections(self) -> None:
-        while self._monitor.getsockopt(SocketOption.EVENTS) & PollEvent.POLLIN:
-            event = parse_monitor_message(self._monitor.recv_multipart())
-            if event["event"] == Event.ACCEPTED:
-                self._connections.add(event["value"])
-                self._was_connected = True
-            elif event["event"] == Event.DISCONNECTED:
-                self._connections.discard(event["value"])
-            else:
-                self._bound = False
-
-    def _is_lost(self) -> bool:
-        """Whether no connection is left, after the simulator's had been there."""
-        ours = self._peer is not None or (self._private and self._was_connected)
-        return ours and not self._connections
-
-    def _read(self, accept: Callable[[bytes], bool] | None, flags: int) -> bytes | None:
-        try:
-            peer: bytes = self.router.recv(flags)
-        except Again:
-            return None
-        # Whole messages arrive at once, so nothing waits from here on. Frames (copy=False) know by
-        # themselves whether more follow, which is quicker than to ask the socket.
-        delimiter = self.router.recv(0, copy=False)
-        body = self.router.recv(0, copy=False) if delimiter.more else None
-        count = 1 + (body is not None)
-        if body is not None and body.more:
-            count += len(self.router.recv_multipart())
-        if peer != self._peer and self._peer is not None:
-            _log.warning("dropped a message of a second peer on %s", self.endpoint)
-            return None
-        if count != 2 or body is None or len(delimiter):
-            if self._peer is not None or self._private:
-                raise ProtocolError(f"a message of {count} frames, expected one frame from a REQ socket")
-            return None
-        payload: bytes = body.bytes
         if self._peer is None:
-            if accept is not None and not accept(payload):
-                return None
-            self._peer = peer
-        return payload
+            raise LinkLost("there is no simulator to answer")
+        self._peer.reply(payload, timeout_s)
+
+    def close(self) -> None:
+        """Close; what was sent is still delivered. The endpoint is free afterwards."""
+        for peer in self._peers():
+            peer.close()
+        self._listener.close()
+        if self._private:
+            with contextlib.suppress(OSError):
+                os.unlink(self.endpoint.removeprefix("ipc://"))
+
+    def _peers(self) -> list[ReqPeer]:
+        return self._candidates if self._peer is None else [self._peer]
+
+    def _read(self, accept: Callable[[bytes], bool] | None) -> bytes | None:
+        if self._peer is not None:
+            return self._peer.receive(socket.MSG_DONTWAIT)
+        self._admit()
+        for peer in list(self._candidates):
+            payload = self._hear(peer)
+            if payload is None:
+                continue
+            if accept is None or accept(payload):
+                self._pin(peer)
+                return payload
+            self._drop(peer)
+        if self._private and self._was_connected and not self._candidates:
+            raise LinkLost("the simulator closed its connection")
+        return None
+
+    def _admit(self) -> None:
+        """Take all new connections, so that one who is silent does not keep the simulator out."""
+        with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
+            while True:
+                peer = ReqPeer(self._listener.accept()[0])
+                self._was_connected = True
+                try:
+                    peer.greet()
+                    self._candidates.append(peer)
+                except (LinkLost, TimeoutError):  # gone already
+                    peer.close()
+
+    def _hear(self, peer: ReqPeer) -> bytes | None:
+        """The first message of a peer that is not pinned yet."""
+        try:
+            return peer.receive(socket.MSG_DONTWAIT)
+        except LinkLost:
+            self._drop(peer)
+        except ProtocolError:
+            if self._private:
+                raise
+            _log.warning("dropped a connection to %s that is no simulator's", self.endpoint)
+            self._drop(peer)
+        return None
+
+    def _pin(self, peer: ReqPeer) -> None:
+        """Hear nobody else. The listener stays open unread: the port is not free for another agent."""
+        self._peer = peer
+        for other in list(self._candidates):
+            if other is not peer:
+                self._drop(other)
+        self._candidates = []
+
+    def _drop(self, peer: ReqPeer) -> None:
+        self._candidates.remove(peer)
+        peer.close()
 
     def _sleep(self, timeout_s: float, process: SimulatorProcess | None) -> None:
-        poller = Poller()
+        poller = select.poll()
         if not self.watch(poller, process):
             timeout_s = min(timeout_s, TICK_S)
         poller.poll(math.ceil(min(timeout_s, 3600.0) * 1000))

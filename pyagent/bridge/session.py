@@ -14,11 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn
 
-from zmq.sugar.context import Context
-
 from pyagent.bridge import wire
-from pyagent.bridge.errors import BridgeError, ProtocolError, SimulatorDied, SimulatorTimeout
-from pyagent.bridge.link import MAX_MESSAGE_BYTES, AgentSocket, LinkLost
+from pyagent.bridge.errors import BridgeError, LinkLost, ProtocolError, SimulatorDied, SimulatorTimeout
+from pyagent.bridge.link import AgentSocket
 from pyagent.bridge.process import SimulatorProcess
 
 _log = logging.getLogger(__name__)
@@ -62,17 +60,16 @@ class SimulatorConfig:
                 )
 
 
-class _Awaited(NamedTuple):
-    """The message that is due: its class, what would stop the simulator once it is here, and until when."""
+class _Due(NamedTuple):
+    """A message that the agent waits for: what would stop the simulator once it is here."""
 
-    message_class: Any
     stop: bytes
     doing: str
-    timeout_s: float
-    deadline: float
 
 
-_NOTHING = _Awaited(None, b"", "", 0.0, 0.0)
+_SPACES = _Due(_STOP_INIT, "to connect")
+_FIRST_STATE = _Due(_STOP_ACTION, "to send its first state")
+_NEXT_STATE = _Due(_STOP_ACTION, "to send the next state")
 
 
 class Session:
@@ -83,23 +80,25 @@ class Session:
 
     Args:
         config: how to get the simulator.
-        context: ZeroMQ context.
         socket_dir: private folder for an ipc socket.
         log_dir: folder for the process's stdout and stderr.
         seed: simSeed of a started process, in [0, 2**32).
+
+    Attributes:
+        deadline: when ``collect`` and ``poll`` give up, on the clock of ``time.monotonic``.
     """
 
-    def __init__(
-        self, config: SimulatorConfig, context: Context[Any], socket_dir: Path, log_dir: Path, seed: int
-    ) -> None:
+    def __init__(self, config: SimulatorConfig, socket_dir: Path, log_dir: Path, seed: int) -> None:
         self._config = config
         self._process: SimulatorProcess | None = None
         self._pending: bytes | None = None  # what would stop the simulator, while it waits for an answer
         self._released = False
         self._foreign_pids: list[int] = []
-        self._awaited = _NOTHING
+        self._due = _SPACES
+        self._timeout_s = config.connect_timeout_s
+        self.deadline = math.inf
         self.seed = seed
-        self._socket = AgentSocket(context, _endpoint(config, socket_dir))
+        self._socket = AgentSocket(_endpoint(config, socket_dir))
         try:
             if config.executable is not None:
                 self._process = self._start(log_dir)
@@ -131,72 +130,68 @@ class Session:
         """Where the agent listens."""
         return self._socket.endpoint
 
-    @property
-    def socket(self) -> Any:
-        """The ZeroMQ socket on which messages arrive; only to wait for, together with others."""
-        return self._socket.router
+    def descriptors(self) -> list[int]:
+        """What becomes readable when ``poll`` has something to do, except for the end of the process."""
+        return self._socket.descriptors()
 
     def await_connection(self) -> None:
         """From now on wait for the simulator's ``SimInitMsg``; it then waits for ``begin``."""
         if self._process is None:
             _log.info("waiting for a simulator on %s", self._socket.endpoint)
-        self._wait_for(wire.SimInitMsg, _STOP_INIT, "to connect", self._config.connect_timeout_s)
+        self._wait_for(_SPACES, self._config.connect_timeout_s)
 
     def begin(self) -> None:
         """Let the simulation begin and wait for its first ``EnvStateMsg``."""
-        self._post(_GO_ON, "to send its first state")
+        self._post(_GO_ON, _FIRST_STATE)
 
     def act(self, message: bytes) -> None:
         """Answer the pending state with a serialised EnvActMsg and wait for the next ``EnvStateMsg``."""
-        self._post(message, "to send the next state")
+        self._post(message, _NEXT_STATE)
 
-    def _post(self, payload: bytes, doing: str) -> None:
+    def _post(self, payload: bytes, due: _Due) -> None:
         self._pending = None
-        self._wait_for(wire.EnvStateMsg, _STOP_ACTION, doing, self._config.step_timeout_s)
+        timeout_s = self._config.step_timeout_s
+        self._wait_for(due, timeout_s)
         try:
-            self._socket.send(payload)
-        except LinkLost as error:
-            raise self._explain(error) from None
+            self._socket.send(payload, timeout_s)
+        except BaseException as error:
+            self._raise(error)
 
-    def _wait_for(self, message_class: Any, stop: bytes, doing: str, timeout_s: float) -> None:
-        self._awaited = _Awaited(message_class, stop, doing, timeout_s, time.monotonic() + timeout_s)
+    def _wait_for(self, due: _Due, timeout_s: float) -> None:
+        self._due, self._timeout_s = due, timeout_s
+        self.deadline = time.monotonic() + timeout_s
 
-    def collect(self) -> Any:
-        """Wait for the message that is due and return it.
+    def collect(self) -> bytes:
+        """Wait for the message that is due and return its bytes.
 
         Raises:
             SimulatorDied, SimulatorTimeout, ProtocolError: see there.
         """
         try:
-            remaining_s = self._awaited.deadline - time.monotonic()
+            remaining_s = self.deadline - time.monotonic()
             return self._take(self._socket.receive(max(0.0, remaining_s), self._process, self._is_ours))
         except BaseException as error:
             self._raise(error)
 
-    def poll(self) -> Any | None:
+    def poll(self) -> bytes | None:
         """The message that is due, None while it is not there. Raises what ``collect`` does."""
         try:
             payload = self._socket.receive_now(self._process, self._is_ours)
             if payload is not None:
                 return self._take(payload)
-            if time.monotonic() >= self._awaited.deadline:
+            if time.monotonic() >= self.deadline:
                 raise TimeoutError
             return None
         except BaseException as error:
             self._raise(error)
 
-    @property
-    def deadline(self) -> float:
-        """When ``poll`` gives up, on the clock of ``time.monotonic``."""
-        return self._awaited.deadline
-
     def watch(self, poller: Any) -> bool:
         """Register all that can end the wait; False if ``poll`` must be called in ticks of 50 ms."""
         return self._socket.watch(poller, self._process)
 
-    def _take(self, payload: bytes) -> Any:
-        self._pending = self._awaited.stop
-        return wire.parse(self._awaited.message_class, payload)
+    def _take(self, payload: bytes) -> bytes:
+        self._pending = self._due.stop
+        return payload
 
     def _raise(self, error: BaseException) -> NoReturn:
         explained = self._explain(error)
@@ -222,8 +217,8 @@ class Session:
         """Answer a pending message with the request to stop; the simulator ends on its own time."""
         if self._pending is not None:
             payload, self._pending, self._released = self._pending, None, True
-            with contextlib.suppress(LinkLost):  # then it has ended already
-                self._socket.send(payload)
+            with contextlib.suppress(LinkLost, TimeoutError):  # it has ended already, or takes nothing
+                self._socket.send(payload, self._config.stop_timeout_s)
 
     def stop(self) -> None:
         """Ask the simulator to stop, wait for its end until the deadline, end it if need be. Never raises
@@ -233,14 +228,14 @@ class Session:
             if self._released:
                 self._wait_for_exit(time.monotonic() + self._config.stop_timeout_s)
         finally:
-            self.abort(linger_s=0.5)
+            self.abort()
 
     def _wait_for_exit(self, deadline: float) -> None:
         """Until the simulator is gone; it may send a last state meanwhile, and wait for its answer."""
         with contextlib.suppress(LinkLost, TimeoutError, ProtocolError):
             while True:
                 self._socket.receive(max(0.0, deadline - time.monotonic()), self._process)
-                self._socket.send(_STOP_ACTION)
+                self._socket.send(_STOP_ACTION, max(0.0, deadline - time.monotonic()))
         if self._process is None:
             return
         code = self._process.wait(max(0.0, deadline - time.monotonic()))
@@ -251,24 +246,24 @@ class Session:
         elif code != 0:
             _log.warning("the stopped simulator %s: %s", describe_exit(code), self._process.command)
 
-    def abort(self, linger_s: float = 0.0) -> None:
+    def abort(self) -> None:
         """End the simulator at once and close the socket."""
         self._pending, self._released = None, False
         try:
             if self._process is not None:
                 self._process.terminate()
         finally:
-            self._socket.close(linger_s)
+            self._socket.close()
 
     def _explain(self, error: BaseException) -> BaseException:
         """End the simulator; the error that users see in the place of ``error``."""
         try:
             if isinstance(error, LinkLost):
-                return self._death(self._awaited.doing)
+                return self._death(self._due.doing)
             if isinstance(error, SimulatorTimeout | SimulatorDied):
                 return error
             if isinstance(error, TimeoutError):
-                return self._timeout(self._awaited.doing, self._awaited.timeout_s)
+                return self._timeout(self._due.doing, self._timeout_s)
             if isinstance(error, ProtocolError):
                 return self.protocol_error(str(error))
             return error
@@ -281,8 +276,7 @@ class Session:
         code = self._process.wait(_EXIT_GRACE_S)
         if code is None:
             return self.protocol_error(
-                f"the simulator closed its connection while the agent waited for it {doing}; "
-                f"a message above {MAX_MESSAGE_BYTES // 2**20} MiB does that"
+                f"the simulator closed its connection while the agent waited for it {doing}"
             )
         tail, command = self._process.stderr_tail(), self._process.command
         message = f"the simulator {describe_exit(code)} while the agent waited for it {doing}"

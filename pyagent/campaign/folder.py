@@ -41,7 +41,7 @@ OURS = {
     "summary.json",
 }
 """What a run writes; a folder that holds anything else is never cleared."""
-PACKAGES = ("ns3-llm-split", "torch", "transformers", "numpy", "gymnasium", "stable-baselines3", "pyzmq")
+PACKAGES = ("ns3-llm-split", "torch", "transformers", "numpy", "gymnasium", "stable-baselines3", "protobuf")
 
 
 class FolderError(UserError):

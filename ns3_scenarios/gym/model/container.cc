@@ -189,7 +189,7 @@ OpenGymDiscreteContainer::GetDataContainerPbMsg()
     discrete.set_data(static_cast<int32_t>(m_value));
     ns3opengym::DataContainer message;
     message.set_type(ns3opengym::Discrete);
-    message.mutable_data()->PackFrom(discrete);
+    OpenGymPack(*message.mutable_data(), discrete);
     return message;
 }
 
@@ -235,7 +235,7 @@ OpenGymTupleContainer::GetDataContainerPbMsg()
     }
     ns3opengym::DataContainer message;
     message.set_type(ns3opengym::Tuple);
-    message.mutable_data()->PackFrom(tuple);
+    OpenGymPack(*message.mutable_data(), tuple);
     return message;
 }
 
@@ -289,13 +289,13 @@ OpenGymDictContainer::GetDataContainerPbMsg()
     ns3opengym::DictDataContainer dict;
     for (const auto& [key, element] : m_dict)
     {
-        auto message = element->GetDataContainerPbMsg();
+        auto& message = *dict.add_element();
+        message = element->GetDataContainerPbMsg();
         message.set_name(key);
-        *dict.add_element() = message;
     }
     ns3opengym::DataContainer message;
     message.set_type(ns3opengym::Dict);
-    message.mutable_data()->PackFrom(dict);
+    OpenGymPack(*message.mutable_data(), dict);
     return message;
 }
 

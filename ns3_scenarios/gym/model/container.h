@@ -4,6 +4,7 @@
 #ifndef OPENGYM_CONTAINER_H
 #define OPENGYM_CONTAINER_H
 
+#include "any-pack.h"
 #include "messages.pb.h"
 #include "spaces.h"
 
@@ -241,7 +242,7 @@ OpenGymBoxContainer<T>::GetDataContainerPbMsg()
     }
     ns3opengym::DataContainer message;
     message.set_type(ns3opengym::Box);
-    message.mutable_data()->PackFrom(box);
+    OpenGymPack(*message.mutable_data(), box);
     return message;
 }
 

@@ -31,15 +31,7 @@ void
 OpenGymEnv::SetOpenGymInterface(Ptr<OpenGymInterface> openGymInterface)
 {
     m_openGymInterface = openGymInterface;
-    // A raw pointer in the callbacks: a counted one would keep the pair alive in a circle.
-    openGymInterface->SetGetActionSpaceCb(MakeCallback(&OpenGymEnv::GetActionSpace, this));
-    openGymInterface->SetGetObservationSpaceCb(
-        MakeCallback(&OpenGymEnv::GetObservationSpace, this));
-    openGymInterface->SetGetGameOverCb(MakeCallback(&OpenGymEnv::GetGameOver, this));
-    openGymInterface->SetGetObservationCb(MakeCallback(&OpenGymEnv::GetObservation, this));
-    openGymInterface->SetGetRewardCb(MakeCallback(&OpenGymEnv::GetReward, this));
-    openGymInterface->SetGetExtraInfoCb(MakeCallback(&OpenGymEnv::GetExtraInfo, this));
-    openGymInterface->SetExecuteActionsCb(MakeCallback(&OpenGymEnv::ExecuteActions, this));
+    openGymInterface->SetCallbacks(this);
 }
 
 void

@@ -37,16 +37,35 @@ ThrowZmq(const std::string& what)
     throw OpenGymError("ns3-gym bridge: " + what + ": " + zmq_strerror(zmq_errno()));
 }
 
-template <typename Message>
-void
-Parse(Message& message, const std::string& bytes, const char* name)
+/// Where an agent listens when nobody says otherwise.
+constexpr uint32_t DEFAULT_PORT = 5555;
+
+/** @return what Get() gives to scenarios that named a port elsewhere; may be null */
+Ptr<OpenGymInterface>&
+FirstInterface()
 {
-    if (!message.ParseFromString(bytes))
-    {
-        throw OpenGymError("ns3-gym bridge: the agent's answer is no valid " + std::string(name) +
-                           " (" + std::to_string(bytes.size()) + " bytes)");
-    }
+    static Ptr<OpenGymInterface> first;
+    return first;
 }
+
+/** A message of ZeroMQ's own memory. */
+struct ZmqMessage
+{
+    ZmqMessage()
+    {
+        zmq_msg_init(&content);
+    }
+
+    ~ZmqMessage()
+    {
+        zmq_msg_close(&content);
+    }
+
+    ZmqMessage(const ZmqMessage&) = delete;
+    ZmqMessage& operator=(const ZmqMessage&) = delete;
+
+    zmq_msg_t content;
+};
 
 } // namespace
 
@@ -61,6 +80,13 @@ OpenGymInterface::GetTypeId()
 }
 
 Ptr<OpenGymInterface>
+OpenGymInterface::Get()
+{
+    const auto& interface = FirstInterface();
+    return interface && !interface->m_disposed ? interface : Get(DEFAULT_PORT);
+}
+
+Ptr<OpenGymInterface>
 OpenGymInterface::Get(uint32_t port)
 {
     static std::map<uint32_t, Ptr<OpenGymInterface>> interfaces;
@@ -68,6 +94,11 @@ OpenGymInterface::Get(uint32_t port)
     if (!entry || entry->m_disposed)
     {
         entry = CreateObject<OpenGymInterface>(port);
+    }
+    auto& first = FirstInterface();
+    if (!first || first->m_disposed)
+    {
+        first = entry;
     }
     return entry;
 }
@@ -100,6 +131,7 @@ OpenGymInterface::DoDispose()
 {
     Disconnect();
     m_disposed = true;
+    m_entity = nullptr;
     m_actionSpace = nullptr;
     m_actionSpaceCb = MakeNullCallback<Ptr<OpenGymSpace>>();
     m_observationSpaceCb = MakeNullCallback<Ptr<OpenGymSpace>>();
@@ -144,27 +176,37 @@ OpenGymInterface::Disconnect()
 }
 
 void
-OpenGymInterface::SendAndReceive(const std::string& request, std::string& reply)
+OpenGymInterface::Send(const google::protobuf::MessageLite& message)
 {
-    while (zmq_send(m_socket, request.data(), request.size(), 0) < 0)
+    message.SerializeToString(&m_request);
+    while (zmq_send(m_socket, m_request.data(), m_request.size(), 0) < 0)
     {
         if (zmq_errno() != EINTR)
         {
             ThrowZmq("can't send to " + m_endpoint);
         }
     }
-    zmq_msg_t message;
-    zmq_msg_init(&message);
-    while (zmq_msg_recv(&message, m_socket, 0) < 0)
+}
+
+void
+OpenGymInterface::Receive(google::protobuf::MessageLite& message)
+{
+    ZmqMessage reply;
+    while (zmq_msg_recv(&reply.content, m_socket, 0) < 0)
     {
         if (zmq_errno() != EINTR)
         {
-            zmq_msg_close(&message);
             ThrowZmq("can't receive from " + m_endpoint);
         }
     }
-    reply.assign(static_cast<const char*>(zmq_msg_data(&message)), zmq_msg_size(&message));
-    zmq_msg_close(&message);
+    const auto size = zmq_msg_size(&reply.content);
+    if (!message.ParseFromArray(zmq_msg_data(&reply.content), static_cast<int>(size)))
+    {
+        const auto type = message.GetTypeName();
+        throw OpenGymError("ns3-gym bridge: the agent's answer is no valid " +
+                           type.substr(type.rfind('.') + 1) + " (" + std::to_string(size) +
+                           " bytes)");
+    }
 }
 
 void
@@ -187,11 +229,10 @@ OpenGymInterface::Init()
     {
         *message.mutable_actspace() = m_actionSpace->GetSpaceDescription();
     }
-    std::string reply;
-    SendAndReceive(message.SerializeAsString(), reply);
+    Send(message);
     m_initSimMsgSent = true;
     ns3opengym::SimInitAck ack;
-    Parse(ack, reply, "SimInitAck");
+    Receive(ack);
     if (ack.stopsimreq())
     {
         RequestStop();
@@ -226,40 +267,38 @@ OpenGymInterface::SendState()
     {
         return;
     }
-    ns3opengym::EnvStateMsg state;
-    if (auto observation = GetObservation())
     {
-        *state.mutable_obsdata() = observation->GetDataContainerPbMsg();
-    }
-    state.set_reward(GetReward());
-    state.set_isgameover(m_simEnd || IsGameOver());
-    state.set_reason(m_simEnd ? ns3opengym::EnvStateMsg::SimulationEnd
-                              : (state.isgameover() ? ns3opengym::EnvStateMsg::GameOver
-                                                    : ns3opengym::EnvStateMsg::SimulationEnd));
-    state.set_info(GetExtraInfo());
-    state.add_simtimes(Simulator::Now().GetSeconds());
-
-    std::string reply;
-    SendAndReceive(state.SerializeAsString(), reply);
-    if (m_simEnd)
+        ns3opengym::EnvStateMsg state;
+        const auto observation = GetObservation();
+        if (observation)
+        {
+            *state.mutable_obsdata() = observation->GetDataContainerPbMsg();
+        }
+        state.set_reward(GetReward());
+        state.set_isgameover(m_simEnd || IsGameOver());
+        state.set_reason(!m_simEnd && state.isgameover() ? ns3opengym::EnvStateMsg::GameOver
+                                                         : ns3opengym::EnvStateMsg::SimulationEnd);
+        state.set_info(GetExtraInfo());
+        state.add_simtimes(Simulator::Now().GetSeconds());
+        Send(state);
+    } // all this is freed while the agent works
+    Receive(m_reply);
+    if (!m_simEnd) // by the protocol the answer to the last state means nothing
     {
-        return; // by the protocol the answer to the last state means nothing
+        Execute();
     }
-    Execute(reply);
 }
 
 void
-OpenGymInterface::Execute(const std::string& reply)
+OpenGymInterface::Execute()
 {
-    ns3opengym::EnvActMsg message;
-    Parse(message, reply, "EnvActMsg");
-    if (message.stopsimreq())
+    if (m_reply.stopsimreq())
     {
         RequestStop();
         return;
     }
-    auto data = message.actdata();
-    auto action = OpenGymDataContainer::CreateFromDataContainerPbMsg(data);
+    auto& data = *m_reply.mutable_actdata();
+    const auto action = OpenGymDataContainer::CreateFromDataContainerPbMsg(data);
     if (!action)
     {
         throw OpenGymError("ns3-gym bridge: the action has no readable value (space type " +
@@ -351,57 +390,75 @@ void
 OpenGymInterface::SetGetActionSpaceCb(Callback<Ptr<OpenGymSpace>> cb)
 {
     m_actionSpaceCb = cb;
+    m_entity = nullptr;
 }
 
 void
 OpenGymInterface::SetGetObservationSpaceCb(Callback<Ptr<OpenGymSpace>> cb)
 {
     m_observationSpaceCb = cb;
+    m_entity = nullptr;
 }
 
 void
 OpenGymInterface::SetGetObservationCb(Callback<Ptr<OpenGymDataContainer>> cb)
 {
     m_obsCb = cb;
+    m_entity = nullptr;
 }
 
 void
 OpenGymInterface::SetGetRewardCb(Callback<float> cb)
 {
     m_rewardCb = cb;
+    m_entity = nullptr;
 }
 
 void
 OpenGymInterface::SetGetGameOverCb(Callback<bool> cb)
 {
     m_gameOverCb = cb;
+    m_entity = nullptr;
 }
 
 void
 OpenGymInterface::SetGetExtraInfoCb(Callback<std::string> cb)
 {
     m_extraInfoCb = cb;
+    m_entity = nullptr;
 }
 
 void
 OpenGymInterface::SetExecuteActionsCb(Callback<bool, Ptr<OpenGymDataContainer>> cb)
 {
     m_actionCb = cb;
+    m_entity = nullptr;
 }
 
 void
 OpenGymInterface::Notify(Ptr<OpenGymEnv> entity)
 {
-    // The environment's own callbacks were set by SetOpenGymInterface; set them anew only where
-    // several environments share this interface.
-    SetGetGameOverCb(MakeCallback(&OpenGymEnv::GetGameOver, PeekPointer(entity)));
-    SetGetObservationCb(MakeCallback(&OpenGymEnv::GetObservation, PeekPointer(entity)));
-    SetGetRewardCb(MakeCallback(&OpenGymEnv::GetReward, PeekPointer(entity)));
-    SetGetExtraInfoCb(MakeCallback(&OpenGymEnv::GetExtraInfo, PeekPointer(entity)));
-    SetGetActionSpaceCb(MakeCallback(&OpenGymEnv::GetActionSpace, PeekPointer(entity)));
-    SetGetObservationSpaceCb(MakeCallback(&OpenGymEnv::GetObservationSpace, PeekPointer(entity)));
-    SetExecuteActionsCb(MakeCallback(&OpenGymEnv::ExecuteActions, PeekPointer(entity)));
+    // Several environments may share this interface; mostly it is the same one again.
+    if (m_entity != PeekPointer(entity))
+    {
+        SetCallbacks(entity);
+    }
     NotifyCurrentState();
+}
+
+void
+OpenGymInterface::SetCallbacks(Ptr<OpenGymEnv> entity)
+{
+    // A raw pointer in the callbacks: a counted one would keep the pair alive in a circle.
+    auto env = PeekPointer(entity);
+    SetGetActionSpaceCb(MakeCallback(&OpenGymEnv::GetActionSpace, env));
+    SetGetObservationSpaceCb(MakeCallback(&OpenGymEnv::GetObservationSpace, env));
+    SetGetGameOverCb(MakeCallback(&OpenGymEnv::GetGameOver, env));
+    SetGetObservationCb(MakeCallback(&OpenGymEnv::GetObservation, env));
+    SetGetRewardCb(MakeCallback(&OpenGymEnv::GetReward, env));
+    SetGetExtraInfoCb(MakeCallback(&OpenGymEnv::GetExtraInfo, env));
+    SetExecuteActionsCb(MakeCallback(&OpenGymEnv::ExecuteActions, env));
+    m_entity = env;
 }
 
 } // namespace ns3

@@ -43,9 +43,11 @@ class OpenGymInterface : public Object
   public:
     static TypeId GetTypeId();
 
+    /** @return the interface that Get(port) made first and that is still in use; else Get(5555) */
+    static Ptr<OpenGymInterface> Get();
     /** @param port the agent's TCP port on this machine. @return the one interface of this port,
      * until it is disposed of */
-    static Ptr<OpenGymInterface> Get(uint32_t port = 5555);
+    static Ptr<OpenGymInterface> Get(uint32_t port);
 
     /** @param port the agent's TCP port on this machine */
     OpenGymInterface(uint32_t port = 5555);
@@ -87,6 +89,9 @@ class OpenGymInterface : public Object
     void SetGetExtraInfoCb(Callback<std::string> cb);
     void SetExecuteActionsCb(Callback<bool, Ptr<OpenGymDataContainer>> cb);
 
+    /** Set all seven callbacks. @param entity whose methods they call; it is not kept alive */
+    void SetCallbacks(Ptr<OpenGymEnv> entity);
+
     /** @param entity the environment whose state is due */
     void Notify(Ptr<OpenGymEnv> entity);
 
@@ -100,15 +105,19 @@ class OpenGymInterface : public Object
   private:
     void Connect();
     void Disconnect();
-    void SendAndReceive(const std::string& request, std::string& reply);
+    void Send(const google::protobuf::MessageLite& message);
+    void Receive(google::protobuf::MessageLite& message);
     void RequestStop();
     void SendState();
-    void Execute(const std::string& reply);
+    void Execute();
 
     std::string m_endpoint;
     void* m_context{nullptr};
     void* m_socket{nullptr};
-    Ptr<OpenGymSpace> m_actionSpace; ///< as announced; what every action is compared with
+    std::string m_request;               ///< the last message as bytes; kept for its memory
+    ns3opengym::EnvActMsg m_reply;       ///< the last answer; kept for its memory
+    const OpenGymEnv* m_entity{nullptr}; ///< whose callbacks are set, where it is one's
+    Ptr<OpenGymSpace> m_actionSpace;     ///< as announced; what every action is compared with
     bool m_disposed{false};
     bool m_simEnd{false};
     bool m_stopRequested{false};

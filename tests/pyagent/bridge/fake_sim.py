@@ -127,6 +127,8 @@ class Simulator:
             last = step == options.steps
             if last and options.mode == "bare-end":
                 state = b""
+            if last and options.mode == "empty-end":
+                state = blob(1, box_data([]))
             if last:
                 state += number(3, 1) + number(4, 1 if options.end == "gameover" else 0)
             reply = self.ask(state)

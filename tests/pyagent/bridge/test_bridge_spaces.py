@@ -217,3 +217,17 @@ def test_action_that_rounds_onto_the_bound_is_taken() -> None:
 def test_discrete_action_in_every_dress(action: Any) -> None:
     container = encode_data(spaces.Discrete(3), action)
     assert wire.unpack(container.data, wire.DiscreteDataContainer).data == 2
+
+
+def test_a_tuple_in_the_place_of_a_dict_is_taken_in_order() -> None:
+    """ns3-gym's multi-agent example announces a Dict and sends a Tuple."""
+    space = spaces.Dict([("b", spaces.Discrete(9)), ("a", spaces.Box(0, 9, (2,), np.uint32))])
+    value = {"b": np.int64(3), "a": np.array([4, 5], np.uint32)}
+    sent = encode_data(spaces.Tuple(list(space.spaces.values())), tuple(value.values()))
+    got = decode_data(sent, space)
+    assert list(got) == ["b", "a"]
+    assert got["b"] == 3
+    assert got["a"].tolist() == [4, 5]
+    swapped = encode_data(spaces.Tuple(list(space.spaces.values())[::-1]), tuple(value.values())[::-1])
+    with pytest.raises(ProtocolError, match=r"observation\[0\]: expected Discrete data, got Box"):
+        decode_data(swapped, space)
