@@ -93,7 +93,6 @@ def draw_mask(
     output_tokens: int,
     fragments: int,
     seed: int,
-    spare_first_token: bool = False,
 ) -> DeliveryMask:
     """A delivery mask of a request whose tokens all come out.
 
@@ -103,13 +102,10 @@ def draw_mask(
         output_tokens: N.
         fragments: F; packets are sent token by token.
         seed: same seed, same uniform numbers, whatever the channel.
-        spare_first_token: position 0 always arrives.
     """
     rows = prompt_tokens + output_tokens - 1
     uniform = np.random.default_rng(seed).random(rows * fragments)
     delivered = ~channel.lost(uniform).reshape(rows, fragments)
-    if spare_first_token:
-        delivered[0] = True
     return DeliveryMask(delivered, prompt_tokens, output_tokens, output_tokens)
 
 

@@ -49,11 +49,10 @@ def generate(
         int64 [B, P + new tokens], padded on the right behind an end of text.
 
     Raises:
-        ValueError: an option that needs more than one hypothesis (beams, several sequences).
+        ValueError: an option that needs more than one hypothesis (beams, several sequences) or another way
+            through the model than one step after the other (see `_UNSUPPORTED`).
     """
-    for name in ("num_beams", "num_return_sequences"):
-        if options.get(name, 1) != 1:
-            raise ValueError(f"{name} is {options[name]}, valid: 1 (the edge's cache follows one hypothesis)")
+    _refuse_unsupported(split_model.model, options)
     input_ids = input_ids.to(split_model.device)
     if attention_mask is None:
         attention_mask = torch.ones_like(input_ids)
@@ -61,6 +60,31 @@ def generate(
     with _seeded(seed, split_model.device), _forward_replaced(split_model.model, halves.forward):
         mask = attention_mask.to(split_model.device)
         return cast(Tensor, split_model.model.generate(input_ids, attention_mask=mask, **options))
+
+
+_UNSUPPORTED: dict[str, tuple[Any, ...]] = {
+    "num_beams": (None, 1),
+    "num_return_sequences": (None, 1),
+    "guidance_scale": (None, 1.0),
+    "use_cache": (None, True),
+    "cache_implementation": (None, "dynamic"),
+    "prefill_chunk_size": (None,),
+    "prompt_lookup_num_tokens": (None,),
+    "assistant_model": (None,),
+    "custom_generate": (None,),
+    "past_key_values": (None,),
+    "cache": (None,),
+}
+"""Options of the library's `generate`, and the values with which the two halves can follow it."""
+
+
+def _refuse_unsupported(model: Any, options: dict[str, Any]) -> None:
+    given = options.get("generation_config") or model.generation_config
+    for name, valid in _UNSUPPORTED.items():
+        value = options.get(name, getattr(given, name, None))
+        if not any(value is v or (not isinstance(value, torch.Tensor) and value == v) for v in valid):
+            shown = " or ".join(str(v) for v in valid if v is not None) or "not set"
+            raise ValueError(f"{name} is {value!r}, valid for two halves: {shown}")
 
 
 class _Halves:
@@ -73,8 +97,10 @@ class _Halves:
         self, input_ids: Tensor, attention_mask: Tensor | None = None, **kwargs: Any
     ) -> CausalLMOutput:
         cache = find_cache((), kwargs)
-        if cache is not None:
-            self.ue.cache = cache  # `generate` reads off it how many tokens went by
+        known = 0 if self.ue.mask is None else self.ue.mask.shape[1]
+        if cache is None or cache.get_seq_length() != known:
+            raise ValueError("generate went on from tokens that the halves have not seen; start anew")
+        self.ue.cache = cache  # `generate` reads off it how many tokens went by
         new_tokens = input_ids.shape[1]
         new_mask = None if attention_mask is None else attention_mask[:, -new_tokens:]
         hidden = self.ue.forward(input_ids, new_mask)  # (B, T, d)
@@ -90,11 +116,15 @@ def _forward_replaced(model: Any, forward: Callable[..., Any]) -> Iterator[None]
     def replacement(**kwargs: Any) -> Any:
         return forward(**kwargs)
 
+    own = vars(model).get("forward")  # some libraries put one on the instance
     model.forward = replacement
     try:
         yield
     finally:
-        del model.forward  # the class's own shows again
+        if own is None:
+            del model.forward  # the class's own shows again
+        else:
+            model.forward = own
 
 
 @contextmanager

@@ -64,10 +64,10 @@ class DeliveryMask:
         delivered = np.ones((prompt_tokens + output_tokens - 1, fragments), dtype=np.bool_)
         return cls(delivered, prompt_tokens, output_tokens, output_tokens)
 
-    def without(self, position: int) -> DeliveryMask:
-        """The same, but nothing of one position arrived."""
+    def at(self, position: int, arrived: bool) -> DeliveryMask:
+        """The same, but all of one position arrived, or nothing of it."""
         delivered = self.delivered.copy()
-        delivered[position] = False
+        delivered[position] = arrived
         return replace(self, delivered=delivered)
 
     @property
@@ -92,10 +92,10 @@ class Impairment:
     Attributes:
         concealment: one of `CONCEALMENTS`, see `conceal`.
         interleaving: which channels share a packet. `none`: a fragment is a run of channels of one token.
-            Otherwise the prompt's tokens are cut into `groups` groups of channels each, which `block` deals
-            out to its packets in turn and `random` at random, as many to each: a lost packet then takes a
+            Otherwise each fragment of the prompt is cut into `parts` runs, which `block` deals out to the
+            prompt's packets in turn and `random` at random, as many to each: a lost packet then takes a
             little of many tokens. A decode step has one token, so nothing changes there.
-        groups: G, channel groups per token; a multiple of the fragments per token. Each is coded by itself.
+        parts: runs of a fragment with interleaving; each is coded by itself.
         channel: `packet` takes the record's word. `elementwise` is the published code's channel for
             comparison: every single value is zeroed with the probability that a fragment of its step was
             missing; concealment and interleaving do not apply.
@@ -103,7 +103,7 @@ class Impairment:
 
     concealment: Concealment = "running-mean"
     interleaving: Interleaving = "none"
-    groups: int = 16
+    parts: int = 8
     channel: Channel = "packet"
 
     def __post_init__(self) -> None:
@@ -111,12 +111,23 @@ class Impairment:
         for name, valid in choices:
             if getattr(self, name) not in valid:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, valid: {', '.join(valid)}")
-        if self.groups < 1:
-            raise ValueError(f"groups is {self.groups}, valid: >= 1")
+        if self.parts < 1:
+            raise ValueError(f"parts is {self.parts}, valid: >= 1")
+
+    @property
+    def parts_of_fragment(self) -> int:
+        """Runs of a fragment that are coded each by itself: 1 without interleaving."""
+        return 1 if self.interleaving == "none" else self.parts
 
     def coded_parts(self, fragments: int) -> int:
-        """Parts of a token that carry their own scales."""
-        return fragments if self.interleaving == "none" else self.groups
+        """Parts of a token that carry their own scales, G."""
+        return fragments * self.parts_of_fragment
+
+    def spread(self, mask: DeliveryMask, seed: int = 0) -> DeliveryMask:
+        """Which coded parts of each token arrived, [T, coded_parts]."""
+        if self.interleaving == "none":
+            return mask
+        return interleaved(mask, self.interleaving, self.coded_parts(mask.fragments), seed)
 
     def apply(self, hidden: Tensor, mask: DeliveryMask, seed: int = 0) -> Tensor:
         """What the edge computes with, for decoded hidden states [t, d] of positions 0..t-1, t <= T.
@@ -128,9 +139,7 @@ class Impairment:
         """
         if self.channel == "elementwise":
             return erase_elements(hidden, _step_loss(mask)[: len(hidden)], np.random.default_rng(seed))
-        if self.interleaving != "none":
-            mask = interleaved(mask, self.interleaving, self.groups, seed)
-        return apply(hidden, mask, self.concealment)
+        return apply(hidden, self.spread(mask, seed), self.concealment)
 
 
 def apply(hidden: Tensor, mask: DeliveryMask, concealment: str) -> Tensor:

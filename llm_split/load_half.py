@@ -64,14 +64,20 @@ def load_half(
         CannotSplitError: it is no decoder that can be cut, or its files lack a tensor.
     """
     folder = Path(locate_model(name_or_path, cache_dir))
+    if not folder.is_dir():
+        raise CannotSplitError(
+            f"{name_or_path!r} is no local folder with safetensors; half of it can't be read"
+        )
     model = _without_memory(folder, dtype)
     missing = _missing_blocks(model, role, split)
     absent = _absent_parameters(model, role, missing)
-    wanted = {name for name, _ in model.named_parameters() if name not in absent}
+    wanted = {name for name in _names(model) if name not in absent}
     for name, tensor in _tensors(folder, wanted):
         wanted.discard(name)
         _assign(model, name, tensor.to(device, dtype))
-    if wanted:  # some families rename or merge tensors when they are loaded
+    if wanted & {
+        name for name, _ in model.named_parameters()
+    }:  # some families rename or merge tensors when they are loaded
         for name, tensor in _tensors_of_whole(folder, wanted, dtype):
             _assign(model, name, tensor.to(device))
     model.tie_weights()
@@ -105,11 +111,19 @@ def _missing_blocks(model: Any, role: Role, split: int) -> range:
 def _absent_parameters(model: Any, role: Role, missing: range) -> set[str]:
     """Names of the parameters that this half does without."""
     blocks = find_blocks(model, int(model.config.get_text_config().num_hidden_layers))
-    absent = {id(p) for i in missing for p in blocks[i].parameters()}
+    absent = {id(x) for i in missing for x in (*blocks[i].parameters(), *blocks[i].buffers())}
     table, head = model.get_input_embeddings(), model.get_output_embeddings()
     if table.weight is not head.weight:
         absent |= {id(p) for p in (head if role == "ue" else table).parameters()}
-    return {name for name, p in model.named_parameters() if id(p) in absent}
+    named = (*model.named_parameters(), *model.named_buffers())
+    return {name for name, tensor in named if id(tensor) in absent}
+
+
+def _names(model: Any) -> set[str]:
+    """Parameters, each once, and the buffers that files hold (a router's bias, say; not rotary tables)."""
+    stored = model.state_dict().keys()
+    buffers = {name for name, _ in model.named_buffers() if name in stored}
+    return buffers | {name for name, _ in model.named_parameters()}
 
 
 def _tensors(folder: Path, wanted: set[str]) -> Iterator[tuple[str, torch.Tensor]]:
@@ -131,7 +145,8 @@ def _tensors_of_whole(
     )
     if lacking := sorted(wanted & set(info["missing_keys"])):
         raise CannotSplitError(f"{folder} lacks {len(lacking)} tensors, the first is {lacking[0]}")
-    yield from ((name, p.detach().clone()) for name, p in whole.named_parameters() if name in wanted)
+    named = (*whole.named_parameters(), *whole.named_buffers())
+    yield from ((name, tensor.detach().clone()) for name, tensor in named if name in wanted)
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -145,8 +160,18 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _assign(model: Any, name: str, tensor: torch.Tensor) -> None:
+    """Put a tensor in its place: a parameter in the wanted dtype, a buffer in the one that it has."""
     parent, _, leaf = name.rpartition(".")
-    setattr(model.get_submodule(parent), leaf, nn.Parameter(tensor, requires_grad=False))
+    module = model.get_submodule(parent)
+    there = getattr(module, leaf)
+    if there.shape != tensor.shape:
+        raise CannotSplitError(
+            f"{name} has shape {tuple(tensor.shape)} in the files, valid: {tuple(there.shape)} by the config"
+        )
+    if isinstance(there, nn.Parameter):
+        setattr(module, leaf, nn.Parameter(tensor, requires_grad=False))
+    else:
+        setattr(module, leaf, tensor.to(there.dtype))
 
 
 def _buffers_to(model: Any, device: str) -> Any:

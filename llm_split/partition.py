@@ -42,11 +42,12 @@ class SplitModel:
     """A decoder that can be cut before any block, `1 <= split <= num_layers`.
 
     `split` is the number of blocks on the UE; at `num_layers` only the final norm and the head are left to
-    the edge. The wrapped model is unchanged between calls, but not safe to use from two threads at once.
+    the edge. The wrapped model is put in eval mode, is otherwise unchanged between calls, and not safe to use
+    from two threads at once.
 
     Args:
         model: what `AutoModelForCausalLM` loads.
-        missing: blocks whose weights are not in memory (`llm_split.halves`); what needs them fails.
+        missing: blocks whose weights are not in memory (`llm_split.load_half`); what needs them fails.
 
     Raises:
         CannotSplitError: an encoder-decoder, no list of `num_hidden_layers` blocks, or more than one, blocks
@@ -144,10 +145,7 @@ class SplitModel:
         Raises:
             ValueError: `hidden` has another width, or values that are not finite.
         """
-        hidden = self._received(hidden)
-        mask = torch.ones(hidden.shape[:2], dtype=torch.long, device=self.device)
-        with self._skipping(self._checked(split), hidden):
-            return self._head_at(positions, **self._placeholders(hidden, mask))
+        return self._head_through(self._received(hidden), self._checked(split), positions)
 
     def ue_half(self, split: int) -> UeHalf:
         """The first `split` blocks with a KV cache of their own."""
@@ -221,20 +219,47 @@ class SplitModel:
         with replaced(self.blocks, skipped):
             yield
 
-    @torch.inference_mode()
     def _probe(self) -> list[int]:
-        """Length of the tuple that each block returns, 0 for a plain tensor; two passes of two tokens."""
+        """Length of the tuple that each block returns, 0 for a plain tensor; a few passes of few tokens."""
+        try:
+            return self._probed()
+        except (CannotSplitError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # whatever a model that is built otherwise makes of it
+            reason = " ".join(str(error).split())[:200]
+            raise CannotSplitError(
+                f"{type(self.model).__name__} can't be cut: {type(error).__name__}: {reason}"
+            ) from error
+
+    @torch.inference_mode()
+    def _probed(self) -> list[int]:
+        name = type(self.model).__name__
         outputs = self._block_outputs(last_token=0.0)
         firsts = [hidden_of(out) for out in outputs]
         expected = (1, 2, self.hidden_size)
         if len(outputs) != self.num_layers or any(tuple(first.shape) != expected for first in firsts):
-            raise CannotSplitError(f"blocks of {type(self.model).__name__} don't return [B, T, d] once each")
+            raise CannotSplitError(f"blocks of {name} don't return [B, T, d] once each")
         others = [hidden_of(out) for out in self._block_outputs(last_token=1.0)]
         if any(_changed(a[:, 0], b[:, 0]) for a, b in zip(firsts, others, strict=True)):
-            raise CannotSplitError(
-                f"{type(self.model).__name__} looks at later tokens, so it is no decoder; one is needed"
-            )
-        return [len(out) if isinstance(out, tuple) else 0 for out in outputs]
+            raise CannotSplitError(f"{name} looks at later tokens, so it is no decoder; one is needed")
+        self._tuple_sizes = [len(out) if isinstance(out, tuple) else 0 for out in outputs]
+        if not self.missing and not self._cut_is_exact():
+            raise CannotSplitError(f"{name} hands more from block to block than the hidden states")
+        return self._tuple_sizes
+
+    def _cut_is_exact(self) -> bool:
+        """Whether some tokens score the same through three cuts as through the whole model."""
+        vocabulary = int(self.config.vocab_size)
+        ids = torch.tensor([[1 % vocabulary, 5 % vocabulary, 2 % vocabulary, 7 % vocabulary]])
+        whole = self._call(input_ids=ids.to(self.device)).logits
+        splits = sorted({1, (self.num_layers + 1) // 2, max(1, self.num_layers - 1)})
+        hidden = self.hidden_states(ids, splits)
+        return not any(_changed(whole, self._head_through(hidden[split], split)) for split in splits)
+
+    def _head_through(self, hidden: Tensor, split: int, positions: Tensor | None = None) -> Tensor:
+        mask = torch.ones(hidden.shape[:2], dtype=torch.long, device=self.device)
+        with self._skipping(split, hidden):
+            return self._head_at(positions, **self._placeholders(hidden, mask))
 
     def _block_outputs(self, last_token: float) -> list[Any]:
         """What each block returns for two made-up embeddings, in the order of their calls.
@@ -254,8 +279,8 @@ class SplitModel:
         return outputs
 
 
-class UeHalf:
-    """The device's part of one request: token ids in, hidden states out, token by token or many at once."""
+class _Half:
+    """One request on one side: its KV cache and which of its tokens are padding."""
 
     def __init__(self, split_model: SplitModel, split: int) -> None:
         self.owner, self.split = split_model, split
@@ -265,6 +290,26 @@ class UeHalf:
         """Forget the request: start over with an empty cache."""
         self.cache = self.owner.new_cache()
         self.mask: Tensor | None = None
+        self._failed = False
+
+    @contextmanager
+    def _step(self, new: Tensor, attention_mask: Tensor | None) -> Iterator[Tensor]:
+        """The mask [B, all tokens] with the new tokens [B, T, ...]; kept when the step went well.
+
+        Raises:
+            ValueError: a mask of another shape, or an earlier step failed and left the cache half filled.
+        """
+        if self._failed:
+            raise ValueError("an earlier step failed, so this half has lost count: call reset()")
+        mask = _extended(self.mask, attention_mask, new)
+        self._failed = True
+        yield mask
+        self._failed = False
+        self.mask = mask
+
+
+class UeHalf(_Half):
+    """The device's part of one request: token ids in, hidden states out, token by token or many at once."""
 
     @torch.inference_mode()
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
@@ -276,39 +321,37 @@ class UeHalf:
 
         Returns:
             Hidden states [B, T, d] that enter block `split`.
+
+        Raises:
+            ValueError: a mask of another shape; or an earlier step failed.
         """
         owner = self.owner
         input_ids = input_ids.to(owner.device)
-        self.mask = _extended(self.mask, attention_mask, input_ids)
-        last = self.split - 1
-        handle = owner.blocks[last].register_forward_hook(stop_forward)
+        with self._step(input_ids, attention_mask) as mask:
+            hidden = self._stopped_at_the_cut(input_ids, mask)
+            for index in range(self.split, owner.num_layers):
+                append_placeholder(self.cache, hidden, index)
+        return hidden
+
+    def _stopped_at_the_cut(self, input_ids: Tensor, mask: Tensor) -> Tensor:
+        owner = self.owner
+        handle = owner.blocks[self.split - 1].register_forward_hook(stop_forward)
         try:
             owner._call(
                 input_ids=input_ids,
-                attention_mask=self.mask,
-                position_ids=position_ids(self.mask, input_ids.shape[1]),
+                attention_mask=mask,
+                position_ids=position_ids(mask, input_ids.shape[1]),
                 cache=self.cache,
             )
         except StopForwardError as stop:
-            hidden = stop.hidden
+            return stop.hidden
         finally:
             handle.remove()
-        for index in range(self.split, owner.num_layers):
-            append_placeholder(self.cache, hidden, index)
-        return hidden
+        raise AssertionError("the cut was not reached")  # _probe saw that every block runs
 
 
-class EdgeHalf:
+class EdgeHalf(_Half):
     """The server's part of one request: hidden states in, logits out."""
-
-    def __init__(self, split_model: SplitModel, split: int) -> None:
-        self.owner, self.split = split_model, split
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the request: start over with an empty cache."""
-        self.cache = self.owner.new_cache()
-        self.mask: Tensor | None = None
 
     @torch.inference_mode()
     def forward(
@@ -325,14 +368,15 @@ class EdgeHalf:
             Logits [B, K, V] of the new tokens (K = T without `positions`).
 
         Raises:
-            ValueError: `hidden` has another width, or values that are not finite.
+            ValueError: `hidden` has another width, or values that are not finite; a mask of another shape;
+                or an earlier step failed.
         """
         owner = self.owner
         hidden = owner._received(hidden)
-        self.mask = _extended(self.mask, attention_mask, hidden)
-        inputs = owner._placeholders(hidden, self.mask)
-        with owner._skipping(self.split, hidden):
-            return owner._head_at(positions, **inputs, cache=self.cache)
+        with self._step(hidden, attention_mask) as mask:
+            inputs = owner._placeholders(hidden, mask)
+            with owner._skipping(self.split, hidden):
+                return owner._head_at(positions, **inputs, cache=self.cache)
 
 
 def position_ids(attention_mask: Tensor, new_tokens: int) -> Tensor:
@@ -343,6 +387,10 @@ def position_ids(attention_mask: Tensor, new_tokens: int) -> Tensor:
 def _extended(past: Tensor | None, new: Tensor | None, like: Tensor) -> Tensor:
     ones = torch.ones(like.shape[:2], dtype=torch.long, device=like.device)
     new = ones if new is None else new.to(like.device, torch.long)
+    if new.shape != ones.shape:
+        raise ValueError(f"attention_mask has shape {tuple(new.shape)}, valid: {tuple(ones.shape)}")
+    if past is not None and len(past) != len(new):
+        raise ValueError(f"the batch has {len(new)} rows, valid: {len(past)}, as in the steps before")
     return new if past is None else torch.cat([past, new], dim=1)
 
 

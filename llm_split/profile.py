@@ -20,13 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from llm_split.codecs import codec_names, get_codec
+from llm_split.codecs import codec_names
 from llm_split.impairment import CONCEALMENTS, INTERLEAVINGS, Impairment
 from llm_split.partition import SplitModel
 from llm_split.study import MEASURES, Cell, Condition, Estimate, Study, Table
 
 LOSSES = (0.01, 0.05, 0.1, 0.2)
-GROUPS_PER_FRAGMENT = 8
 _PLAN, _WINDOWS, CSV_FILE = "plan.json", "windows", "profile.csv"
 
 # 97.5 % quantiles of Student's t with 1, 2, ... degrees of freedom, from any table of it.
@@ -99,17 +98,19 @@ class Plan:
             raise ProfileError(f"window_tokens is {self.window_tokens}, valid: >= 4")
         if not (math.isfinite(self.stderr) and self.stderr >= 0):
             raise ProfileError(f"stderr is {self.stderr}, valid: finite and >= 0")
+        try:
+            _ = self.conditions
+        except ValueError as error:  # a burst length that does not go with a loss, say
+            raise ProfileError(str(error)) from error
 
-    def conditions(self, hidden_size: int) -> list[Condition]:
-        """All that is tried at every cut of a model of that width."""
-        codec = get_codec(self.codec)
-        fragments = codec.fragments_per_token(self.deployed_hidden_size or hidden_size, self.payload_bytes)
-        groups = GROUPS_PER_FRAGMENT * fragments
-        how = Impairment(self.concealment, self.interleaving, groups)  # type: ignore[arg-type]
-        zeros = Impairment("zero", self.interleaving, groups)  # type: ignore[arg-type]
+    @property
+    def conditions(self) -> list[Condition]:
+        """All that is tried at every cut."""
+        how = Impairment(self.concealment, self.interleaving)  # type: ignore[arg-type]
+        zeros = Impairment("zero", self.interleaving)  # type: ignore[arg-type]
         lossless = [Condition(name) for name in dict.fromkeys(self.codecs)]
         lossless.append(Condition(self.codec, "first-token", 1.0, impairment=how))
-        return lossless + [
+        lossy = [
             condition
             for loss in self.losses
             for condition in (
@@ -119,6 +120,7 @@ class Plan:
                 Condition(self.codec, "elementwise", loss),
             )
         ]
+        return list(dict.fromkeys(lossless + lossy))
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class Profile:
         out: the folder; made if it isn't there.
         split_model: the plan's model.
         windows: int64 [plan.windows, plan.window_tokens].
-        weights_id: names the weights, so that a folder is not continued with others.
+        weights_id: `weights_fingerprint`, so that a folder is not continued with others.
 
     Raises:
         ProfileError: a split out of range, or the folder holds another profile.
@@ -149,8 +151,7 @@ class Profile:
     ) -> None:
         _check_splits(plan, split_model.num_layers)
         self.plan, self.out, self.num_layers = plan, out, split_model.num_layers
-        conditions = plan.conditions(split_model.hidden_size)
-        cells = [Cell(split, condition) for split in plan.splits for condition in conditions]
+        cells = [Cell(split, condition) for split in plan.splits for condition in plan.conditions]
         self.study = Study(
             split_model,
             windows,
@@ -161,16 +162,34 @@ class Profile:
             seed=plan.seed,
             spare_first_token=plan.spare_first_token,
         )
+        self._check_parts(split_model.hidden_size)
         digest = hashlib.sha256(windows.numpy().tobytes()).hexdigest()
         self._claim({"plan": asdict(plan), "windows_sha256": digest, "weights": weights_id})
 
+    def _check_parts(self, hidden_size: int) -> None:
+        """A token of the model must have a channel for every part of the deployed one's."""
+        for condition in self.plan.conditions:
+            fragments = len(self.study.fragment_bytes(condition))
+            parts = condition.impairment.coded_parts(fragments)
+            if parts > hidden_size:
+                raise ProfileError(
+                    f"a token has {parts} parts by payload_bytes, deployed and interleaving; "
+                    f"{self.plan.model} has {hidden_size} channels"
+                )
+
     def _claim(self, identity: dict[str, Any]) -> None:
-        (self.out / _WINDOWS).mkdir(parents=True, exist_ok=True)
         text = json.dumps(identity, indent=2) + "\n"
         file = self.out / _PLAN
-        if not file.exists():
-            _write(file, text)
-        elif (there := json.loads(file.read_text(encoding="utf-8"))) != json.loads(text):
+        try:
+            (self.out / _WINDOWS).mkdir(parents=True, exist_ok=True)
+            if not file.exists():
+                _write(file, text)
+            there = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ProfileError(f"{self.out} can't be used as a folder of a profile: {error}") from error
+        except ValueError as error:
+            raise ProfileError(f"{file} is damaged: {error}; choose another folder") from error
+        if there != json.loads(text):
             raise ProfileError(
                 f"{self.out} holds another profile (it differs in {_difference(there, identity)}); "
                 "choose another folder, or remove this one"
@@ -231,6 +250,7 @@ class Profile:
     def _record(self, table: Table, cell: Cell) -> dict[str, Any]:
         condition = cell.condition
         ppl = table.perplexity(cell)
+        sizes = self.study.fragment_bytes(condition)
         record: dict[str, Any] = {
             "model": self.plan.model,
             "num_layers": self.num_layers,
@@ -243,10 +263,8 @@ class Profile:
             if condition.channel in ("packet", "burst")
             else "",
             "interleaving": condition.impairment.interleaving,
-            "fragments_per_token": self.study.fragments(condition.codec),
-            "token_bytes": get_codec(condition.codec).token_bytes(
-                self.study.sent_hidden_size, self.study.fragments(condition.codec)
-            ),
+            "fragments_per_token": len(sizes),
+            "token_bytes": sum(sizes),
             "windows": ppl.windows,
             "lost": table.estimate(cell, "lost").mean,
             "ppl": ppl.mean,
@@ -274,6 +292,16 @@ def _interval(measure: str, estimate: Estimate) -> dict[str, float]:
 
 def _reference_nll(table: Table, cell: Cell) -> float:
     return table.estimate(cell, "nll").mean - table.estimate(cell, "delta_nll").mean
+
+
+def weights_fingerprint(model: Any) -> str:
+    """SHA-256 over names, shapes and a sample of the values of all parameters: tells other weights apart."""
+    digest = hashlib.sha256()
+    for name, parameter in model.named_parameters():
+        values = parameter.detach().flatten()
+        sample = values[:: max(1, len(values) // 256)].float().cpu().numpy()
+        digest.update(f"{name} {tuple(parameter.shape)}".encode() + sample.tobytes())
+    return digest.hexdigest()
 
 
 def spread_splits(num_layers: int, count: int) -> tuple[int, ...]:

@@ -32,7 +32,7 @@ from torch import Tensor
 
 from llm_split.channels import Bernoulli, GilbertElliott, draw_mask
 from llm_split.codecs import get_codec, require_finite
-from llm_split.impairment import DeliveryMask, Impairment, erase_elements
+from llm_split.impairment import DeliveryMask, Impairment, apply, erase_elements
 from llm_split.partition import SplitModel
 from llm_split.scores import Reference, Scores, compare, head, reference
 
@@ -82,23 +82,32 @@ class Condition:
     def mask(
         self, prompt_tokens: int, output_tokens: int, fragments: int, seed: int, spare: bool
     ) -> DeliveryMask:
-        """What arrives; `elementwise` has no packets, so it is as `none`."""
-        if self.channel in ("none", "elementwise"):
-            return DeliveryMask.perfect(prompt_tokens, output_tokens, fragments)
+        """Which coded parts of each token arrive; `elementwise` has no packets, so it is as `none`.
+
+        Args:
+            prompt_tokens, output_tokens: P, N.
+            fragments: packets per token.
+            seed: of the losses and of random interleaving.
+            spare: position 0 always arrives.
+        """
+        mask = DeliveryMask.perfect(prompt_tokens, output_tokens, fragments)
+        if self.channel in ("packet", "burst"):
+            bursty = self.channel == "burst"
+            loss = GilbertElliott(self.loss, self.burst) if bursty else Bernoulli(self.loss)
+            mask = draw_mask(loss, prompt_tokens, output_tokens, fragments, seed)
+        mask = self.impairment.spread(mask, seed)
         if self.channel == "first-token":
-            return DeliveryMask.perfect(prompt_tokens, output_tokens, fragments).without(0)
-        bursty = self.channel == "burst"
-        loss = GilbertElliott(self.loss, self.burst) if bursty else Bernoulli(self.loss)
-        return draw_mask(loss, prompt_tokens, output_tokens, fragments, seed, spare)
+            return mask.at(0, arrived=False)
+        return mask.at(0, arrived=True) if spare else mask
 
     def lost(self, mask: DeliveryMask) -> float:
-        """Share of packets lost in `mask`; of `elementwise` the share it zeroes on average."""
+        """Share of parts lost in `mask`; of `elementwise` the share it zeroes on average."""
         return self.loss if self.channel == "elementwise" else 1.0 - float(mask.delivered.mean())
 
     def received(self, decoded: Tensor, mask: DeliveryMask, seed: int, spare: bool) -> Tensor:
-        """What the edge computes with, for decoded hidden states [t, d]."""
+        """What the edge computes with, for decoded hidden states [t, d] and what `mask` gave."""
         if self.channel != "elementwise":
-            return self.impairment.apply(decoded, mask, seed)
+            return apply(decoded, mask, self.impairment.concealment)
         loss = np.full(len(decoded), self.loss)
         loss[0] = 0.0 if spare else self.loss
         return erase_elements(decoded, loss, np.random.default_rng(seed))
@@ -199,9 +208,10 @@ class Study:
         self.sent_hidden_size = deployed_hidden_size or split_model.hidden_size
         self.batch = batch
 
-    def fragments(self, codec: str) -> int:
-        """F with that codec."""
-        return get_codec(codec).fragments_per_token(self.sent_hidden_size, self.payload_bytes)
+    def fragment_bytes(self, condition: Condition) -> list[int]:
+        """Payload bytes of each of the F packets of a token."""
+        parts = condition.impairment.parts_of_fragment
+        return get_codec(condition.codec).fragment_bytes(self.sent_hidden_size, self.payload_bytes, parts)
 
     def run(
         self, stderr: float | None = None, least_windows: int = LEAST_WINDOWS
@@ -264,14 +274,13 @@ class Study:
         return found
 
     def _mask(self, condition: Condition, index: int) -> DeliveryMask:
-        F = self.fragments(condition.codec)
+        F = len(self.fragment_bytes(condition))
         tokens = (self.prompt_tokens, self.output_tokens)
         return condition.mask(*tokens, F, self._luck(index), self.spare_first_token)
 
     def _received(self, sent: Tensor, condition: Condition, mask: DeliveryMask, index: int) -> Tensor:
         """sent [W-1, d] -> what the edge computes with."""
-        parts = condition.impairment.coded_parts(mask.fragments)
-        decoded = get_codec(condition.codec).roundtrip(sent, parts)
+        decoded = get_codec(condition.codec).roundtrip(sent, mask.fragments)
         return condition.received(decoded, mask, self._luck(index), self.spare_first_token)
 
     def _luck(self, index: int) -> int:

@@ -49,19 +49,31 @@ class Codec(ABC):
         """Bytes of one token in all its fragments together."""
         return sum(self.channels_bytes(b - a) for a, b in channel_bounds(hidden_size, fragments))
 
-    def fragments_per_token(self, hidden_size: int, payload_bytes: int) -> int:
-        """The smallest F whose largest fragment fits `payload_bytes`."""
-        if self.channels_bytes(1) > payload_bytes:
-            raise ValueError(f"payload_bytes is {payload_bytes}, one channel needs {self.channels_bytes(1)}")
+    def fragments_per_token(self, hidden_size: int, payload_bytes: int, parts: int = 1) -> int:
+        """The smallest F whose largest fragment fits `payload_bytes`.
+
+        Args:
+            hidden_size: channels of a token.
+            payload_bytes: of a packet.
+            parts: pieces of a fragment that are coded each by itself (1 without interleaving).
+        """
+        if parts * self.channels_bytes(1) > payload_bytes:
+            raise ValueError(
+                f"payload_bytes is {payload_bytes}, one channel needs {parts * self.channels_bytes(1)}"
+            )
         fragments = 1
-        while self.channels_bytes(-(-hidden_size // fragments)) > payload_bytes:
+        while max(self._fragments(hidden_size, fragments, parts)) > payload_bytes:
             fragments += 1
         return fragments
 
-    def fragment_bytes(self, hidden_size: int, payload_bytes: int) -> list[int]:
-        """Bytes of each of the F fragments of one token."""
-        fragments = self.fragments_per_token(hidden_size, payload_bytes)
-        return [self.channels_bytes(b - a) for a, b in channel_bounds(hidden_size, fragments)]
+    def fragment_bytes(self, hidden_size: int, payload_bytes: int, parts: int = 1) -> list[int]:
+        """Bytes of each of the F fragments of one token; arguments as for `fragments_per_token`."""
+        fragments = self.fragments_per_token(hidden_size, payload_bytes, parts)
+        return self._fragments(hidden_size, fragments, parts)
+
+    def _fragments(self, hidden_size: int, fragments: int, parts: int) -> list[int]:
+        sizes = [self.channels_bytes(b - a) for a, b in channel_bounds(hidden_size, fragments * parts)]
+        return [sum(sizes[i : i + parts]) for i in range(0, len(sizes), parts)]
 
     def roundtrip(self, x: Tensor, fragments: int = 1) -> Tensor:
         """Encode and decode `x` [..., d] as `fragments` fragments; same shape and dtype come back."""

@@ -54,7 +54,8 @@ class IntegerCodec(Codec):
 
     def lossy(self, x: Tensor) -> Tensor:
         q, scale = self._quantised(x)
-        return (q * scale).flatten(-2)[..., : x.shape[-1]].to(x.dtype)
+        largest = torch.finfo(x.dtype).max  # a scale that was rounded up may lead beyond it
+        return (q * scale).flatten(-2)[..., : x.shape[-1]].clamp(-largest, largest).to(x.dtype)
 
     def _quantised(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x [..., c] -> integers as float32 [..., blocks, block], zeros behind the end; their scales."""

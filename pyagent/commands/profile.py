@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from llm_split.profile import Plan, Profile
 
 WIDTH = 160
+DEFAULT_SPLITS = 8
 _DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -27,8 +30,9 @@ def profile(
         str, typer.Option(help="Name from `splitsim texts list`, or a text file.")
     ] = "python-docs",
     splits: Annotated[
-        str, typer.Option(help="A number of cuts, spread evenly by depth, or a list such as 1,5,9.")
-    ] = "8",
+        str,
+        typer.Option(help="How many cuts, spread by depth, or a list such as 1,5,9. [default: 8]"),
+    ] = "",
     losses: Annotated[str, typer.Option(help="Shares of packets or values lost.")] = "0.01,0.05,0.1,0.2",
     codecs: Annotated[str, typer.Option(help="Codecs to try without loss.")] = "fp16,int8,int4,int4-token",
     codec: Annotated[str, typer.Option(help="Codec under which loss is tried.")] = "fp16",
@@ -65,6 +69,7 @@ def profile(
 
     if dtype not in _DTYPES:
         raise UserError(f"--dtype is {dtype!r}, valid: {', '.join(_DTYPES)}")
+    _check_folder(out)
     with usage_errors():
         width = load_shape(deployed).hidden_size if deployed else 0
     loss_shares = tuple(_number(part, "--losses") for part in losses.split(","))
@@ -115,9 +120,21 @@ def compare_profiles(
         print(file)
 
 
+def _check_folder(out: Path) -> None:
+    """Tells what can't be written to before the work begins, and makes nothing."""
+    there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        raise UserError(f"--out is {str(out)!r}, and {there} is a file; a folder is needed")
+    if not os.access(there, os.W_OK):
+        raise UserError(f"--out is {str(out)!r}, and {there} can't be written to")
+
+
 def _number(text: str, option: str) -> float:
     try:
-        return float(text)
+        number = float(text)
+        if math.isfinite(number):
+            return number
+        raise ValueError
     except ValueError:
         raise UserError(f"{option} has {text.strip()!r}, valid: numbers with commas between them") from None
 
@@ -125,6 +142,8 @@ def _number(text: str, option: str) -> float:
 def _splits(text: str, num_layers: int) -> tuple[int, ...]:
     from llm_split.profile import spread_splits
 
+    if not text:
+        return spread_splits(num_layers, min(DEFAULT_SPLITS, num_layers - 1))
     numbers = [_number(part, "--splits") for part in text.split(",")]
     if any(n != int(n) for n in numbers):
         raise UserError(f"--splits is {text!r}, valid: whole numbers")
@@ -135,11 +154,11 @@ def _splits(text: str, num_layers: int) -> tuple[int, ...]:
 
 def _profile(plan: Plan, out: Path, loaded: QualityModel) -> Profile:
     from llm_split.partition import SplitModel
-    from llm_split.profile import Profile
+    from llm_split.profile import Profile, weights_fingerprint
     from llm_split.texts import text_windows
 
     tokens = text_windows(loaded.tokenizer, plan.text, plan.windows, plan.window_tokens, seed=plan.seed)
-    return Profile(plan, out, SplitModel(loaded.model), tokens, loaded.licence)
+    return Profile(plan, out, SplitModel(loaded.model), tokens, weights_fingerprint(loaded.model))
 
 
 def _run(work: Profile, loaded: QualityModel) -> dict[str, Any]:
@@ -176,7 +195,7 @@ def _frame(folder: Path) -> Any:
     import pandas as pd
 
     try:
-        return pd.read_csv(folder / "profile.csv", keep_default_na=False)
+        return pd.read_csv(folder / "profile.csv", keep_default_na=False, na_values=["nan"])
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} holds no profile: {error}") from error
 

@@ -96,6 +96,12 @@ class Scorer:
         """The evaluator of one part's prompts."""
         if part not in self._evaluators:
             config = self.scenario.model
+            parts = config.impairment().coded_parts(len(self.deployment.fragment_bytes))
+            if parts > self.model.hidden_size:
+                raise ScenarioError(
+                    f"model.interleaving = {config.interleaving}: a token of {config.deployed} has "
+                    f"{parts} parts, {config.quality} only {self.model.hidden_size} channels"
+                )
             try:
                 windows = prompt_windows(
                     self.model.tokenizer, config.prompts, self.scenario.requests.max_tokens, PROMPT_SEED, part
@@ -106,7 +112,7 @@ class Scorer:
                 self._split_model,
                 windows,
                 [self.proxy(split) for split in self.deployment.splits],
-                impairment=config.impairment(len(self.deployment.fragment_bytes)),
+                impairment=config.impairment(),
                 delta_nll_clip=self.scenario.reward.delta_nll_clip,
             )
         return self._evaluators[part]

@@ -88,7 +88,11 @@ def _deploy(text: str) -> Deployment:
         ue=_tables("ue", shape, ue_device, scenario.ue.weight_bits, tokens),
         edge=_tables("edge", shape, edge_device, scenario.edge.weight_bits, tokens),
         fragment_bytes=tuple(
-            get_codec(model.codec).fragment_bytes(shape.hidden_size, scenario.transport.payload_bytes)
+            get_codec(model.codec).fragment_bytes(
+                shape.hidden_size,
+                scenario.transport.payload_bytes,
+                model.impairment().parts_of_fragment,
+            )
         ),
     )
 

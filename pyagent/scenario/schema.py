@@ -18,8 +18,6 @@ from pyagent.reward import RewardWeights
 SPEED_OF_LIGHT_MPS = 299_792_458.0
 # What the observation can tell apart (pyagent/envs/observation.py).
 MAX_TOKENS = {"prompt_tokens": 512, "output_tokens": 64}
-INTERLEAVED_PARTS = 8
-"""Parts of a fragment that interleaving sends in different packets."""
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -223,10 +221,9 @@ class Model(Section):
     channel: Channel = "packet"
     prompts: Annotated[int, Field(ge=2, le=4096)] = 16
 
-    def impairment(self, fragments: int) -> Impairment:
-        """What a delivery record does to the hidden states, with `fragments` packets per token."""
-        groups = INTERLEAVED_PARTS * fragments
-        return Impairment(self.concealment, self.interleaving, groups, self.channel)
+    def impairment(self) -> Impairment:
+        """What a delivery record does to the hidden states."""
+        return Impairment(self.concealment, self.interleaving, channel=self.channel)
 
     @model_validator(mode="after")
     def _splits_make_sense(self) -> Model:

@@ -49,9 +49,6 @@ def test_masks_of_a_seed_are_the_same_luck_for_all() -> None:
     assert (masks[0].delivered | ~masks[1].delivered).all()
     assert np.array_equal(draw_mask(Bernoulli(0.1), 20, 10, 3, seed=5).delivered, masks[0].delivered)
     assert not np.array_equal(draw_mask(Bernoulli(0.1), 20, 10, 3, seed=6).delivered, masks[0].delivered)
-    spared = draw_mask(Bernoulli(1.0), 20, 10, 3, seed=5, spare_first_token=True)
-    assert spared.delivered[0].all()
-    assert not spared.delivered[1:].any()
 
 
 def test_errors_say_what_is_valid() -> None:

@@ -63,6 +63,21 @@ def test_fp16_saturates() -> None:
     assert decoded.tolist() == [[65504.0, -65504.0, 65504.0, 65504.0, 0.0, 1.0]]
 
 
+@pytest.mark.parametrize("name", INTEGERS)
+def test_the_largest_half_precision_value_stays_finite(name: str) -> None:
+    x = torch.full((1, 33), 65504.0).half()
+    assert torch.isfinite(get_codec(name).roundtrip(x)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fragment_in_parts_weighs_what_its_parts_do(name: str) -> None:
+    codec = get_codec(name)
+    sizes = codec.fragment_bytes(4096, 1400, parts=8)
+    bounds = channel_bounds(4096, 8 * len(sizes))
+    assert sizes[1] == sum(codec.channels_bytes(b - a) for a, b in bounds[8:16])
+    assert max(sizes) <= 1400
+
+
 def test_fp16_is_half_precision() -> None:
     x = sample()
     assert torch.equal(get_codec("fp16").roundtrip(x, 6), x.half().float())

@@ -58,7 +58,7 @@ def test_what_is_lost_in_a_step_cannot_change_the_tokens_before(
     tiny: SplitModel, prompt: torch.Tensor
 ) -> None:
     mask = DeliveryMask.perfect(P, N, F)
-    mask = mask.without(P + 2)  # sent in decode step 3, which gives token 3
+    mask = mask.at(P + 2, arrived=False)  # sent in decode step 3, which gives token 3
     result = free_running(tiny, prompt, 1, "fp16", mask, Impairment("zero"))
     assert result.first_difference >= 3
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import GenerationConfig
 
 from llm_split.generate import generate
 from llm_split.models import QualityModel
@@ -90,8 +91,27 @@ def test_model_is_left_as_it_was_also_after_an_error(ids: torch.Tensor) -> None:
     with pytest.raises(RuntimeError, match="no link"):
         generate(cut, ids, 2, link=broken, max_new_tokens=2)
     assert "forward" not in vars(cut.model)
-    with pytest.raises(ValueError, match="num_beams is 2, valid: 1"):
+    with pytest.raises(ValueError, match="num_beams is 2, valid for two halves: 1"):
         generate(cut, ids, 2, num_beams=2)
+    config = GenerationConfig(num_beams=3)
+    for options, message in (
+        ({"generation_config": config}, "num_beams is 3, valid for two halves: 1"),
+        ({"use_cache": False}, "use_cache is False, valid for two halves: True"),
+        (
+            {"cache_implementation": "static"},
+            "cache_implementation is 'static', valid .*: dynamic",
+        ),
+        ({"guidance_scale": 1.5}, "guidance_scale is 1.5"),
+        ({"prefill_chunk_size": 4}, "prefill_chunk_size is 4, valid for two halves: not set"),
+        ({"past_key_values": cut.new_cache()}, "past_key_values is .*, valid for two halves: not set"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            generate(cut, ids, 2, **options)
+    own = cut.model.forward
+    cut.model.forward = own  # as a library does that puts hooks on an instance
+    generate(cut, ids, 2, max_new_tokens=1)
+    assert vars(cut.model)["forward"] is own
+    del cut.model.forward
     with pytest.raises(ValueError, match=r"split is 5, valid: 1\.\.4"):
         generate(cut, ids, 5)
 

@@ -139,7 +139,7 @@ def test_block_interleaving_spreads_a_lost_token_over_many() -> None:
 
 def test_interleaved_groups_are_concealed_each_by_itself() -> None:
     mask, x = packets(2), torch.randn(T, 24, generator=torch.Generator().manual_seed(0))
-    impairment = Impairment("previous-token", "block", groups=6)
+    impairment = Impairment("previous-token", "block", parts=2)
     assert impairment.coded_parts(F) == 6
     moved = interleaved(mask, "block", 6)
     expected = conceal(x, np.repeat(moved.delivered, 4, axis=1), "previous-token")
@@ -169,8 +169,8 @@ def test_errors_of_impairments_say_what_is_valid() -> None:
         Impairment(interleaving="diagonal")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="channel is 'air', valid: packet, elementwise"):
         Impairment(channel="air")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="groups is 0, valid: >= 1"):
-        Impairment(groups=0)
+    with pytest.raises(ValueError, match="parts is 0, valid: >= 1"):
+        Impairment(parts=0)
     with pytest.raises(ValueError, match="groups is 7, valid: a multiple of the 3 fragments"):
         interleaved(packets(0), "block", 7)
     with pytest.raises(ValueError, match=r"arrived has shape \(2, 3\), valid: \(16, 20\)"):

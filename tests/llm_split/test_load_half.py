@@ -12,7 +12,7 @@ from llm_split.load_half import load_half
 from llm_split.models import QualityModel
 from llm_split.partition import CannotSplitError, EdgeHalf, SplitModel, UeHalf
 from llm_split.texts import prompt_windows
-from tests.llm_split.families import FAMILIES, L, V, tiny
+from tests.llm_split.families import EXPERTS, FAMILIES, L, V, tiny
 
 SPLIT = 3
 
@@ -65,6 +65,23 @@ def test_weights_are_counted_to_the_byte(tied: bool, tmp_path: Path) -> None:
     )  # q, k, v, o, 3 of MLP, 2 norms
 
 
+def test_a_routers_bias_comes_along(tmp_path: Path, ids: torch.Tensor) -> None:
+    """It is a buffer, not a parameter, and decides which experts are asked."""
+    model = tiny(
+        "glm4_moe",
+        **{**EXPERTS, "n_routed_experts": 4, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 1},
+    )
+    biases = [b for name, b in model.named_buffers() if name.endswith("e_score_correction_bias")]
+    assert biases
+    for bias in biases:
+        bias.copy_(torch.tensor([5.0, 0.0, -5.0, 1.0]))
+    model.save_pretrained(tmp_path)
+    with torch.inference_mode():
+        expected = model(ids).logits
+    ue, edge = (load_half(str(tmp_path), role, 2) for role in ("ue", "edge"))
+    assert (edge.half.forward(ue.half.forward(ids)) - expected).abs().max() <= 1e-5
+
+
 def test_files_in_pieces(tmp_path: Path, ids: torch.Tensor) -> None:
     model = tiny("llama")
     model.save_pretrained(tmp_path, max_shard_size="20KB")
@@ -82,6 +99,11 @@ def test_errors_say_what_is_valid(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="role is 'phone', valid: 'ue', 'edge'"):
         load_half(str(tmp_path), "phone", 1)  # type: ignore[arg-type]
     config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "intermediate_size": 50}))
+    with pytest.raises(CannotSplitError, match=r"mlp\..* has shape .* in the files, valid: .*50"):
+        load_half(str(tmp_path), "ue", 1)
+    with pytest.raises(CannotSplitError, match="'owner/model' is no local folder with safetensors"):
+        load_half("owner/model", "ue", 1)
     (tmp_path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
     with pytest.raises(CannotSplitError, match=r"lacks 9 tensors, the first is model\.layers\.4"):
         load_half(str(tmp_path), "edge", 1)

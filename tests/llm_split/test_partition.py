@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from llm_split.partition import CannotSplitError, SplitModel
-from tests.llm_split.families import FAMILIES, D, L, V, tiny
+from tests.llm_split.families import COMMON, FAMILIES, D, L, V, tiny
 
 T = 24
 SPLITS = range(1, L + 1)
@@ -145,6 +145,57 @@ def test_values_that_are_not_finite_are_refused(bad: float) -> None:
         cut.edge_half(2).forward(hidden)
     with pytest.raises(ValueError, match=r"shape \(3, 32\), valid: \(batch, tokens, 32\)"):
         cut.edge_half(2).forward(hidden[0])
+
+
+def test_mask_of_another_shape_is_refused(ids: torch.Tensor) -> None:
+    cut = SplitModel(tiny("llama"))
+    for wrong in (torch.ones(2, T + 3), torch.ones(1, T), torch.ones(2, T - 1)):
+        with pytest.raises(ValueError, match=r"attention_mask has shape .* valid: \(2, 24\)"):
+            cut.ue_half(2).forward(ids, wrong)
+    edge = cut.edge_half(2)
+    edge.forward(torch.zeros(2, 3, D))
+    with pytest.raises(ValueError, match="the batch has 1 rows, valid: 2"):
+        edge.forward(torch.zeros(1, 1, D))
+
+
+def test_after_a_failed_step_only_reset_helps(ids: torch.Tensor) -> None:
+    cut = SplitModel(tiny("llama"))
+    ue = cut.ue_half(2)
+    ue.forward(ids[:, :5])
+    with pytest.raises(IndexError):
+        ue.forward(torch.full((2, 1), V + 1))  # no such token
+    with pytest.raises(ValueError, match=r"call reset\(\)"):
+        ue.forward(ids[:, 5:6])
+    ue.reset()
+    assert torch.equal(ue.forward(ids), cut.ue_half(2).forward(ids))
+
+
+def test_state_beside_the_hidden_states_is_refused() -> None:
+    """Zamba hands the embeddings to every block: a cut that sends hidden states alone would be wrong."""
+    kinds = ["mamba", "hybrid"] * 3
+    sizes = {
+        "num_hidden_layers": 6,
+        "attn_layer_period": 2,
+        "attn_layer_offset": 1,
+        "layers_block_type": kinds,
+    }
+    model = tiny("zamba", **{**COMMON, **sizes, "mamba_d_state": 8, "n_mamba_heads": 2})
+    with pytest.raises(CannotSplitError, match="ZambaForCausalLM hands more from block to block than"):
+        SplitModel(model)
+
+
+class Strange(nn.Module):
+    """A block that some forward pass can't do with."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("not like this")
+
+
+def test_a_model_that_can_not_be_probed_is_refused_in_one_line() -> None:
+    model = tiny("llama")
+    model.model.layers[1] = Strange()
+    with pytest.raises(CannotSplitError, match="LlamaForCausalLM can't be cut: RuntimeError: not like this"):
+        SplitModel(model)
 
 
 def test_encoder_decoder_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import itertools
 from pathlib import Path
@@ -92,6 +93,31 @@ def test_a_folder_is_not_continued_with_something_else(
         Profile(PLAN, tmp_path, tiny, windows, "others")
 
 
+def test_a_damaged_folder_and_too_many_parts_are_told(
+    tiny: SplitModel, windows: torch.Tensor, tmp_path: Path
+) -> None:
+    (tmp_path / "plan.json").write_text("half a")
+    with pytest.raises(ProfileError, match=r"plan\.json is damaged: .*; choose another folder"):
+        Profile(PLAN, tmp_path, tiny, windows)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ProfileError, match="can't be used as a folder of a profile"):
+        Profile(PLAN, tmp_path / "file", tiny, windows)
+    wide = Plan(**{**PLAN.__dict__, "deployed_hidden_size": 8192, "payload_bytes": 64})
+    with pytest.raises(
+        ProfileError, match=r"a token has 256 parts by payload_bytes, .* tiny has 48 channels"
+    ):
+        Profile(wide, tmp_path / "p", tiny, windows)
+
+
+def test_other_weights_have_another_fingerprint(tiny: SplitModel) -> None:
+    before = module.weights_fingerprint(tiny.model)
+    assert module.weights_fingerprint(tiny.model) == before
+    other = copy.deepcopy(tiny.model)
+    with torch.no_grad():
+        other.model.layers[2].mlp.up_proj.weight += 1e-3
+    assert module.weights_fingerprint(other) != before
+
+
 def test_splits_are_spread_by_depth() -> None:
     assert spread_splits(30, 8) == (1, 5, 9, 13, 17, 21, 25, 29)
     assert spread_splits(4, 3) == (1, 2, 3)
@@ -111,6 +137,7 @@ def test_splits_are_spread_by_depth() -> None:
         ("window_tokens", 3, "window_tokens is 3, valid: >= 4"),
         ("stderr", float("nan"), "stderr is nan, valid: finite"),
         ("splits", (), "splits is empty"),
+        ("burst", 0.5, "burst is 0.5, valid: finite and >= 1"),
     ],
 )
 def test_plans_say_what_is_valid(field: str, value: object, message: str) -> None:

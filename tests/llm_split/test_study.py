@@ -20,7 +20,7 @@ P, W = 9, 24
 CONDITIONS = [
     Condition("int8"),
     Condition("fp16", "packet", 0.2),
-    Condition("fp16", "packet", 0.2, impairment=Impairment("zero", "random", 12)),
+    Condition("fp16", "packet", 0.2, impairment=Impairment("zero", "random", 4)),
     Condition("int4", "burst", 0.3, 3.0),
     Condition("fp16", "elementwise", 0.1),
     Condition("fp16", "first-token", 1.0),
@@ -35,13 +35,13 @@ def windows() -> torch.Tensor:
 
 def plainly(model: SplitModel, ids: torch.Tensor, cell: Cell, study: Study, index: int) -> list[float]:
     """[dNLL, NLL, KL, agreement] by two whole forwards of the library's model."""
-    condition, F = cell.condition, study.fragments(cell.condition.codec)
+    condition, F = cell.condition, len(study.fragment_bytes(cell.condition))
     luck = study.seed * 1_000_003 + index
     mask = condition.mask(P, W - P, F, luck, study.spare_first_token)
 
     def damage(_module: object, args: tuple[torch.Tensor, ...], kwargs: dict[str, object]) -> object:
         sent = args[0][0]
-        decoded = get_codec(condition.codec).roundtrip(sent, condition.impairment.coded_parts(F))
+        decoded = get_codec(condition.codec).roundtrip(sent, mask.fragments)
         received = condition.received(decoded, mask, luck, study.spare_first_token)
         return (received[None], *args[1:]), kwargs
 
@@ -59,7 +59,7 @@ def plainly(model: SplitModel, ids: torch.Tensor, cell: Cell, study: Study, inde
 @pytest.mark.parametrize("batch", [1, 4])
 def test_every_cell_equals_the_plain_computation(tiny: SplitModel, windows: torch.Tensor, batch: int) -> None:
     study = Study(tiny, windows, P, CELLS, payload_bytes=40, batch=batch)
-    assert study.fragments("fp16") == 3  # 48 channels of 2 bytes
+    assert study.fragment_bytes(Condition("fp16")) == [32, 32, 32]  # 48 channels of 2 bytes
     found = study.evaluate(2, CELLS)
     for cell in CELLS:
         assert found[cell][:4] == pytest.approx(plainly(tiny, windows[2], cell, study, 2), abs=2e-5), cell
@@ -84,7 +84,7 @@ def test_nothing_lost_is_the_plain_model(tiny: SplitModel, windows: torch.Tensor
 def test_deployed_width_decides_the_fragments(tiny: SplitModel, windows: torch.Tensor) -> None:
     """A Llama-2-7B token in fp16 is six packets; a sixth of the channels is lost with each."""
     study = Study(tiny, windows, P, CELLS[:1], deployed_hidden_size=4096)
-    assert study.fragments("fp16") == 6
+    assert study.fragment_bytes(Condition("fp16")) == [1364, 1366, 1366, 1364, 1366, 1366]
 
 
 def test_cells_that_are_known_are_left_alone(tiny: SplitModel, windows: torch.Tensor) -> None:
@@ -114,6 +114,19 @@ def test_lost_is_the_share_of_the_mask(tiny: SplitModel, windows: torch.Tensor) 
     lost = [measures[-1] for measures in study.evaluate(0, study.cells).values()]
     mask = conditions[0].mask(P, W - P, 1, 0, True)
     assert lost == pytest.approx([1 - mask.delivered.mean(), 1 / (W - 1), 0, 0.25])
+
+
+@pytest.mark.parametrize("kind", ["none", "block", "random"])
+def test_the_first_token_is_spared_and_lost_whole_also_when_interleaved(kind: str) -> None:
+    how = Impairment(interleaving=kind)  # type: ignore[arg-type]
+    lossy = Condition("fp16", "packet", 0.5, impairment=how)
+    spared, exposed = (lossy.mask(P, W - P, 3, 1, spare=spare).delivered for spare in (True, False))
+    assert spared[0].all()
+    assert not exposed[0].all()
+    assert np.array_equal(spared[1:], exposed[1:])
+    first = Condition("fp16", "first-token", 1.0, impairment=how).mask(P, W - P, 3, 1, spare=True).delivered
+    assert not first[0].any()
+    assert first[1:].all()
 
 
 def test_statistics_against_their_definitions() -> None:

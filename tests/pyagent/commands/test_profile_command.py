@@ -88,6 +88,7 @@ def test_profile_writes_table_and_pictures_and_goes_on(
         (["--deployed", "llama-9"], "unknown model 'llama-9'"),
         (["--windows", "0"], "windows is 0, valid: >= 2"),
         (["--burst", "0.5"], "burst is 0.5, valid: finite and >= 1"),
+        (["--losses", "nan"], "--losses has 'nan', valid: numbers"),
         (["--model", "./nowhere"], "model './nowhere' not found"),
     ],
 )
@@ -112,6 +113,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     [
         (["--splits", "30,2"], "split is 30, valid for smollm2-135m: 1..29"),
         (["--splits", "40"], "the number of splits is 40, valid: 1..29"),
+        (["--splits", "inf"], "--splits has 'inf', valid: numbers"),
         (["--splits", "1.5"], "--splits is '1.5', valid: whole numbers"),
         (["--text", "SHORT"], "tokens, shorter than one window of 128 tokens"),
         (["--text", "nonsense"], "nonsense"),
@@ -134,6 +136,16 @@ def test_input_that_needs_the_model_to_be_judged(
     assert message in error
     assert len(error.splitlines()) == 1
     assert not out.exists()
+
+
+def test_out_that_is_a_file_is_told_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert splitsim(monkeypatch, "profile", "--out", str(out), "--model", "./nowhere") == 2
+        assert "file is a file; a folder is needed" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_folder_without_a_profile(
