@@ -32,8 +32,8 @@ class _Panel:
 
 _PANELS = (
     _Panel("coding alone", "codec", lambda f: f.channel == "none", "codec"),
-    _Panel("tokens lost,\nconcealed", "loss (%)", lambda f: _lost(f, "packet", False), "loss"),
-    _Panel("tokens lost,\nzeros", "loss (%)", lambda f: _lost(f, "packet", True), "loss"),
+    _Panel("packets lost,\nconcealed", "loss (%)", lambda f: _lost(f, "packet", False), "loss"),
+    _Panel("packets lost,\nzeros", "loss (%)", lambda f: _lost(f, "packet", True), "loss"),
     _Panel("bursts lost,\nconcealed", "loss (%)", lambda f: f.channel == "burst", "loss"),
     _Panel("elements\nzeroed", "loss (%)", lambda f: f.channel == "elementwise", "loss"),
     _Panel("first token\nlost", "", lambda f: f.channel == "first-token", "loss"),

@@ -49,8 +49,8 @@ def test_every_number_is_where_it_belongs() -> None:
     panels = {ax.get_title().replace("\n", " "): ax for ax in figure.axes if ax.get_title()}
     assert list(panels) == [
         "coding alone",
-        "tokens lost, concealed",
-        "tokens lost, zeros",
+        "packets lost, concealed",
+        "packets lost, zeros",
         "bursts lost, concealed",
         "elements zeroed",
         "first token lost",
@@ -58,7 +58,7 @@ def test_every_number_is_where_it_belongs() -> None:
     # Deep cuts on top; 0.7 + 0.05, 0.7 + 0.2, and so on down.
     assert texts(panels["bursts lost, concealed"]) == [".75", ".90", ".45", ".60", ".15", ".30"]
     assert texts(panels["coding alone"]) == [".70", ".40", ".10"]
-    assert texts(panels["tokens lost, zeros"]) == ["11", "11"]  # split 7 has no number there
+    assert texts(panels["packets lost, zeros"]) == ["11", "11"]  # split 7 has no number there
     assert [t.get_text() for t in panels["coding alone"].get_yticklabels()] == ["7", "4", "1"]
     assert [t.get_text() for t in panels["bursts lost, concealed"].get_xticklabels()] == ["5", "20"]
     faint = [t.get_alpha() < 1 for t in panels["coding alone"].texts]
