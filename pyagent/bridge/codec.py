@@ -75,13 +75,7 @@ def encode_data(space: spaces.Space[Any], value: Any, where: str = "action") -> 
 
 def act_encoder(space: spaces.Space[Any]) -> Encoder:
     """A function that writes a whole EnvActMsg, for actions of ``space``."""
-    encode = encoder(space, "action")
-
-    def encode_act(value: Any) -> bytes:
-        data = encode(value)
-        return b"\x0a" + _varint(len(data)) + data
-
-    return encode_act
+    return encoder(space, "action", name="")
 
 
 def is_empty_box(container: Any) -> bool:
@@ -240,16 +234,23 @@ def _wrong_names(names: list[str], expected: list[str], where: str) -> ProtocolE
 # Writing --------------------------------------------------------------------------------------------------
 
 
-def encoder(space: spaces.Space[Any], where: str = "action") -> Encoder:
-    """Compile a function that writes values of ``space``; ``where`` names them in errors."""
+def encoder(space: spaces.Space[Any], where: str = "action", name: str | None = None) -> Encoder:
+    """Compile a function that writes values of ``space``.
+
+    Args:
+        space: one that ``decode_space`` made.
+        where: what to call the value in an error.
+        name: None for a DataContainer as it is; else one of this name ("" for none) as the first field of
+            another message, which it is in a Tuple, a Dict and an EnvActMsg.
+    """
     if isinstance(space, spaces.Discrete):
-        return _writer(SpaceType.Discrete, "DiscreteDataContainer", _discrete_encoder(space, where))
+        return _writer(SpaceType.Discrete, "DiscreteDataContainer", _discrete_encoder(space, where), name)
     if isinstance(space, spaces.Box):
-        return _writer(SpaceType.Box, "BoxDataContainer", _box_encoder(space, where))
+        return _writer(SpaceType.Box, "BoxDataContainer", _box_encoder(space, where), name)
     if isinstance(space, spaces.Tuple):
-        return _writer(SpaceType.Tuple, "TupleDataContainer", _tuple_encoder(space, where))
+        return _writer(SpaceType.Tuple, "TupleDataContainer", _tuple_encoder(space, where), name)
     if isinstance(space, spaces.Dict):
-        return _writer(SpaceType.Dict, "DictDataContainer", _dict_encoder(space, where))
+        return _writer(SpaceType.Dict, "DictDataContainer", _dict_encoder(space, where), name)
     raise TypeError(f"{where}: the wire has no {type(space).__name__} space")
 
 
@@ -266,23 +267,30 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _writer(kind: SpaceType, message_name: str, write: Encoder) -> Encoder:
-    """DataContainer {type, Any {type_url, value}} around what ``write`` makes."""
-    url = (wire.TYPE_URL_PREFIX + message_name).encode()
-    url_field = b"\x0a" + _varint(len(url)) + url
+def _writer(kind: SpaceType, message_name: str, write: Encoder, name: str | None) -> Encoder:
+    """DataContainer {type, Any {type_url, value}, name} around what ``write`` makes; see ``encoder``."""
+    url_field = _text(1, wire.TYPE_URL_PREFIX + message_name)
     head = b"\x08" + _varint(kind) + b"\x12"
+    tail = _text(3, name) if name else b""
 
     @functools.lru_cache(maxsize=64)
     def in_front_of(size: int) -> bytes:
-        """All but the data itself, which differs from one action to another in its length at most."""
+        """All in front of the data, which differs from one action to another in their length at most."""
         packed = url_field + (b"\x12" + _varint(size) if size else b"")
-        return head + _varint(len(packed) + size) + packed
+        front = head + _varint(len(packed) + size) + packed
+        return front if name is None else b"\x0a" + _varint(len(front) + size + len(tail)) + front
 
     def encode(value: Any) -> bytes:
         data = write(value)
-        return in_front_of(len(data)) + data
+        return in_front_of(len(data)) + data + tail
 
     return encode
+
+
+def _text(number: int, text: str) -> bytes:
+    """A field of protobuf, up to number 15, that holds a string."""
+    data = text.encode()
+    return bytes([number << 3 | 2]) + _varint(len(data)) + data
 
 
 def _discrete_encoder(space: spaces.Discrete, where: str) -> Encoder:
@@ -357,33 +365,24 @@ def _out_of_bounds(array: NDArray[Any], space: spaces.Box, where: str) -> ValueE
 
 
 def _tuple_encoder(space: spaces.Tuple[Any], where: str) -> Encoder:
-    parts = [encoder(part, f"{where}[{i}]") for i, part in enumerate(space.spaces)]
+    parts = [encoder(part, f"{where}[{i}]", name="") for i, part in enumerate(space.spaces)]
 
     def encode(value: Any) -> bytes:
         if not isinstance(value, tuple | list) or len(value) != len(parts):
             raise ValueError(f"{where}: needs a tuple of {len(parts)}, got {value!r}")
-        elements = [part(element) for part, element in zip(parts, value, strict=True)]
-        return b"".join([b"\x0a" + _varint(len(element)) + element for element in elements])
+        return b"".join([part(element) for part, element in zip(parts, value, strict=True)])
 
     return encode
 
 
 def _dict_encoder(space: spaces.Dict, where: str) -> Encoder:
-    parts = []
-    for key, part in space.spaces.items():
-        name = key.encode()
-        tail = b"\x1a" + _varint(len(name)) + name if name else b""
-        parts.append((key, encoder(part, f"{where}[{key!r}]"), tail))
-    keys = {key for key, _, _ in parts}
+    parts = [(key, encoder(part, f"{where}[{key!r}]", key)) for key, part in space.spaces.items()]
+    keys = set(space.spaces)
 
     def encode(value: Any) -> bytes:
         # Most are plain dicts, and to ask an abstract class takes longer.
         if not (type(value) is dict or isinstance(value, Mapping)) or value.keys() != keys:
             raise ValueError(f"{where}: needs a dict with the keys {sorted(keys)}, got {value!r}")
-        out = []
-        for key, part, tail in parts:
-            element = part(value[key])
-            out += [b"\x0a", _varint(len(element) + len(tail)), element, tail]
-        return b"".join(out)
+        return b"".join([part(value[key]) for key, part in parts])
 
     return encode

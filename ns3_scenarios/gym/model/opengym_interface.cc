@@ -8,14 +8,15 @@
 #include "opengym_env.h"
 #include "parent-watch.h"
 #include "uncaught-error.h"
+#include "zmtp-request.h"
 
 #include "ns3/log.h"
 #include "ns3/simulator.h"
 
-#include <cerrno>
+#include <limits>
 #include <map>
+#include <string_view>
 #include <unistd.h>
-#include <zmq.h>
 
 namespace ns3
 {
@@ -25,17 +26,6 @@ NS_OBJECT_ENSURE_REGISTERED(OpenGymInterface);
 
 namespace
 {
-
-/// A reply larger than this is refused by the socket, before it costs memory.
-constexpr int64_t MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
-/// How long undelivered messages may hold up the end of the process.
-constexpr int LINGER_MS = 1000;
-
-[[noreturn]] void
-ThrowZmq(const std::string& what)
-{
-    throw OpenGymError("ns3-gym bridge: " + what + ": " + zmq_strerror(zmq_errno()));
-}
 
 /// Where an agent listens when nobody says otherwise.
 constexpr uint32_t DEFAULT_PORT = 5555;
@@ -47,25 +37,6 @@ FirstInterface()
     static Ptr<OpenGymInterface> first;
     return first;
 }
-
-/** A message of ZeroMQ's own memory. */
-struct ZmqMessage
-{
-    ZmqMessage()
-    {
-        zmq_msg_init(&content);
-    }
-
-    ~ZmqMessage()
-    {
-        zmq_msg_close(&content);
-    }
-
-    ZmqMessage(const ZmqMessage&) = delete;
-    ZmqMessage& operator=(const ZmqMessage&) = delete;
-
-    zmq_msg_t content;
-};
 
 } // namespace
 
@@ -146,65 +117,37 @@ OpenGymInterface::DoDispose()
 void
 OpenGymInterface::Connect()
 {
-    m_context = zmq_ctx_new();
-    m_socket = m_context ? zmq_socket(m_context, ZMQ_REQ) : nullptr;
-    if (!m_socket)
-    {
-        ThrowZmq("no socket");
-    }
-    zmq_setsockopt(m_socket, ZMQ_LINGER, &LINGER_MS, sizeof(LINGER_MS));
-    zmq_setsockopt(m_socket, ZMQ_MAXMSGSIZE, &MAX_MESSAGE_BYTES, sizeof(MAX_MESSAGE_BYTES));
-    if (zmq_connect(m_socket, m_endpoint.c_str()) != 0)
-    {
-        ThrowZmq("can't connect to " + m_endpoint);
-    }
+    m_wire = ZmtpRequester::Connect(m_endpoint);
 }
 
 void
 OpenGymInterface::Disconnect()
 {
-    if (m_socket)
-    {
-        zmq_close(m_socket);
-        m_socket = nullptr;
-    }
-    if (m_context)
-    {
-        zmq_ctx_term(m_context);
-        m_context = nullptr;
-    }
+    m_wire.reset();
 }
 
 void
 OpenGymInterface::Send(const google::protobuf::MessageLite& message)
 {
-    message.SerializeToString(&m_request);
-    while (zmq_send(m_socket, m_request.data(), m_request.size(), 0) < 0)
+    const auto bytes = message.ByteSizeLong();
+    if (bytes > std::numeric_limits<int>::max())
     {
-        if (zmq_errno() != EINTR)
-        {
-            ThrowZmq("can't send to " + m_endpoint);
-        }
+        throw OpenGymError("ns3-gym bridge: a message of " + std::to_string(bytes) +
+                           " bytes; protobuf's limit is 2 GiB");
     }
+    message.SerializeWithCachedSizesToArray(m_wire->Prepare(bytes));
+    m_wire->Send();
 }
 
 void
 OpenGymInterface::Receive(google::protobuf::MessageLite& message)
 {
-    ZmqMessage reply;
-    while (zmq_msg_recv(&reply.content, m_socket, 0) < 0)
-    {
-        if (zmq_errno() != EINTR)
-        {
-            ThrowZmq("can't receive from " + m_endpoint);
-        }
-    }
-    const auto size = zmq_msg_size(&reply.content);
-    if (!message.ParseFromArray(zmq_msg_data(&reply.content), static_cast<int>(size)))
+    const std::string_view answer = m_wire->Receive();
+    if (!message.ParseFromArray(answer.data(), static_cast<int>(answer.size())))
     {
         const auto type = message.GetTypeName();
         throw OpenGymError("ns3-gym bridge: the agent's answer is no valid " +
-                           type.substr(type.rfind('.') + 1) + " (" + std::to_string(size) +
+                           type.substr(type.rfind('.') + 1) + " (" + std::to_string(answer.size()) +
                            " bytes)");
     }
 }
@@ -332,9 +275,17 @@ OpenGymInterface::NotifySimulationEnd()
         return; // the agent has heard it, and would not answer again
     }
     m_simEnd = true;
-    if (m_initSimMsgSent && !m_stopRequested)
+    if (!m_initSimMsgSent || m_stopRequested)
+    {
+        return;
+    }
+    try
     {
         WaitForStop();
+    }
+    catch (const ZmtpClosed&)
+    {
+        // An agent that counts the steps itself may be gone; nobody waits for this state then.
     }
 }
 

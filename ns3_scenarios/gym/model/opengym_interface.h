@@ -5,38 +5,29 @@
 #define OPENGYM_INTERFACE_H
 
 #include "container.h"
+#include "opengym-error.h"
 #include "spaces.h"
 
 #include "ns3/callback.h"
 #include "ns3/object.h"
 
 #include <cstdint>
-#include <stdexcept>
+#include <memory>
 #include <string>
 
 namespace ns3
 {
 
 class OpenGymEnv;
-
-/**
- * What the agent sent can't be understood, or the wire broke.
- *
- * A scenario may catch it. One that doesn't, as scenarios written for ns3-gym, ends with this
- * error's text as one line on stderr and status 2, where C++ would abort.
- */
-class OpenGymError : public std::runtime_error
-{
-  public:
-    using std::runtime_error::runtime_error;
-};
+class ZmtpRequester;
 
 /**
  * The simulator's end of the ns3-gym protocol: a ZeroMQ REQ socket that sends states and waits for
  * actions. The simulation stands still while the agent thinks.
  *
- * A wait ends when the agent answers, or when the process that started us is gone: an agent that
- * hands down a pipe by the environment variable PYAGENT_PARENT_FD is watched through it.
+ * A wait ends when the agent answers or closes its connection, or when the process that started us
+ * is gone: an agent that hands down a pipe by the environment variable PYAGENT_PARENT_FD is watched
+ * through it.
  */
 class OpenGymInterface : public Object
 {
@@ -51,26 +42,29 @@ class OpenGymInterface : public Object
 
     /** @param port the agent's TCP port on this machine */
     OpenGymInterface(uint32_t port = 5555);
-    /** @param endpoint a ZeroMQ endpoint, say ipc:///path */
+    /** @param endpoint a ZeroMQ endpoint: ipc://PATH or tcp://HOST:PORT */
     explicit OpenGymInterface(const std::string& endpoint);
     ~OpenGymInterface() override;
 
     /**
      * Connect and exchange the spaces. Called by the first Notify where the scenario doesn't.
      *
-     * @throws OpenGymError when the answer is malformed
+     * Waits until an agent listens.
+     *
+     * @throws OpenGymError when the answer is malformed or the agent is gone
      */
     void Init();
 
     /**
      * Send the state, wait for the action and carry it out.
      *
-     * @throws OpenGymError when the answer is malformed or the scenario refuses the action
+     * @throws OpenGymError when the answer is malformed, the scenario refuses the action or the agent
+     * is gone
      */
     void NotifyCurrentState();
     /** Send the last state when the agent has not stopped us before. */
     void WaitForStop();
-    /** Tell the agent that simulated time is over. */
+    /** Tell the agent that simulated time is over. An agent that is gone by then is no error. */
     void NotifySimulationEnd();
 
     Ptr<OpenGymSpace> GetActionSpace();
@@ -112,12 +106,10 @@ class OpenGymInterface : public Object
     void Execute();
 
     std::string m_endpoint;
-    void* m_context{nullptr};
-    void* m_socket{nullptr};
-    std::string m_request;               ///< the last message as bytes; kept for its memory
-    ns3opengym::EnvActMsg m_reply;       ///< the last answer; kept for its memory
-    const OpenGymEnv* m_entity{nullptr}; ///< whose callbacks are set, where it is one's
-    Ptr<OpenGymSpace> m_actionSpace;     ///< as announced; what every action is compared with
+    std::unique_ptr<ZmtpRequester> m_wire; ///< null until connected
+    ns3opengym::EnvActMsg m_reply;         ///< the last answer; kept for its memory
+    const OpenGymEnv* m_entity{nullptr};   ///< whose callbacks are set, where it is one's
+    Ptr<OpenGymSpace> m_actionSpace;       ///< as announced; what every action is compared with
     bool m_disposed{false};
     bool m_simEnd{false};
     bool m_stopRequested{false};
