@@ -120,6 +120,10 @@ def test_weights_that_a_type_cannot_hold_are_not_stored(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+# Where they have been fetched they take half a minute each.
+LARGE = {"gemma3-270m": pytest.mark.slow, "tinyllama-1.1b": pytest.mark.slow}
+
+
 @pytest.mark.model
 def test_fetched_model_is_float32_complete_and_fetched_once(
     real: QualityModel, monkeypatch: pytest.MonkeyPatch
@@ -137,7 +141,7 @@ def test_fetched_model_is_float32_complete_and_fetched_once(
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("name", sorted(PACKAGED))
+@pytest.mark.parametrize("name", [pytest.param(n, marks=LARGE.get(n, ())) for n in sorted(PACKAGED)])
 def test_a_fetched_model_is_what_the_list_says_and_reads_english(name: str) -> None:
     from safetensors import safe_open
 
