@@ -31,7 +31,7 @@ def profile(
     ] = "python-docs",
     splits: Annotated[
         str,
-        typer.Option(help="How many cuts, spread by depth, or a list such as 1,5,9. [default: 8]"),
+        typer.Option(help="How many cuts, spread by depth, or a list such as 1,5,9 (default: 8)."),
     ] = "",
     losses: Annotated[str, typer.Option(help="Shares of packets or values lost.")] = "0.01,0.05,0.1,0.2",
     codecs: Annotated[str, typer.Option(help="Codecs to try without loss.")] = "fp16,int8,int4,int4-token",
@@ -46,7 +46,7 @@ def profile(
     interleaving: Annotated[str, typer.Option(help="none, block or random.")] = "none",
     payload_bytes: Annotated[int, typer.Option(min=64, help="Payload of a packet.")] = 1400,
     deployed: Annotated[
-        str, typer.Option(help="Shape whose fragments are lost, by share of channels. [default: the model]")
+        str, typer.Option(help="Shape whose fragments are lost, by share of channels (default: the model).")
     ] = "",
     expose_first_token: Annotated[
         bool, typer.Option("--expose-first-token", help="Let the first token be lost like any other.")
