@@ -202,7 +202,7 @@ class QualityEvaluator:
         parts: list[Scores] = []
         for chunk in _chunks(start, len(hidden)):
             targets = ids[chunk + 1]
-            unimpaired = reference(head(self.split_model, clean, chunk), targets)
+            unimpaired = reference(head(self.split_model, clean, chunk))
             parts.append(compare(head(self.split_model, outputs, chunk), unimpaired, targets))
         return Scores.joined(parts)
 

@@ -58,26 +58,18 @@ class Reference(NamedTuple):
         probabilities: float32 [K, V].
         log_total: [K], log of the sum of exp(logits).
         best: int64 [K], the most likely tokens.
-        nll: float64 [K] on the CPU, of the true next tokens.
     """
 
     logits: Tensor
     probabilities: Tensor
     log_total: Tensor
     best: Tensor
-    nll: Tensor
 
 
-def reference(logits: Tensor, targets: Tensor) -> Reference:
-    """From the unimpaired logits [K, V] and the true next tokens [K]."""
+def reference(logits: Tensor) -> Reference:
+    """From the unimpaired logits [K, V]."""
     logits = logits.float()
-    return Reference(
-        logits,
-        logits.softmax(-1),
-        logits.logsumexp(-1),
-        logits.argmax(-1),
-        negative_log_likelihood(logits, targets),
-    )
+    return Reference(logits, logits.softmax(-1), logits.logsumexp(-1), logits.argmax(-1))
 
 
 def compare(impaired: Tensor, unimpaired: Reference, targets: Tensor) -> Scores:

@@ -34,7 +34,7 @@ from llm_split.channels import Bernoulli, GilbertElliott, draw_mask
 from llm_split.codecs import get_codec, require_finite
 from llm_split.impairment import DeliveryMask, Impairment, apply, erase_elements
 from llm_split.partition import SplitModel
-from llm_split.scores import Reference, Scores, compare, head, reference
+from llm_split.scores import Reference, Scores, compare, head, negative_log_likelihood, reference
 
 LOGIT_BYTES = 128 * 2**20
 """Bound of one piece of logits."""
@@ -256,7 +256,7 @@ class Study:
         ids = self.windows[index]
         splits = {cell.split for cell in cells} | {self.split_model.num_layers}
         hidden = self.split_model.hidden_states(ids[None], splits)
-        references = self._references(hidden[self.split_model.num_layers][0], ids)
+        references, clean_nll = self._unimpaired(hidden[self.split_model.num_layers][0], ids)
         found: dict[Cell, NDArray[np.float64]] = {}
         for split in sorted({cell.split for cell in cells}):
             sent = require_finite(hidden[split][0, :-1], f"hidden states at split {split}")
@@ -269,7 +269,7 @@ class Study:
                 )
                 outputs = self.split_model.continue_to_last(received, split)
                 for cell, mask, output in zip(part, masks, outputs, strict=True):
-                    measures = self._measures(output, references, ids)
+                    measures = self._measures(output, references, clean_nll, ids)
                     found[cell] = np.array([*measures, cell.condition.lost(mask)])
         return found
 
@@ -294,16 +294,23 @@ class Study:
         rows = LOGIT_BYTES // (4 * int(self.split_model.config.vocab_size))
         return torch.split(self._positions(), max(1, rows))
 
-    def _references(self, last: Tensor, ids: Tensor) -> list[Reference]:
-        """From the last block's unimpaired output [W, d], in pieces."""
-        return [reference(head(self.split_model, last, p), ids[p + 1]) for p in self._pieces()]
+    def _unimpaired(self, last: Tensor, ids: Tensor) -> tuple[list[Reference], float]:
+        """From the last block's unimpaired output [W, d]: the reference in pieces, and its mean NLL."""
+        pieces = self._pieces()
+        references = [reference(head(self.split_model, last, p)) for p in pieces]
+        nll = [
+            negative_log_likelihood(clean.logits, ids[p + 1])
+            for p, clean in zip(pieces, references, strict=True)
+        ]
+        return references, float(torch.cat(nll).mean())
 
-    def _measures(self, output: Tensor, references: list[Reference], ids: Tensor) -> list[float]:
+    def _measures(
+        self, output: Tensor, references: list[Reference], clean_nll: float, ids: Tensor
+    ) -> list[float]:
         pieces = zip(self._pieces(), references, strict=True)
         scores = Scores.joined(
             [compare(head(self.split_model, output, p), clean, ids[p + 1]) for p, clean in pieces]
         )
-        clean_nll = float(torch.cat([clean.nll for clean in references]).mean())
         nll, kl, agree = (float(column.mean()) for column in scores)
         return [nll - clean_nll, nll, kl, agree]
 
