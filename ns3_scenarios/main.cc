@@ -5,10 +5,9 @@
  * agent for a split at every request.
  */
 #include "opengym_interface.h"
-#include "scenario/cell.h"
 #include "scenario/decision-env.h"
 #include "scenario/scenario-config.h"
-#include "traffic/background-traffic.h"
+#include "scenario/world.h"
 
 #include "ns3/command-line.h"
 #include "ns3/simulator.h"
@@ -51,19 +50,15 @@ void
 Run(const Arguments& arguments)
 {
     const auto config = splitsim::ScenarioConfig::Load(arguments.config);
-    splitsim::Cell cell(config, arguments.simSeed, arguments.replicate);
+    splitsim::World world(config, arguments.simSeed, arguments.replicate);
     auto env = CreateObject<splitsim::DecisionEnv>();
-    env->Configure(config, arguments.simSeed, &cell);
+    env->Configure(config, world.GetRequests(), world.GetAgentView());
     auto wire = arguments.endpoint.empty() ? CreateObject<OpenGymInterface>(arguments.openGymPort)
                                            : CreateObject<OpenGymInterface>(arguments.endpoint);
     env->SetOpenGymInterface(wire);
-    splitsim::ScheduleBackgroundJobs(config.compute,
-                                     cell.GetEdgeQueue(),
-                                     env->GetEndS(),
-                                     arguments.simSeed);
     env->ScheduleDecisions();
     // Past the end of the last window, so that its record is closed.
-    Simulator::Stop(Seconds(env->GetEndS() + 0.01));
+    Simulator::Stop(Seconds(world.GetEndS() + 0.01));
     Simulator::Run();
     env->NotifySimulationEnd();
     wire->Dispose();

@@ -14,7 +14,7 @@ from pyagent.scenario.schema import Scenario
 SMALL: dict[str, Any] = {
     "name": "small",
     "mobility": {"model": "constant", "position_m": [5, 0, 1.5]},
-    "background": {"stations": 1, "rate_kbps": 100},
+    "others": [{"traffic": {"rate_kbps": 100}}],
     "requests": {"count": 4, "prompt_tokens": [8, 16], "output_tokens": [3, 6], "mean_extra_gap_s": 0.2},
     "model": {"splits": [1, 16, 32], "prompts": 2},
     "evaluation": {"tune_seeds": 1, "test_seeds": 1, "replicates": 4, "imagined_steps": 256},

@@ -1,28 +1,45 @@
 /*
  * SPDX-License-Identifier: GPL-2.0-only
+ *
+ * `link.technology: wifi`: access points of an 802.11 network and their stations.
  */
-#include "wifi-link.h"
+#include "../mobility/mobility-builder.h"
+#include "backhaul.h"
+#include "environment.h"
+#include "wifi-observer.h"
 
-#include "block-fading-loss-model.h"
-
+#include "ns3/arp-cache.h"
+#include "ns3/basic-energy-source-helper.h"
 #include "ns3/boolean.h"
 #include "ns3/config.h"
+#include "ns3/device-energy-model.h"
 #include "ns3/double.h"
+#include "ns3/internet-stack-helper.h"
+#include "ns3/ipv4-address-helper.h"
+#include "ns3/ipv4-interface.h"
+#include "ns3/ipv4-l3-protocol.h"
+#include "ns3/ipv4-static-routing-helper.h"
+#include "ns3/neighbor-cache-helper.h"
 #include "ns3/propagation-delay-model.h"
 #include "ns3/queue-size.h"
 #include "ns3/simulator.h"
 #include "ns3/ssid.h"
 #include "ns3/sta-wifi-mac.h"
 #include "ns3/string.h"
+#include "ns3/traffic-control-helper.h"
+#include "ns3/traffic-control-layer.h"
 #include "ns3/uinteger.h"
 #include "ns3/wifi-helper.h"
 #include "ns3/wifi-mac-helper.h"
+#include "ns3/wifi-radio-energy-model-helper.h"
 #include "ns3/yans-wifi-channel.h"
 #include "ns3/yans-wifi-helper.h"
 
+#include <cmath>
 #include <limits>
 #include <map>
 #include <string>
+#include <utility>
 
 namespace splitsim
 {
@@ -31,6 +48,88 @@ using namespace ns3;
 
 namespace
 {
+
+/** Supply voltage and currents of a Wi-Fi radio. */
+struct WifiEnergyConfig
+{
+    double voltageV{3};
+    double idleA{0.273};
+    double ccaBusyA{0.273};
+    double txA{0.38};
+    double rxA{0.313};
+    double switchingA{0.273};
+    double sleepA{0.033};
+};
+
+/** The `link` section of this technology. */
+struct WifiConfig
+{
+    std::string standard; ///< 80211n, 80211ac or 80211ax
+    uint32_t channelWidthMhz{20};
+    double txPowerDbm{16};
+    std::string rateManager; ///< minstrel-ht or ideal
+    std::vector<Position> accessPoints;
+    double referenceLossDb{46.7};
+    double referenceDistanceM{1};
+    double pathLossExponent{3};
+    FadingConfig fading;
+    uint32_t macQueuePackets{500};
+    double macQueueLifetimeS{0.5};
+    BackhaulConfig backhaul;
+    WifiEnergyConfig energy;
+};
+
+/// Streams of the devices come first, those of the internet stacks so much later.
+constexpr int64_t INTERNET_STREAM = 40000;
+/// Enough that it never runs out: the scenario measures energy, it doesn't end with it.
+constexpr double BATTERY_J = 1e9;
+/// The interface of the radio device on every node, behind loopback.
+constexpr uint32_t RADIO_INTERFACE = 1;
+
+#if SPLITSIM_NS3_MINOR >= 42
+using DeviceEnergy = energy::DeviceEnergyModel;
+#else
+using DeviceEnergy = DeviceEnergyModel;
+#endif
+
+WifiEnergyConfig
+ReadEnergy(const Section& section)
+{
+    WifiEnergyConfig energy;
+    section.Read("voltage_v", energy.voltageV);
+    section.Read("idle_a", energy.idleA);
+    section.Read("cca_busy_a", energy.ccaBusyA);
+    section.Read("tx_a", energy.txA);
+    section.Read("rx_a", energy.rxA);
+    section.Read("switching_a", energy.switchingA);
+    section.Read("sleep_a", energy.sleepA);
+    return energy;
+}
+
+WifiConfig
+ReadWifi(const Section& section)
+{
+    WifiConfig link;
+    link.standard = section.ReadName("standard", {"80211n", "80211ac", "80211ax"});
+    section.Read("channel_width_mhz", link.channelWidthMhz);
+    section.Require(link.channelWidthMhz == 20 || link.channelWidthMhz == 40 ||
+                        link.channelWidthMhz == 80,
+                    "channel_width_mhz",
+                    "20, 40, 80");
+    section.Read("tx_power_dbm", link.txPowerDbm);
+    link.rateManager = section.ReadName("rate_manager", {"minstrel-ht", "ideal"});
+    section.Read("access_points_m", link.accessPoints);
+    section.Require(!link.accessPoints.empty(), "access_points_m", "at least one");
+    section.Read("reference_loss_db", link.referenceLossDb);
+    section.Read("reference_distance_m", link.referenceDistanceM);
+    section.Read("path_loss_exponent", link.pathLossExponent);
+    link.fading = ReadFading(section["fading"]);
+    section.Read("mac_queue_packets", link.macQueuePackets);
+    section.Read("mac_queue_lifetime_s", link.macQueueLifetimeS);
+    link.backhaul = ReadBackhaul(section["backhaul"]);
+    link.energy = ReadEnergy(section["radio_energy"]);
+    return link;
+}
 
 WifiStandard
 StandardOf(const std::string& name)
@@ -41,24 +140,6 @@ StandardOf(const std::string& name)
         {"80211ax", WIFI_STANDARD_80211ax},
     };
     return standards.at(name);
-}
-
-Ptr<YansWifiChannel>
-MakeChannel(const LinkConfig& config, uint64_t seed)
-{
-    auto loss = CreateObject<LogDistancePropagationLossModel>();
-    loss->SetPathLossExponent(config.pathLossExponent);
-    loss->SetReference(config.referenceDistanceM, config.referenceLossDb);
-    if (config.fading == "nakagami-block")
-    {
-        auto fading = CreateObject<BlockFadingLossModel>();
-        fading->Configure(seed, config.nakagamiM, config.coherenceTimeS);
-        loss->SetNext(fading);
-    }
-    auto channel = CreateObject<YansWifiChannel>();
-    channel->SetPropagationLossModel(loss);
-    channel->SetPropagationDelayModel(CreateObject<ConstantSpeedPropagationDelayModel>());
-    return channel;
 }
 
 std::string
@@ -81,12 +162,13 @@ constexpr auto ASSOCIATION_SETTLED_MS = 20;
  * silence, for good.
  */
 void
-KeepAssociationsAgreed(const WifiCell& cell)
+KeepAssociationsAgreed(const NetDeviceContainer& stations, const NetDeviceContainer& accessPoints)
 {
-    for (uint32_t i = 0; i < cell.stations.GetN(); i++)
+    for (uint32_t i = 0; i < stations.GetN(); i++)
     {
-        const auto station = DynamicCast<WifiNetDevice>(cell.stations.Get(i))->GetMac();
-        const auto manager = cell.AccessPoint()->GetRemoteStationManager();
+        const auto station = DynamicCast<WifiNetDevice>(stations.Get(i))->GetMac();
+        const auto manager =
+            DynamicCast<WifiNetDevice>(accessPoints.Get(0))->GetRemoteStationManager();
         const auto mend = [station, manager] {
             const auto address = station->GetAddress();
             if (DynamicCast<StaWifiMac>(station)->IsAssociated() && !manager->IsAssociated(address))
@@ -104,42 +186,117 @@ KeepAssociationsAgreed(const WifiCell& cell)
 
 } // namespace
 
-Ptr<WifiNetDevice>
-WifiCell::Ue() const
+/** The 802.11 link. */
+class WifiLink : public Link
 {
-    return DynamicCast<WifiNetDevice>(stations.Get(0));
+  public:
+    explicit WifiLink(WifiConfig config);
+
+    void Build(const LinkContext& context) override;
+    Ipv4Address GetEdgeAddress() const override;
+    Ipv4Address GetUeAddress(uint32_t ue) const override;
+    LinkState GetState() const override;
+    uint32_t GetQueueDepth(uint32_t ue) const override;
+    void SetRoomCallback(uint32_t ue, std::function<void()> onRoom) override;
+    double GetRadioEnergyAboveIdleJ() const override;
+    std::vector<Site> GetSites() const override;
+    Reception GetReception(uint32_t site, Ptr<MobilityModel> where) const override;
+
+  private:
+    Ptr<PropagationLossModel> MakeLoss(const LinkContext& context) const;
+    void BuildDevices(const LinkContext& context);
+    void BuildAddresses(const LinkContext& context, const NetDeviceContainer& backhaul);
+    void FillNeighbours() const;
+    void KeepNeighbours(const LinkContext& context, Ipv4Address accessPoint) const;
+    void WatchDrops(const LinkContext& context) const;
+    void InstallEnergy(Ptr<Node> ue);
+
+    WifiConfig m_config;
+    NodeContainer m_sites;
+    NetDeviceContainer m_stations;
+    NetDeviceContainer m_accessPoints;
+    Ipv4Address m_edgeAddress;
+    std::vector<Ptr<WifiObserver>> m_observers; ///< one for each UE
+    Ptr<PropagationLossModel> m_meanLoss;       ///< without fading
+    Ptr<DeviceEnergy> m_radioEnergy;
+};
+
+namespace
+{
+
+const LinkRegistration g_wifi("wifi", [](const Section& section) {
+    return Create<WifiLink>(ReadWifi(section));
+});
+
+} // namespace
+
+WifiLink::WifiLink(WifiConfig config)
+    : m_config(std::move(config))
+{
 }
 
-Ptr<WifiNetDevice>
-WifiCell::AccessPoint() const
+void
+WifiLink::Build(const LinkContext& context)
 {
-    return DynamicCast<WifiNetDevice>(accessPoint.Get(0));
+    m_sites.Create(m_config.accessPoints.size());
+    for (uint32_t i = 0; i < m_sites.GetN(); i++)
+    {
+        InstallFixed(m_sites.Get(i), m_config.accessPoints[i]);
+    }
+    BuildDevices(context);
+    const auto backhaul =
+        BuildBackhaul(m_config.backhaul, m_sites.Get(0), context.edge, context.onDrop);
+    NodeContainer all(context.ues, m_sites, context.edge);
+    InternetStackHelper internet;
+    internet.SetIpv6StackInstall(false);
+    internet.Install(all);
+    internet.AssignStreams(all, context.stream + INTERNET_STREAM);
+    BuildAddresses(context, backhaul);
+    for (uint32_t i = 0; i < m_stations.GetN(); i++)
+    {
+        m_observers.push_back(CreateObject<WifiObserver>());
+        m_observers.back()->Attach(DynamicCast<WifiNetDevice>(m_stations.Get(i)));
+    }
+    WatchDrops(context);
+    InstallEnergy(context.ues.Get(0));
+    m_meanLoss = MakeLoss(context);
 }
 
-WifiCell
-BuildWifiCell(const LinkConfig& config,
-              const NodeContainer& stations,
-              const NodeContainer& accessPoint,
-              uint64_t seed,
-              int64_t stream)
+Ptr<PropagationLossModel>
+WifiLink::MakeLoss(const LinkContext& context) const
+{
+    auto loss = CreateObject<LogDistancePropagationLossModel>();
+    loss->SetPathLossExponent(m_config.pathLossExponent);
+    loss->SetReference(m_config.referenceDistanceM, m_config.referenceLossDb);
+    AddEnvironment(loss, context);
+    return loss;
+}
+
+void
+WifiLink::BuildDevices(const LinkContext& context)
 {
     Config::SetDefault("ns3::WifiMacQueue::MaxSize",
-                       QueueSizeValue(QueueSize(QueueSizeUnit::PACKETS, config.macQueuePackets)));
-    Config::SetDefault("ns3::WifiMacQueue::MaxDelay", TimeValue(Seconds(config.macQueueLifetimeS)));
+                       QueueSizeValue(QueueSize(QueueSizeUnit::PACKETS, m_config.macQueuePackets)));
+    Config::SetDefault("ns3::WifiMacQueue::MaxDelay",
+                       TimeValue(Seconds(m_config.macQueueLifetimeS)));
 
     WifiHelper wifi;
-    wifi.SetStandard(StandardOf(config.standard));
-    wifi.SetRemoteStationManager(config.rateManager == "ideal" ? "ns3::IdealWifiManager"
-                                                               : "ns3::MinstrelHtWifiManager");
+    wifi.SetStandard(StandardOf(m_config.standard));
+    wifi.SetRemoteStationManager(m_config.rateManager == "ideal" ? "ns3::IdealWifiManager"
+                                                                 : "ns3::MinstrelHtWifiManager");
+    auto channel = CreateObject<YansWifiChannel>();
+    auto loss = MakeLoss(context);
+    AddFading(loss, m_config.fading, context.seed);
+    channel->SetPropagationLossModel(loss);
+    channel->SetPropagationDelayModel(CreateObject<ConstantSpeedPropagationDelayModel>());
     YansWifiPhyHelper phy;
-    phy.SetChannel(MakeChannel(config, seed));
-    phy.Set("ChannelSettings", StringValue(ChannelSettings(config.channelWidthMhz)));
-    phy.Set("TxPowerStart", DoubleValue(config.txPowerDbm));
-    phy.Set("TxPowerEnd", DoubleValue(config.txPowerDbm));
+    phy.SetChannel(channel);
+    phy.Set("ChannelSettings", StringValue(ChannelSettings(m_config.channelWidthMhz)));
+    phy.Set("TxPowerStart", DoubleValue(m_config.txPowerDbm));
+    phy.Set("TxPowerEnd", DoubleValue(m_config.txPowerDbm));
 
     const Ssid ssid("splitsim");
     WifiMacHelper mac;
-    WifiCell cell;
 #if SPLITSIM_NS3_MINOR < 44
     // ns-3 3.37 aborts ("No BSSID set") when a station that missed its beacons asks to associate
     // anew; there it never gives an access point up.
@@ -147,18 +304,215 @@ BuildWifiCell(const LinkConfig& config,
                        UintegerValue(std::numeric_limits<int32_t>::max()));
 #endif
     mac.SetType("ns3::StaWifiMac", "Ssid", SsidValue(ssid), "ActiveProbing", BooleanValue(false));
-    cell.stations = wifi.Install(phy, mac, stations);
+    m_stations = wifi.Install(phy, mac, context.ues);
     mac.SetType("ns3::ApWifiMac", "Ssid", SsidValue(ssid));
-    cell.accessPoint = wifi.Install(phy, mac, accessPoint);
+    m_accessPoints = wifi.Install(phy, mac, m_sites);
+    auto stream = context.stream;
 #if SPLITSIM_NS3_MINOR >= 41
-    stream += WifiHelper::AssignStreams(cell.stations, stream);
-    WifiHelper::AssignStreams(cell.accessPoint, stream);
+    stream += WifiHelper::AssignStreams(m_stations, stream);
+    WifiHelper::AssignStreams(m_accessPoints, stream);
 #else
-    stream += wifi.AssignStreams(cell.stations, stream);
-    wifi.AssignStreams(cell.accessPoint, stream);
+    stream += wifi.AssignStreams(m_stations, stream);
+    wifi.AssignStreams(m_accessPoints, stream);
 #endif
-    KeepAssociationsAgreed(cell);
-    return cell;
+    KeepAssociationsAgreed(m_stations, m_accessPoints);
+}
+
+void
+WifiLink::BuildAddresses(const LinkContext& context, const NetDeviceContainer& backhaul)
+{
+    Ipv4AddressHelper addresses;
+    addresses.SetBase("10.1.0.0", "255.255.0.0");
+    const auto ap = addresses.Assign(m_accessPoints);
+    addresses.Assign(m_stations);
+    addresses.SetBase("10.2.0.0", "255.255.255.0");
+    const auto wired = addresses.Assign(backhaul);
+    m_edgeAddress = wired.GetAddress(1);
+
+    // ns-3 puts a CoDel queue before each device; the UE paces by its device's own queue instead,
+    // so that a loss has one place to happen in.
+    TrafficControlHelper trafficControl;
+    trafficControl.Uninstall(m_stations);
+    trafficControl.Uninstall(m_accessPoints);
+    trafficControl.Uninstall(backhaul);
+
+    Ipv4StaticRoutingHelper routing;
+    for (uint32_t i = 0; i < context.ues.GetN(); i++)
+    {
+        routing.GetStaticRouting(context.ues.Get(i)->GetObject<Ipv4>())
+            ->SetDefaultRoute(ap.GetAddress(0), RADIO_INTERFACE);
+    }
+    routing.GetStaticRouting(context.edge->GetObject<Ipv4>())
+        ->SetDefaultRoute(wired.GetAddress(0), 1);
+    FillNeighbours();
+    KeepNeighbours(context, ap.GetAddress(0));
+}
+
+void
+WifiLink::FillNeighbours() const
+{
+#if SPLITSIM_NS3_MINOR >= 44
+    NeighborCacheHelper neighbours;
+    neighbours.PopulateNeighborCache();
+#else
+    // The helper of ns-3 3.37 follows a null pointer on nodes without IPv6.
+    NetDeviceContainer devices(m_stations, m_accessPoints);
+    for (uint32_t i = 0; i < devices.GetN(); i++)
+    {
+        for (uint32_t j = 0; j < devices.GetN(); j++)
+        {
+            const auto own = devices.Get(i)->GetNode()->GetObject<Ipv4L3Protocol>();
+            const auto other = devices.Get(j)->GetNode()->GetObject<Ipv4L3Protocol>();
+            if (i != j)
+            {
+                auto entry = own->GetInterface(RADIO_INTERFACE)
+                                 ->GetArpCache()
+                                 ->Add(other->GetAddress(RADIO_INTERFACE, 0).GetLocal());
+                entry->SetMacAddress(devices.Get(j)->GetAddress());
+                entry->MarkPermanent();
+            }
+        }
+    }
+#endif
+}
+
+void
+WifiLink::KeepNeighbours(const LinkContext& context, Ipv4Address accessPoint) const
+{
+    const auto mac = m_accessPoints.Get(0)->GetAddress();
+    for (uint32_t i = 0; i < context.ues.GetN(); i++)
+    {
+        auto interface =
+            context.ues.Get(i)->GetObject<Ipv4L3Protocol>()->GetInterface(RADIO_INTERFACE);
+        auto fill = [interface, accessPoint, mac] {
+            auto cache = interface->GetArpCache();
+            auto entry = cache->Lookup(accessPoint);
+            entry = entry ? entry : cache->Add(accessPoint);
+            entry->SetMacAddress(mac);
+            entry->MarkPermanent();
+        };
+        // ns-3 empties the cache whenever the station associates or loses the access point; without
+        // this a whole prompt would wait, three packets deep, for an ARP answer.
+        m_stations.Get(i)->AddLinkChangeCallback(
+            Callback<void>([fill] { Simulator::ScheduleNow(fill); }));
+    }
+}
+
+void
+WifiLink::WatchDrops(const LinkContext& context) const
+{
+    const auto onDrop = context.onDrop;
+    const auto refused = Callback<void, Ptr<const Packet>>(
+        [onDrop](Ptr<const Packet> packet) { NoteDrop(onDrop, packet, Outcome::LOST_RADIO); });
+    const auto full = Callback<void, Ptr<const Packet>>(
+        [onDrop](Ptr<const Packet> packet) { NoteDrop(onDrop, packet, Outcome::DROPPED_QUEUE); });
+    const auto given = Callback<void, WifiMacDropReason, Ptr<const WifiMpdu>>(
+        [onDrop](WifiMacDropReason reason, Ptr<const WifiMpdu> mpdu) {
+            const bool queue =
+                reason == WIFI_MAC_DROP_FAILED_ENQUEUE || reason == WIFI_MAC_DROP_EXPIRED_LIFETIME;
+            NoteDrop(onDrop,
+                     mpdu->GetPacket(),
+                     queue ? Outcome::DROPPED_QUEUE : Outcome::LOST_RADIO);
+        });
+    NetDeviceContainer devices(m_stations, m_accessPoints);
+    for (uint32_t i = 0; i < devices.GetN(); i++)
+    {
+        const auto mac = DynamicCast<WifiNetDevice>(devices.Get(i))->GetMac();
+        mac->TraceConnectWithoutContext("DroppedMpdu", given);
+        // A station that isn't associated refuses the packet here.
+        mac->TraceConnectWithoutContext("MacTxDrop", refused);
+        devices.Get(i)->GetNode()->GetObject<TrafficControlLayer>()->TraceConnectWithoutContext(
+            "TcDrop",
+            full);
+    }
+    for (uint32_t i = 0; i < m_accessPoints.GetN(); i++)
+    {
+        // What the access point hears from a station that it doesn't hold for associated.
+        DynamicCast<WifiNetDevice>(m_accessPoints.Get(i))
+            ->GetMac()
+            ->TraceConnectWithoutContext("MacRxDrop", refused);
+    }
+}
+
+void
+WifiLink::InstallEnergy(Ptr<Node> ue)
+{
+    BasicEnergySourceHelper source;
+    source.Set("BasicEnergySourceInitialEnergyJ", DoubleValue(BATTERY_J));
+    source.Set("BasicEnergySupplyVoltageV", DoubleValue(m_config.energy.voltageV));
+    auto sources = source.Install(ue);
+    WifiRadioEnergyModelHelper radio;
+    radio.Set("IdleCurrentA", DoubleValue(m_config.energy.idleA));
+    radio.Set("CcaBusyCurrentA", DoubleValue(m_config.energy.ccaBusyA));
+    radio.Set("TxCurrentA", DoubleValue(m_config.energy.txA));
+    radio.Set("RxCurrentA", DoubleValue(m_config.energy.rxA));
+    radio.Set("SwitchingCurrentA", DoubleValue(m_config.energy.switchingA));
+    radio.Set("SleepCurrentA", DoubleValue(m_config.energy.sleepA));
+    m_radioEnergy = radio.Install(m_stations.Get(0), sources.Get(0)).Get(0);
+}
+
+Ipv4Address
+WifiLink::GetEdgeAddress() const
+{
+    return m_edgeAddress;
+}
+
+Ipv4Address
+WifiLink::GetUeAddress(uint32_t ue) const
+{
+    return m_stations.Get(ue)
+        ->GetNode()
+        ->GetObject<Ipv4>()
+        ->GetAddress(RADIO_INTERFACE, 0)
+        .GetLocal();
+}
+
+LinkState
+WifiLink::GetState() const
+{
+    return m_observers.front()->GetState();
+}
+
+uint32_t
+WifiLink::GetQueueDepth(uint32_t ue) const
+{
+    return m_observers.at(ue)->GetQueueDepth();
+}
+
+void
+WifiLink::SetRoomCallback(uint32_t ue, std::function<void()> onRoom)
+{
+    m_observers.at(ue)->SetRoomCallback(std::move(onRoom));
+}
+
+double
+WifiLink::GetRadioEnergyAboveIdleJ() const
+{
+    const double idleW = m_config.energy.idleA * m_config.energy.voltageV;
+    return m_radioEnergy->GetTotalEnergyConsumption() - idleW * Simulator::Now().GetSeconds();
+}
+
+std::vector<Site>
+WifiLink::GetSites() const
+{
+    std::vector<Site> sites;
+    for (const auto& position : m_config.accessPoints)
+    {
+        sites.push_back({"ap-" + std::to_string(sites.size()), position});
+    }
+    return sites;
+}
+
+Reception
+WifiLink::GetReception(uint32_t site, Ptr<MobilityModel> where) const
+{
+    Reception reception;
+    const auto from = m_sites.Get(site)->GetObject<MobilityModel>();
+    reception.rxPowerDbm = m_meanLoss->CalcRxPower(m_config.txPowerDbm, from, where);
+    // Thermal noise at 290 K and the noise figure of ns-3's WifiPhy.
+    const double noiseDbm = -173.98 + 10 * std::log10(m_config.channelWidthMhz * 1e6) + 7;
+    reception.snrDb = reception.rxPowerDbm - noiseDbm;
+    return reception;
 }
 
 } // namespace splitsim

@@ -3,14 +3,25 @@
  */
 #include "mobility-builder.h"
 
-#include "ns3/boolean.h"
+#include "../scenario/exogenous.h"
+#include "track-mobility-model.h"
+
+#include "ns3/box.h"
 #include "ns3/constant-position-mobility-model.h"
+#include "ns3/constant-velocity-mobility-model.h"
 #include "ns3/double.h"
+#include "ns3/enum.h"
+#include "ns3/gauss-markov-mobility-model.h"
 #include "ns3/pointer.h"
 #include "ns3/position-allocator.h"
 #include "ns3/random-variable-stream.h"
+#include "ns3/random-walk-2d-mobility-model.h"
 #include "ns3/random-waypoint-mobility-model.h"
-#include "ns3/waypoint-mobility-model.h"
+#include "ns3/rectangle.h"
+
+#include <cmath>
+#include <functional>
+#include <map>
 
 namespace splitsim
 {
@@ -20,10 +31,20 @@ using namespace ns3;
 namespace
 {
 
+/// Families of counter-based numbers, as in scenario/exogenous.cc.
+constexpr uint64_t PLACEMENT_STREAM = 2;
+constexpr uint64_t TRACK_STREAM = 4;
+
 Vector
 ToVector(const Position& position)
 {
     return {position.xM, position.yM, position.zM};
+}
+
+double
+Within(const Range& range, double share)
+{
+    return range.low + share * (range.high - range.low);
 }
 
 Ptr<UniformRandomVariable>
@@ -36,7 +57,58 @@ Uniform(const Range& range)
 }
 
 Ptr<MobilityModel>
-MakeRandomWaypoint(const MobilityConfig& config, int64_t stream)
+Fixed(const Position& position)
+{
+    auto model = CreateObject<ConstantPositionMobilityModel>();
+    model->SetPosition(ToVector(position));
+    return model;
+}
+
+Ptr<MobilityModel>
+MakeConstant(const MobilityConfig& config, const Mover& /* mover */)
+{
+    return Fixed(config.position);
+}
+
+Ptr<MobilityModel>
+MakeLinear(const MobilityConfig& config, const Mover& /* mover */)
+{
+    auto model = CreateObject<ConstantVelocityMobilityModel>();
+    model->SetPosition(ToVector(config.position));
+    model->SetVelocity(ToVector(config.velocity));
+    return model;
+}
+
+Ptr<MobilityModel>
+MakeRing(const MobilityConfig& config, const Mover& mover)
+{
+    CounterRandom random(mover.seed, PLACEMENT_STREAM);
+    const double distanceM = Within(config.distanceM, random.Uniform(2 * mover.index));
+    const double angle = 2 * M_PI * random.Uniform(2 * mover.index + 1);
+    const auto& centre = config.position;
+    return Fixed({centre.xM + distanceM * std::cos(angle),
+                  centre.yM + distanceM * std::sin(angle),
+                  centre.zM});
+}
+
+/// A place in the area, by the seed alone.
+Position
+PlaceIn(const MobilityConfig& config, const Mover& mover)
+{
+    CounterRandom random(mover.seed, PLACEMENT_STREAM);
+    return {Within(config.areaXM, random.Uniform(2 * mover.index)),
+            Within(config.areaYM, random.Uniform(2 * mover.index + 1)),
+            config.heightM};
+}
+
+Ptr<MobilityModel>
+MakeScatter(const MobilityConfig& config, const Mover& mover)
+{
+    return Fixed(PlaceIn(config, mover));
+}
+
+Ptr<MobilityModel>
+MakeRandomWaypoint(const MobilityConfig& config, const Mover& mover)
 {
     auto allocator = CreateObject<RandomRectanglePositionAllocator>();
     allocator->SetX(Uniform(config.areaXM));
@@ -46,26 +118,65 @@ MakeRandomWaypoint(const MobilityConfig& config, int64_t stream)
     model->SetAttribute("Speed", PointerValue(Uniform(config.speedMps)));
     model->SetAttribute("Pause", PointerValue(Uniform(config.pauseS)));
     model->SetAttribute("PositionAllocator", PointerValue(allocator));
-    model->AssignStreams(stream);
+    model->AssignStreams(mover.stream);
     model->SetPosition(allocator->GetNext());
     return model;
 }
 
 Ptr<MobilityModel>
-MakeWaypoints(const MobilityConfig& config)
+MakeRandomWalk(const MobilityConfig& config, const Mover& mover)
 {
-    auto model = CreateObject<WaypointMobilityModel>();
-    // ns-3 jumps to the first waypoint at its time; before that the UE stands there.
-    model->SetAttribute("InitialPositionIsWaypoint", BooleanValue(false));
-    const auto& first = config.waypoints.front();
-    if (first.timeS > 0)
-    {
-        model->AddWaypoint({Seconds(0), ToVector(first.position)});
-    }
-    for (const auto& waypoint : config.waypoints)
-    {
-        model->AddWaypoint({Seconds(waypoint.timeS), ToVector(waypoint.position)});
-    }
+    auto model = CreateObject<RandomWalk2dMobilityModel>();
+    model->SetAttribute("Bounds",
+                        RectangleValue(Rectangle(config.areaXM.low,
+                                                 config.areaXM.high,
+                                                 config.areaYM.low,
+                                                 config.areaYM.high)));
+    model->SetAttribute("Mode", EnumValue(RandomWalk2dMobilityModel::MODE_TIME));
+    model->SetAttribute("Time", TimeValue(Seconds(config.stepS)));
+    model->SetAttribute("Speed", PointerValue(Uniform(config.speedMps)));
+    model->AssignStreams(mover.stream);
+    model->SetPosition(ToVector(PlaceIn(config, mover)));
+    return model;
+}
+
+Ptr<MobilityModel>
+MakeGaussMarkov(const MobilityConfig& config, const Mover& mover)
+{
+    auto model = CreateObject<GaussMarkovMobilityModel>();
+    // A box without height: people walk on the ground.
+    model->SetAttribute("Bounds",
+                        BoxValue(Box(config.areaXM.low,
+                                     config.areaXM.high,
+                                     config.areaYM.low,
+                                     config.areaYM.high,
+                                     config.heightM,
+                                     config.heightM)));
+    model->SetAttribute("TimeStep", TimeValue(Seconds(config.stepS)));
+    model->SetAttribute("Alpha", DoubleValue(config.alpha));
+    model->SetAttribute("MeanVelocity", PointerValue(Uniform(config.speedMps)));
+    auto pitch = CreateObject<ConstantRandomVariable>();
+    pitch->SetAttribute("Constant", DoubleValue(0));
+    model->SetAttribute("MeanPitch", PointerValue(pitch));
+    auto noPitch = CreateObject<NormalRandomVariable>();
+    noPitch->SetAttribute("Variance", DoubleValue(0));
+    model->SetAttribute("NormalPitch", PointerValue(noPitch));
+    model->AssignStreams(mover.stream);
+    model->SetPosition(ToVector(PlaceIn(config, mover)));
+    return model;
+}
+
+Ptr<MobilityModel>
+MakeTrack(const MobilityConfig& config, const Mover& mover)
+{
+    CounterRandom random(mover.seed, TRACK_STREAM);
+    const auto count = config.tracks.size();
+    const auto chosen = static_cast<std::size_t>(random.Uniform(2 * mover.index) * count);
+    const auto& track = config.tracks[config.chooseTrack ? chosen : mover.member % count];
+    auto model = CreateObject<TrackMobilityModel>();
+    model->Configure(track,
+                     Within(config.offsetS, random.Uniform(2 * mover.index + 1)),
+                     AtEndOf(config.atEnd));
     return model;
 }
 
@@ -74,26 +185,31 @@ MakeWaypoints(const MobilityConfig& config)
 void
 InstallFixed(Ptr<Node> node, const Position& position)
 {
-    auto model = CreateObject<ConstantPositionMobilityModel>();
-    model->SetPosition(ToVector(position));
-    node->AggregateObject(model);
+    node->AggregateObject(Fixed(position));
 }
 
 void
-InstallMobility(const MobilityConfig& config, Ptr<Node> node, int64_t stream)
+InstallMobility(const MobilityConfig& config, Ptr<Node> node, const Mover& mover)
 {
-    if (config.model == "constant")
-    {
-        InstallFixed(node, config.position);
-    }
-    else if (config.model == "waypoints")
-    {
-        node->AggregateObject(MakeWaypoints(config));
-    }
-    else
-    {
-        node->AggregateObject(MakeRandomWaypoint(config, stream));
-    }
+    using Make = std::function<Ptr<MobilityModel>(const MobilityConfig&, const Mover&)>;
+    static const std::map<std::string, Make> makers{
+        {"constant", MakeConstant},
+        {"linear", MakeLinear},
+        {"ring", MakeRing},
+        {"scatter", MakeScatter},
+        {"track", MakeTrack},
+        {"random-waypoint", MakeRandomWaypoint},
+        {"random-walk", MakeRandomWalk},
+        {"gauss-markov", MakeGaussMarkov},
+    };
+    node->AggregateObject(makers.at(config.model)(config, mover));
+}
+
+bool
+IsPresent(Ptr<Node> node)
+{
+    const auto track = node->GetObject<TrackMobilityModel>();
+    return !track || track->IsPresent();
 }
 
 } // namespace splitsim

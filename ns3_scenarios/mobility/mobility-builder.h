@@ -13,17 +13,32 @@
 namespace splitsim
 {
 
+/** Which node of which episode moves. */
+struct Mover
+{
+    uint64_t seed{0};   ///< of the episode
+    uint32_t index{0};  ///< of the UE in the scenario, the agent's is 0
+    uint32_t member{0}; ///< of the UE in its group
+    int64_t stream{0};  ///< first stream of ns-3's random numbers to use
+};
+
+/** Streams that one node's mobility uses at most. */
+constexpr int64_t STREAMS_PER_MOVER = 8;
+
 /**
  * Gives a node the mobility that the scenario asks for.
  *
  * @param config which model and its parameters
  * @param node the UE's node
- * @param stream first stream of ns3's random numbers to use
+ * @param mover which UE of which episode
  */
-void InstallMobility(const MobilityConfig& config, ns3::Ptr<ns3::Node> node, int64_t stream);
+void InstallMobility(const MobilityConfig& config, ns3::Ptr<ns3::Node> node, const Mover& mover);
 
 /** Puts a node at a place for good. @param node the node @param position where */
 void InstallFixed(ns3::Ptr<ns3::Node> node, const Position& position);
+
+/** @param node of a UE. @return whether it is there now; one without a track always is */
+bool IsPresent(ns3::Ptr<ns3::Node> node);
 
 } // namespace splitsim
 

@@ -8,6 +8,7 @@
 #include "ns3/simulator.h"
 
 #include <cmath>
+#include <utility>
 
 namespace splitsim
 {
@@ -21,21 +22,10 @@ namespace
 
 /// The observation's elements, in order, in physical units. The agent normalises them.
 const std::vector<std::string> FEATURES{
-    "snr_db",
-    "snr_trend_db_per_s",
-    "snr_age_s",
-    "phy_rate_mbps",
-    "recent_loss",
-    "recent_delay_s",
-    "link_age_s",
-    "queue_packets",
-    "speed_mps",
-    "distance_m",
-    "prompt_tokens",
-    "output_tokens",
-    "previous_split",
-    "edge_backlog_s",
-    "serving_cell",
+    "snr_db",        "snr_trend_db_per_s", "snr_age_s",      "rsrp_dbm",     "phy_rate_mbps",
+    "mcs",           "retry_share",        "handover_age_s", "recent_loss",  "recent_delay_s",
+    "link_age_s",    "queue_packets",      "speed_mps",      "distance_m",   "prompt_tokens",
+    "output_tokens", "previous_split",     "edge_backlog_s", "serving_cell",
 };
 
 /// An age that means "never"; larger than any window that a policy looks back.
@@ -54,17 +44,11 @@ DecisionEnv::GetTypeId()
 DecisionEnv::DecisionEnv() = default;
 
 void
-DecisionEnv::Configure(const ScenarioConfig& config, uint32_t seed, Cell* cell)
+DecisionEnv::Configure(const ScenarioConfig& config, std::vector<Request> requests, AgentView view)
 {
     m_config = config;
-    m_cell = cell;
-    m_requests = MakeRequests(config.arrivals, seed);
-}
-
-double
-DecisionEnv::GetEndS() const
-{
-    return m_requests.back().arrivalS + m_config.arrivals.deadlineS;
+    m_requests = std::move(requests);
+    m_view = std::move(view);
 }
 
 void
@@ -107,26 +91,30 @@ DecisionEnv::GetGameOver()
 std::vector<double>
 DecisionEnv::Features() const
 {
-    const auto link = m_cell->GetObserver()->GetState();
+    const auto link = m_view.link->GetState();
     const auto& request = m_requests[m_current];
     const double nowS = Simulator::Now().GetSeconds();
-    const auto velocity = m_cell->GetUeMobility()->GetVelocity();
+    const auto velocity = m_view.ueMobility->GetVelocity();
     return {
         link.snrDb,
         link.snrTrendDbPerS,
         link.snrAgeS,
+        link.rsrpDbm,
         link.phyRateMbps,
+        link.mcs,
+        link.retryShare,
+        link.handoverAgeS,
         m_experience.loss,
         m_experience.delayS,
         m_experience.any ? nowS - m_experience.atS : NEVER_S,
         static_cast<double>(link.queueDepth),
         velocity.GetLength(),
-        m_cell->GetDistanceM(),
+        m_view.GetDistanceM(),
         static_cast<double>(request.promptTokens),
         static_cast<double>(request.outputTokens),
         static_cast<double>(m_previousSplit),
-        m_cell->GetEdgeQueue()->GetBacklog().GetSeconds(),
-        link.associated ? 0.0 : -1.0,
+        m_view.edgeQueue->GetBacklog().GetSeconds(),
+        static_cast<double>(link.servingCell),
     };
 }
 
@@ -148,7 +136,7 @@ DecisionEnv::GetReward()
     }
     // What the network alone can tell: how late, how lossy, and whether it came at all. The reward
     // with the language model's quality in it is made on the agent's side.
-    const auto& record = m_cell->GetRecorder()->Current();
+    const auto& record = m_view.recorder->Current();
     const double late = record.latencyS / m_config.arrivals.deadlineS;
     return static_cast<float>(-late - record.Loss() - (record.failed ? 1.0 : 0.0));
 }
@@ -156,7 +144,7 @@ DecisionEnv::GetReward()
 std::string
 DecisionEnv::GetExtraInfo()
 {
-    const auto position = m_cell->GetUeMobility()->GetPosition();
+    const auto position = m_view.ueMobility->GetPosition();
     nlohmann::json info{
         {"sim_time_s", Simulator::Now().GetSeconds()},
         {"features", FEATURES},
@@ -165,7 +153,7 @@ DecisionEnv::GetExtraInfo()
     };
     if (m_hasRecord)
     {
-        info["record"] = ToJson(m_cell->GetRecorder()->Current());
+        info["record"] = ToJson(m_view.recorder->Current());
     }
     return info.dump();
 }
@@ -184,13 +172,13 @@ DecisionEnv::ExecuteActions(Ptr<OpenGymDataContainer> action)
     const uint32_t split = m_config.compute.splits[value % splits];
     const uint32_t codec = value / splits;
     OpenWindow();
-    m_cell->GetUe()->StartRequest(m_current,
-                                  m_requests[m_current],
-                                  value,
-                                  split,
-                                  codec,
-                                  m_config.codecs[codec],
-                                  m_config.arrivals.deadlineS);
+    m_view.ue->StartRequest(m_current,
+                            m_requests[m_current],
+                            value,
+                            split,
+                            codec,
+                            m_config.codecs[codec],
+                            m_config.arrivals.deadlineS);
     m_previousSplit = split;
     return true;
 }
@@ -199,7 +187,7 @@ void
 DecisionEnv::OpenWindow()
 {
     m_hasRecord = false;
-    m_energyAtOpenJ = m_cell->GetRadioEnergyAboveIdleJ();
+    m_energyAtOpenJ = m_view.link->GetRadioEnergyAboveIdleJ();
     // A microsecond past the deadline: the request's own deadline event comes first.
     Simulator::Schedule(Seconds(m_config.arrivals.deadlineS) + MicroSeconds(1),
                         &DecisionEnv::CloseWindow,
@@ -209,8 +197,8 @@ DecisionEnv::OpenWindow()
 void
 DecisionEnv::CloseWindow()
 {
-    auto& record = m_cell->GetRecorder()->Current();
-    record.ueRadioEnergyJ = m_cell->GetRadioEnergyAboveIdleJ() - m_energyAtOpenJ;
+    auto& record = m_view.recorder->Current();
+    record.ueRadioEnergyJ = m_view.link->GetRadioEnergyAboveIdleJ() - m_energyAtOpenJ;
     m_hasRecord = true;
     Learn();
 }
@@ -218,7 +206,7 @@ DecisionEnv::CloseWindow()
 void
 DecisionEnv::Learn()
 {
-    const auto& record = m_cell->GetRecorder()->Current();
+    const auto& record = m_view.recorder->Current();
     if (record.uplinkPackets == 0)
     {
         return;

@@ -4,7 +4,7 @@
 #ifndef SPLITSIM_DECISION_ENV_H
 #define SPLITSIM_DECISION_ENV_H
 
-#include "cell.h"
+#include "agent-view.h"
 #include "exogenous.h"
 #include "opengym_env.h"
 #include "scenario-config.h"
@@ -28,13 +28,11 @@ class DecisionEnv : public ns3::OpenGymEnv
 
     /**
      * @param config the scenario
-     * @param seed the episode's seed
-     * @param cell the world; must outlive this
+     * @param requests the agent's, in order of arrival
+     * @param view what the agent decides about
      */
-    void Configure(const ScenarioConfig& config, uint32_t seed, Cell* cell);
+    void Configure(const ScenarioConfig& config, std::vector<Request> requests, AgentView view);
 
-    /** @return when the last request's window closes, in seconds */
-    double GetEndS() const;
     /** Put every arrival into the event queue. */
     void ScheduleDecisions();
 
@@ -63,7 +61,7 @@ class DecisionEnv : public ns3::OpenGymEnv
     std::vector<double> Features() const;
 
     ScenarioConfig m_config;
-    Cell* m_cell{nullptr};
+    AgentView m_view;
     std::vector<Request> m_requests;
     uint32_t m_current{0}; ///< request whose decision is due
     bool m_hasRecord{false};

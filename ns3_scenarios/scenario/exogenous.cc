@@ -13,6 +13,7 @@ namespace
 
 /// Families of numbers; a new use takes a new one.
 constexpr uint64_t ARRIVALS_STREAM = 1;
+constexpr uint64_t OTHERS_STREAM = 5;
 
 uint64_t
 Mix(uint64_t z)
@@ -93,9 +94,10 @@ CounterRandom::UnitMeanGamma(uint64_t counter, double shape) const
 }
 
 std::vector<Request>
-MakeRequests(const ArrivalsConfig& config, uint64_t seed)
+MakeRequests(const ArrivalsConfig& config, uint64_t seed, uint32_t ue)
 {
-    CounterRandom random(seed, ARRIVALS_STREAM);
+    const uint64_t key = ue == 0 ? seed : CounterRandom(seed, OTHERS_STREAM).Bits(ue);
+    CounterRandom random(key, ARRIVALS_STREAM);
     std::vector<Request> requests;
     double arrivalS = config.startS;
     for (uint32_t k = 0; k < config.count; k++)

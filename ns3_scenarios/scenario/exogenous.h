@@ -61,9 +61,10 @@ struct Request
 /**
  * @param config arrivals
  * @param seed the episode's seed
+ * @param ue index of the UE; each has arrivals of its own
  * @return the requests in order of arrival
  */
-std::vector<Request> MakeRequests(const ArrivalsConfig& config, uint64_t seed);
+std::vector<Request> MakeRequests(const ArrivalsConfig& config, uint64_t seed, uint32_t ue = 0);
 
 } // namespace splitsim
 

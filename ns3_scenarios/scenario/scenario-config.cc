@@ -4,7 +4,6 @@
 #include "scenario-config.h"
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 namespace splitsim
 {
@@ -14,177 +13,133 @@ namespace
 
 using Json = nlohmann::json;
 
-/** A JSON object that knows where it stands in the file, so that an error can say so. */
-class Section
+Track
+ReadTrack(const Section& section)
 {
-  public:
-    Section(const Json& json, std::string path)
-        : m_json(json),
-          m_path(std::move(path))
+    Track track;
+    std::vector<std::vector<double>> rows;
+    section.Read("rows", rows);
+    section.Read("stays", track.stays);
+    section.Require(!rows.empty(), "rows", "at least one [t_s, x_m, y_m, z_m]");
+    for (const auto& row : rows)
     {
-        if (!m_json.is_object())
-        {
-            throw ConfigError(m_path + ": expected an object");
-        }
+        section.Require(row.size() == 4, "rows", "rows of [t_s, x_m, y_m, z_m]");
+        section.Require(track.waypoints.empty() || row[0] > track.waypoints.back().timeS,
+                        "rows",
+                        "times that increase");
+        track.waypoints.push_back({row[0], {row[1], row[2], row[3]}});
     }
+    return track;
+}
 
-    Section operator[](const std::string& key) const
+void
+ReadTracks(const Section& section, MobilityConfig& mobility)
+{
+    for (const auto& track : section.List("tracks"))
     {
-        return {At(key), m_path + key + "."};
+        mobility.tracks.push_back(ReadTrack(track));
     }
+    section.Require(!mobility.tracks.empty(), "tracks", "at least one");
+    section.Read("choose", mobility.chooseTrack);
+    section.Read("offset_s", mobility.offsetS);
+    mobility.atEnd = section.ReadName("at_end", {"stay", "leave", "loop", "return"});
+}
 
-    template <typename T>
-    void Read(const std::string& key, T& value) const
-    {
-        bool kept = false;
-        try
-        {
-            At(key).get_to(value);
-            kept = Json(value) == At(key); // a negative or broken count would have been converted
-        }
-        catch (const Json::exception&)
-        {
-            kept = false;
-        }
-        if (!kept)
-        {
-            throw ConfigError(m_path + key + ": " + At(key).dump() + " has the wrong type");
-        }
-    }
-
-    void Read(const std::string& key, Range& range) const
-    {
-        std::vector<double> pair;
-        Read(key, pair);
-        if (pair.size() != 2 || pair[0] > pair[1])
-        {
-            throw ConfigError(m_path + key + ": " + At(key).dump() +
-                              " is no range; valid: [low, high] with low <= high");
-        }
-        range = {pair[0], pair[1]};
-    }
-
-    void Read(const std::string& key, Position& position) const
-    {
-        std::vector<double> xyz;
-        Read(key, xyz);
-        if (xyz.size() != 3)
-        {
-            throw ConfigError(m_path + key + ": " + At(key).dump() +
-                              " is no position; valid: [x, y, z]");
-        }
-        position = {xyz[0], xyz[1], xyz[2]};
-    }
-
-    const Json& At(const std::string& key) const
-    {
-        auto it = m_json.find(key);
-        if (it == m_json.end())
-        {
-            throw ConfigError(m_path + key + ": missing");
-        }
-        return *it;
-    }
-
-    void Require(bool condition, const std::string& key, const std::string& valid) const
-    {
-        if (!condition)
-        {
-            throw ConfigError(m_path + key + ": " + At(key).dump() +
-                              " is not valid; valid: " + valid);
-        }
-    }
-
-  private:
-    const Json& m_json;
-    std::string m_path;
-};
+void
+ReadArea(const Section& section, MobilityConfig& mobility)
+{
+    section.Read("area_x_m", mobility.areaXM);
+    section.Read("area_y_m", mobility.areaYM);
+    section.Read("height_m", mobility.heightM);
+}
 
 MobilityConfig
 ReadMobility(const Section& section)
 {
     MobilityConfig mobility;
-    section.Read("model", mobility.model);
-    if (mobility.model == "constant")
+    mobility.model = section.ReadName("model",
+                                      {"constant",
+                                       "linear",
+                                       "ring",
+                                       "scatter",
+                                       "track",
+                                       "random-waypoint",
+                                       "random-walk",
+                                       "gauss-markov"});
+    const auto& model = mobility.model;
+    if (model == "constant" || model == "linear" || model == "ring")
     {
         section.Read("position_m", mobility.position);
     }
-    else if (mobility.model == "waypoints")
+    if (model == "linear")
     {
-        std::vector<std::vector<double>> rows;
-        section.Read("waypoints", rows);
-        section.Require(!rows.empty(), "waypoints", "at least one [t_s, x_m, y_m, z_m]");
-        for (const auto& row : rows)
-        {
-            section.Require(row.size() == 4, "waypoints", "rows of [t_s, x_m, y_m, z_m]");
-            section.Require(mobility.waypoints.empty() || row[0] > mobility.waypoints.back().timeS,
-                            "waypoints",
-                            "times that increase");
-            mobility.waypoints.push_back({row[0], {row[1], row[2], row[3]}});
-        }
+        section.Read("velocity_mps", mobility.velocity);
     }
-    else
+    if (model == "ring")
     {
-        section.Require(mobility.model == "random-waypoint",
-                        "model",
-                        "constant, waypoints, random-waypoint");
-        section.Read("area_x_m", mobility.areaXM);
-        section.Read("area_y_m", mobility.areaYM);
-        section.Read("height_m", mobility.heightM);
+        section.Read("distance_m", mobility.distanceM);
+    }
+    if (model == "track")
+    {
+        ReadTracks(section, mobility);
+    }
+    if (model == "scatter" || model.rfind("random-", 0) == 0 || model == "gauss-markov")
+    {
+        ReadArea(section, mobility);
+    }
+    if (model.rfind("random-", 0) == 0 || model == "gauss-markov")
+    {
         section.Read("speed_mps", mobility.speedMps);
-        section.Read("pause_s", mobility.pauseS);
         section.Require(mobility.speedMps.low > 0, "speed_mps", "greater than 0");
+    }
+    if (model == "random-waypoint")
+    {
+        section.Read("pause_s", mobility.pauseS);
+    }
+    if (model == "random-walk" || model == "gauss-markov")
+    {
+        section.Read("step_s", mobility.stepS);
+        section.Require(mobility.stepS > 0, "step_s", "greater than 0");
+    }
+    if (model == "gauss-markov")
+    {
+        section.Read("alpha", mobility.alpha);
+        section.Require(mobility.alpha >= 0 && mobility.alpha <= 1, "alpha", "0 to 1");
     }
     return mobility;
 }
 
-LinkConfig
-ReadLink(const Section& section)
+TrafficConfig
+ReadTraffic(const Section& section)
 {
-    LinkConfig link;
-    section.Read("standard", link.standard);
-    section.Require(link.standard == "80211n" || link.standard == "80211ac" ||
-                        link.standard == "80211ax",
-                    "standard",
-                    "80211n, 80211ac, 80211ax");
-    section.Read("channel_width_mhz", link.channelWidthMhz);
-    section.Require(link.channelWidthMhz == 20 || link.channelWidthMhz == 40 ||
-                        link.channelWidthMhz == 80,
-                    "channel_width_mhz",
-                    "20, 40, 80");
-    section.Read("tx_power_dbm", link.txPowerDbm);
-    section.Read("rate_manager", link.rateManager);
-    section.Require(link.rateManager == "minstrel-ht" || link.rateManager == "ideal",
-                    "rate_manager",
-                    "minstrel-ht, ideal");
-    section.Read("ap_position_m", link.apPosition);
-    section.Read("reference_loss_db", link.referenceLossDb);
-    section.Read("reference_distance_m", link.referenceDistanceM);
-    section.Read("path_loss_exponent", link.pathLossExponent);
-    section.Read("fading", link.fading);
-    section.Require(link.fading == "none" || link.fading == "nakagami-block",
-                    "fading",
-                    "none, nakagami-block");
-    section.Read("nakagami_m", link.nakagamiM);
-    section.Require(link.nakagamiM >= 0.5, "nakagami_m", "0.5 or more");
-    section.Read("coherence_time_s", link.coherenceTimeS);
-    section.Require(link.coherenceTimeS > 0, "coherence_time_s", "greater than 0");
-    section.Read("mac_queue_packets", link.macQueuePackets);
-    section.Read("mac_queue_lifetime_s", link.macQueueLifetimeS);
-    section.Read("backhaul_rate_mbps", link.backhaulRateMbps);
-    section.Read("backhaul_delay_s", link.backhaulDelayS);
-    return link;
+    TrafficConfig traffic;
+    traffic.kind = section.ReadName("kind", {"cbr", "on-off", "video", "tcp"});
+    traffic.uplink = section.ReadName("direction", {"uplink", "downlink"}) == "uplink";
+    section.Read("rate_kbps", traffic.rateKbps);
+    section.Read("packet_bytes", traffic.packetBytes);
+    section.Read("on_s", traffic.onS);
+    section.Read("off_s", traffic.offS);
+    section.Read("frames_per_s", traffic.framesPerS);
+    return traffic;
 }
 
-BackgroundConfig
-ReadBackground(const Section& section)
+PeersConfig
+ReadPeers(const Section& section)
 {
-    BackgroundConfig background;
-    section.Read("stations", background.stations);
-    section.Read("rate_kbps", background.rateKbps);
-    section.Read("packet_bytes", background.packetBytes);
-    section.Read("distance_m", background.distanceM);
-    return background;
+    PeersConfig peers;
+    section.Read("count", peers.count);
+    peers.mobility = ReadMobility(section["mobility"]);
+    if (section.Has("traffic"))
+    {
+        peers.traffic = ReadTraffic(section["traffic"]);
+    }
+    if (section.Has("split"))
+    {
+        uint32_t split = 0;
+        section.Read("split", split);
+        peers.split = split;
+    }
+    return peers;
 }
 
 ArrivalsConfig
@@ -264,38 +219,37 @@ ReadCompute(const Section& section, const ArrivalsConfig& arrivals)
 std::vector<CodecConfig>
 ReadCodecs(const Section& root)
 {
-    const auto& rows = root.At("codecs");
-    root.Require(rows.is_array() && !rows.empty() && rows.size() < 255,
-                 "codecs",
-                 "1 to 254 codecs");
     std::vector<CodecConfig> codecs;
-    for (std::size_t i = 0; i < rows.size(); i++)
+    for (const auto& section : root.List("codecs"))
     {
-        Section section(rows[i], "codecs[" + std::to_string(i) + "].");
         CodecConfig codec;
         section.Read("name", codec.name);
         section.Read("fragment_bytes", codec.fragmentBytes);
         section.Require(!codec.fragmentBytes.empty(), "fragment_bytes", "at least one fragment");
         codecs.push_back(codec);
     }
+    root.Require(!codecs.empty() && codecs.size() < 255, "codecs", "1 to 254 codecs");
     return codecs;
 }
 
-RadioEnergyConfig
-ReadRadioEnergy(const Section& section)
+} // namespace
+
+uint32_t
+ScenarioConfig::CountUes() const
 {
-    RadioEnergyConfig energy;
-    section.Read("voltage_v", energy.voltageV);
-    section.Read("idle_a", energy.idleA);
-    section.Read("cca_busy_a", energy.ccaBusyA);
-    section.Read("tx_a", energy.txA);
-    section.Read("rx_a", energy.rxA);
-    section.Read("switching_a", energy.switchingA);
-    section.Read("sleep_a", energy.sleepA);
-    return energy;
+    uint32_t count = 1;
+    for (const auto& peers : others)
+    {
+        count += peers.count;
+    }
+    return count;
 }
 
-} // namespace
+Section
+ScenarioConfig::GetLink() const
+{
+    return {link, "link."};
+}
 
 ScenarioConfig
 ScenarioConfig::Load(const std::string& path)
@@ -315,13 +269,22 @@ ScenarioConfig::Load(const std::string& path)
     ScenarioConfig config;
     root.Read("name", config.name);
     config.mobility = ReadMobility(root["mobility"]);
-    config.link = ReadLink(root["link"]);
-    config.background = ReadBackground(root["background"]);
+    for (const auto& peers : root.List("others"))
+    {
+        config.others.push_back(ReadPeers(peers));
+    }
+    config.link = root.At("link");
+    config.environment = root.At("environment");
     config.arrivals = ReadArrivals(root["arrivals"]);
     config.transport = ReadTransport(root["transport"]);
     config.codecs = ReadCodecs(root);
     config.compute = ReadCompute(root["compute"], config.arrivals);
-    config.radioEnergy = ReadRadioEnergy(root["radio_energy"]);
+    for (const auto& peers : config.others)
+    {
+        root.Require(!peers.split || *peers.split <= config.compute.numLayers,
+                     "others",
+                     "splits of at most num_layers");
+    }
     return config;
 }
 

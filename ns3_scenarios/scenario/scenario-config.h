@@ -4,8 +4,11 @@
 #ifndef SPLITSIM_SCENARIO_CONFIG_H
 #define SPLITSIM_SCENARIO_CONFIG_H
 
+#include "config-section.h"
+
 #include <cstdint>
-#include <stdexcept>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,76 +16,59 @@
 namespace splitsim
 {
 
-/** The scenario file can't be used; the text names the field, the value and what is valid. */
-class ConfigError : public std::runtime_error
-{
-  public:
-    using std::runtime_error::runtime_error;
-};
-
-/** A closed interval to draw from. */
-struct Range
-{
-    double low{0};
-    double high{0};
-};
-
-/** A point in metres; z is up. */
-struct Position
-{
-    double xM{0};
-    double yM{0};
-    double zM{0};
-};
-
-/** Where the UE is when. */
+/** One sample of a recorded or designed path. */
 struct Waypoint
 {
     double timeS{0};
     Position position;
 };
 
-/** How the UE moves; `model` says which of the fields count. */
+/** A path over time; between the samples the node moves in straight lines. */
+struct Track
+{
+    std::vector<Waypoint> waypoints; ///< times increase
+    bool stays{true};                ///< outside its times it stands still, else it isn't there
+};
+
+/** How a node moves; `model` says which of the fields count. */
 struct MobilityConfig
 {
-    std::string model; ///< constant, waypoints or random-waypoint
-    Position position; ///< constant: where
-    std::vector<Waypoint> waypoints;
-    Range areaXM; ///< random-waypoint: the rectangle
+    std::string model; ///< see mobility-builder.cc
+    Position position; ///< constant, linear: where at time 0; ring: the centre
+    Position velocity; ///< linear: m/s
+    Range areaXM;      ///< the area of the random models
     Range areaYM;
     double heightM{1.5};
     Range speedMps;
     Range pauseS;
+    Range distanceM;           ///< ring: from the centre
+    double stepS{1};           ///< random-walk, gauss-markov: between changes of course
+    double alpha{0.85};        ///< gauss-markov: memory, 0 to 1
+    std::vector<Track> tracks; ///< track: one for each node of a group, in order
+    bool chooseTrack{false};   ///< track: the seed chooses which
+    Range offsetS;             ///< track: the seed chooses where in it time 0 is
+    std::string atEnd;         ///< track: stay, leave, loop or return
 };
 
-/** The radio link. */
-struct LinkConfig
+/** A stream of packets beside the inference. */
+struct TrafficConfig
 {
-    std::string standard;         ///< 80211n, 80211ac or 80211ax
-    uint32_t channelWidthMhz{20}; ///< in the 5 GHz band
-    double txPowerDbm{16};
-    std::string rateManager; ///< minstrel-ht or ideal
-    Position apPosition;
-    double referenceLossDb{46.7};
-    double referenceDistanceM{1};
-    double pathLossExponent{3};
-    std::string fading; ///< none or nakagami-block
-    double nakagamiM{1};
-    double coherenceTimeS{0.02};
-    uint32_t macQueuePackets{500};
-    double macQueueLifetimeS{0.5};
-    double backhaulRateMbps{1000};
-    double backhaulDelayS{0.001};
+    std::string kind; ///< cbr, on-off, video or tcp
+    bool uplink{true};
+    double rateKbps{0};         ///< mean while on; tcp: the application's limit, 0 for none
+    uint32_t packetBytes{1000}; ///< UDP payload
+    double onS{1};              ///< on-off: means of the exponential times
+    double offS{1};
+    double framesPerS{30}; ///< video
 };
 
-/** Other stations of the same cell; each sends one constant-rate stream with random on and off
- * times. */
-struct BackgroundConfig
+/** Other nodes of the cell, all of one kind. */
+struct PeersConfig
 {
-    uint32_t stations{0};
-    double rateKbps{0};
-    uint32_t packetBytes{1000};
-    Range distanceM;
+    uint32_t count{0};
+    MobilityConfig mobility;
+    std::optional<TrafficConfig> traffic;
+    std::optional<uint32_t> split; ///< runs split inference itself, always at this split
 };
 
 /** When requests come and how long they are. */
@@ -134,31 +120,24 @@ struct ComputeConfig
     double backgroundJobS{0};     ///< mean service time of one, exponential
 };
 
-/** Supply voltage and currents of the UE's Wi-Fi radio. */
-struct RadioEnergyConfig
-{
-    double voltageV{3};
-    double idleA{0.273};
-    double ccaBusyA{0.273};
-    double txA{0.38};
-    double rxA{0.313};
-    double switchingA{0.273};
-    double sleepA{0.033};
-};
-
 /** One scenario, complete. The Python side validates and fills in defaults; here all is required.
  */
 struct ScenarioConfig
 {
     std::string name;
-    MobilityConfig mobility;
-    LinkConfig link;
-    BackgroundConfig background;
+    MobilityConfig mobility; ///< the agent's UE
+    std::vector<PeersConfig> others;
+    nlohmann::json link;        ///< `technology` says whose; read by that link alone
+    nlohmann::json environment; ///< what stands in the way; read by links/environment.cc
     ArrivalsConfig arrivals;
     TransportConfig transport;
     std::vector<CodecConfig> codecs;
     ComputeConfig compute;
-    RadioEnergyConfig radioEnergy;
+
+    /** @return how many UEs there are, the agent's included */
+    uint32_t CountUes() const;
+    /** @return the link's section @throws ConfigError when it is no object */
+    Section GetLink() const;
 
     /**
      * @param path a JSON file as `splitsim` writes it

@@ -29,24 +29,9 @@ Scenario()
     return {
         {"name", "test"},
         {"mobility", {{"model", "constant"}, {"position_m", {5, 0, 1.5}}}},
-        {"link",
-         {{"standard", "80211ax"},
-          {"channel_width_mhz", 20},
-          {"tx_power_dbm", 16},
-          {"rate_manager", "ideal"},
-          {"ap_position_m", {0, 0, 3}},
-          {"reference_loss_db", 46.7},
-          {"reference_distance_m", 1},
-          {"path_loss_exponent", 3},
-          {"fading", "none"},
-          {"nakagami_m", 1},
-          {"coherence_time_s", 0.02},
-          {"mac_queue_packets", 500},
-          {"mac_queue_lifetime_s", 0.5},
-          {"backhaul_rate_mbps", 1000},
-          {"backhaul_delay_s", 0.001}}},
-        {"background",
-         {{"stations", 0}, {"rate_kbps", 0}, {"packet_bytes", 1000}, {"distance_m", {3, 15}}}},
+        {"others", json::array()},
+        {"link", {{"technology", "wifi"}}},
+        {"environment", json::object()},
         {"arrivals",
          {{"count", 3},
           {"start_s", 2},
@@ -69,15 +54,35 @@ Scenario()
           {"edge", profile},
           {"background_jobs_per_s", 0},
           {"background_job_s", 0}}},
-        {"radio_energy",
-         {{"voltage_v", 3},
-          {"idle_a", 0.273},
-          {"cca_busy_a", 0.273},
-          {"tx_a", 0.38},
-          {"rx_a", 0.313},
-          {"switching_a", 0.273},
-          {"sleep_a", 0.033}}},
     };
+}
+
+/** A path of one node. */
+json
+Walk(const json& rows)
+{
+    return {{"model", "track"},
+            {"tracks", {{{"rows", rows}, {"stays", true}}}},
+            {"choose", false},
+            {"offset_s", {0, 0}},
+            {"at_end", "stay"}};
+}
+
+/** A group of other UEs with traffic. */
+json
+Group(const json& count)
+{
+    return {{"count", count},
+            {"mobility", {{"model", "ring"}, {"position_m", {0, 0, 1}}, {"distance_m", {3, 15}}}},
+            {"traffic",
+             {{"kind", "on-off"},
+              {"direction", "uplink"},
+              {"rate_kbps", 100},
+              {"packet_bytes", 1000},
+              {"on_s", 1},
+              {"off_s", 1},
+              {"frames_per_s", 30}}},
+            {"split", nullptr}};
 }
 
 } // namespace
@@ -113,17 +118,24 @@ class ValidTestCase : public LoadTestCase
         auto config = Load(data.dump());
         NS_TEST_EXPECT_MSG_EQ(config.name, "test", "name");
         NS_TEST_EXPECT_MSG_EQ(config.mobility.position.zM, 1.5, "position");
-        NS_TEST_EXPECT_MSG_EQ(config.link.referenceLossDb, 46.7, "link");
+        NS_TEST_EXPECT_MSG_EQ(config.link.at("technology"), "wifi", "link");
         NS_TEST_EXPECT_MSG_EQ(config.arrivals.promptTokens.high, 2, "range");
         NS_TEST_EXPECT_MSG_EQ(config.codecs.at(0).fragmentBytes.size(), 2, "codec");
         NS_TEST_EXPECT_MSG_EQ(config.compute.splits.at(1), 4, "splits");
         NS_TEST_EXPECT_MSG_EQ(config.compute.edge.prefillBlockS.at(2), 0.2, "table");
 
-        data["mobility"] = {{"model", "waypoints"}, {"waypoints", {{0, 5, 0, 1}, {9, 50, 0, 1}}}};
+        data["mobility"] = Walk({{0, 5, 0, 1}, {9, 50, 0, 1}});
         config = Load(data.dump());
-        NS_TEST_ASSERT_MSG_EQ(config.mobility.waypoints.size(), 2, "waypoints");
-        NS_TEST_EXPECT_MSG_EQ(config.mobility.waypoints[1].timeS, 9, "time");
-        NS_TEST_EXPECT_MSG_EQ(config.mobility.waypoints[1].position.xM, 50, "position");
+        const auto& waypoints = config.mobility.tracks.at(0).waypoints;
+        NS_TEST_ASSERT_MSG_EQ(waypoints.size(), 2, "waypoints");
+        NS_TEST_EXPECT_MSG_EQ(waypoints[1].timeS, 9, "time");
+        NS_TEST_EXPECT_MSG_EQ(waypoints[1].position.xM, 50, "position");
+
+        data["others"] = {Group(2)};
+        config = Load(data.dump());
+        NS_TEST_EXPECT_MSG_EQ(config.CountUes(), 3, "the agent's and two more");
+        NS_TEST_EXPECT_MSG_EQ(config.others.at(0).traffic->rateKbps, 100, "traffic");
+        NS_TEST_EXPECT_MSG_EQ(config.others.at(0).split.has_value(), false, "no inference");
     }
 };
 
@@ -169,12 +181,6 @@ class InvalidTestCase : public LoadTestCase
     {
         Expect("/mobility/model", "teleport", "mobility.model");
         Expect("/mobility/position_m", {1, 2}, "mobility.position_m");
-        Expect("/link/standard", "80211b", "link.standard");
-        Expect("/link/channel_width_mhz", 30, "link.channel_width_mhz");
-        Expect("/link/tx_power_dbm", "strong", "link.tx_power_dbm");
-        Expect("/link/nakagami_m", 0.25, "link.nakagami_m");
-        Expect("/link/coherence_time_s", 0, "link.coherence_time_s");
-        Expect("/background/distance_m", {15, 3}, "background.distance_m");
         Expect("/arrivals/count", 0, "arrivals.count");
         Expect("/arrivals/min_gap_s", 3.5, "arrivals.min_gap_s");
         Expect("/arrivals/prompt_tokens", {0, 2}, "arrivals.prompt_tokens");
@@ -183,17 +189,23 @@ class InvalidTestCase : public LoadTestCase
         Expect("/codecs/0/fragment_bytes", json::array(), "codecs[0].fragment_bytes");
         Expect("/compute/splits", {1, 5}, "compute.splits");
         Expect("/compute/ue/prefill_block_s", {0, 0.1}, "compute.ue.prefill_block_s");
-        Expect("/radio_energy/voltage_v", nullptr, "radio_energy.voltage_v");
         ExpectWaypoints();
         ExpectMissing();
         ExpectCounts();
     }
 
+    void ExpectGroup(const json& group, const std::string& field)
+    {
+        auto data = Scenario();
+        data["others"] = {group};
+        NS_TEST_EXPECT_MSG_EQ(Complaint(data.dump()).rfind(field + ": ", 0), 0, "names " << field);
+    }
+
     void ExpectWaypoints()
     {
         auto data = Scenario();
-        data["mobility"] = {{"model", "waypoints"}, {"waypoints", {{5, 0, 0, 1}, {5, 1, 0, 1}}}};
-        NS_TEST_EXPECT_MSG_EQ(Complaint(data.dump()).rfind("mobility.waypoints: ", 0),
+        data["mobility"] = Walk({{5, 0, 0, 1}, {5, 1, 0, 1}});
+        NS_TEST_EXPECT_MSG_EQ(Complaint(data.dump()).rfind("mobility.tracks[0].rows: ", 0),
                               0,
                               "times that don't increase");
     }
@@ -223,7 +235,7 @@ class InvalidTestCase : public LoadTestCase
     /** Counts must be whole and not negative; a conversion must not make others of them. */
     void ExpectCounts()
     {
-        Expect("/background/stations", -1, "background.stations");
+        ExpectGroup(Group(-1), "others[0].count");
         Expect("/arrivals/count", 2.5, "arrivals.count");
         Expect("/transport/device_queue_window", -64, "transport.device_queue_window");
     }

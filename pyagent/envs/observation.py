@@ -1,4 +1,4 @@
-"""What a policy sees: fifteen numbers, each with its meaning, unit and range."""
+"""What a policy sees: nineteen numbers, each with its meaning, unit and range."""
 
 from __future__ import annotations
 
@@ -44,21 +44,25 @@ class Feature:
 
 
 FEATURES: tuple[Feature, ...] = (
-    Feature("snr_db", 0, 50, "linear", "mean SNR of the beacons, over the second before the newest one"),
-    Feature("snr_trend_db_per_s", -20, 20, "linear", "least-squares slope of these beacons"),
-    Feature("snr_age_s", 0, 10, "log1p", "since the last beacon"),
-    Feature("phy_rate_mbps", 0, 150, "linear", "rate of the last data frame sent"),
+    Feature("snr_db", -10, 50, "linear", "mean SNR (LTE: RS-SINR) over the second before the newest sample"),
+    Feature("snr_trend_db_per_s", -20, 20, "linear", "least-squares slope of these samples"),
+    Feature("snr_age_s", 0, 10, "log1p", "since the newest sample"),
+    Feature("rsrp_dbm", -140, -30, "linear", "mean power of the serving cell over the same second"),
+    Feature("phy_rate_mbps", 0, 150, "log1p", "PHY rate of the last data sent"),
+    Feature("mcs", 0, 28, "linear", "its modulation and coding scheme, by index"),
+    Feature("retry_share", 0, 1, "linear", "share of the last second's transmissions that were repetitions"),
+    Feature("handover_age_s", 0, 100, "log1p", "since the serving cell changed"),
     Feature("recent_loss", 0, 1, "linear", "what the edge did without, last request over the link"),
     Feature("recent_delay_s", 0, 4, "log1p", "mean one-way delay of that request's fragments"),
     Feature("link_age_s", 0, 100, "log1p", "since that request arrived; 1000 if there was none"),
     Feature("queue_packets", 0, 500, "log1p", "packets in the UE's device queue"),
     Feature("speed_mps", 0, 30, "log1p", "speed of the UE"),
-    Feature("distance_m", 0, 100, "linear", "from UE to access point"),
+    Feature("distance_m", 0, 2000, "log1p", "from UE to the serving site, to the nearest without one"),
     Feature("prompt_tokens", 0, 512, "linear", "P, prompt length"),
     Feature("output_tokens", 0, 64, "linear", "N, output length"),
     Feature("previous_split", 0, 1, "linear", "split before, as a share of L; 0 for none"),
     Feature("edge_backlog_s", 0, 1, "log1p", "work waiting in the edge's queue"),
-    Feature("serving_cell", -1, 1, "linear", "-1 without association, 0 with the access point"),
+    Feature("serving_cell", -1, 7, "linear", "index of the site that serves, -1 for none"),
 )
 
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)

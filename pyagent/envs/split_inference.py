@@ -23,26 +23,30 @@ class SplitInferenceEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     """At which layer to split each inference request between UE and edge.
 
     ### Observation
-    `Box(0, 1, (15,), float32)`. Each element is clipped and scaled from the range given here; "log" means
+    `Box(0, 1, (19,), float32)`. Each element is clipped and scaled from the range given here; "log" means
     that log(1 + value) is scaled. `pyagent/envs/observation.py` holds the same table as code.
 
     | Num | Observation         | Min  | Max | Unit     | Scale  |
     |-----|---------------------|------|-----|----------|--------|
-    | 0   | SNR of the beacons, mean of the second before the newest | 0 | 50 | dB | linear |
+    | 0   | SNR (LTE: RS-SINR), mean of the second before the newest sample | -10 | 50 | dB | linear |
     | 1   | its slope           | -20  | 20  | dB/s     | linear |
-    | 2   | age of the last beacon | 0 | 10  | s        | log    |
-    | 3   | rate of the last data frame | 0 | 150 | Mbit/s | linear |
-    | 4   | what the edge did without, last request over the link | 0 | 1 | share | linear |
-    | 5   | its mean one-way delay | 0 | 4   | s        | log    |
-    | 6   | its age             | 0    | 100 | s        | log    |
-    | 7   | device queue        | 0    | 500 | packets  | log    |
-    | 8   | speed               | 0    | 30  | m/s      | log    |
-    | 9   | distance to the access point | 0 | 100 | m   | linear |
-    | 10  | prompt length P     | 0    | 512 | tokens   | linear |
-    | 11  | output length N     | 0    | 64  | tokens   | linear |
-    | 12  | previous split (0: none) | 0 | 1  | share of L | linear |
-    | 13  | work in the edge's queue | 0 | 1  | s        | log    |
-    | 14  | serving cell        | -1   | 1   | -1: none | linear |
+    | 2   | age of the newest sample | 0 | 10 | s       | log    |
+    | 3   | power of the serving cell, same mean | -140 | -30 | dBm | linear |
+    | 4   | PHY rate of the last data sent | 0 | 150 | Mbit/s | log |
+    | 5   | its modulation and coding scheme | 0 | 28 | index | linear |
+    | 6   | repeated transmissions of the last second | 0 | 1 | share | linear |
+    | 7   | age of the serving cell | 0 | 100 | s        | log    |
+    | 8   | what the edge did without, last request over the link | 0 | 1 | share | linear |
+    | 9   | its mean one-way delay | 0 | 4   | s        | log    |
+    | 10  | its age             | 0    | 100 | s        | log    |
+    | 11  | device queue        | 0    | 500 | packets  | log    |
+    | 12  | speed               | 0    | 30  | m/s      | log    |
+    | 13  | distance to the serving site, to the nearest without one | 0 | 2000 | m | log |
+    | 14  | prompt length P     | 0    | 512 | tokens   | linear |
+    | 15  | output length N     | 0    | 64  | tokens   | linear |
+    | 16  | previous split (0: none) | 0 | 1  | share of L | linear |
+    | 17  | work in the edge's queue | 0 | 1  | s        | log    |
+    | 18  | serving site        | -1   | 7   | index, -1: none | linear |
 
     ### Action
     `Discrete(S)`: index into the scenario's feasible splits (`env.splits`).

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from pyagent.plots import style
 from pyagent.plots.data import MissingDataError, column, focus_episode, num_layers, proxy_note, read_scenario
-from pyagent.scenario.schema import ConstantMobility, RandomWaypointMobility, Scenario, WifiLink
+from pyagent.scenario.schema import RadioLink, Scenario, WifiLink
 
 THERMAL_NOISE_DBM_PER_HZ = -174.0
 NOISE_FIGURE_DB = 7.0
 """ns-3's default of a Wi-Fi receiver."""
 
+UE_HEIGHT_M = 1.5
 _SIDE_BARS_IN = 2.1
 _HALO = [withStroke(linewidth=2.5, foreground="white")]
 
@@ -72,11 +73,12 @@ def figure_map(run: Path) -> Figure:
         ],
     )
     axes = figure.add_subplot()
-    _draw_snr(axes, scenario, extent)
+    if isinstance(scenario.link, WifiLink):
+        _draw_snr(axes, scenario.link, extent)
     _draw_path(axes, rows)
     _draw_decisions(axes, rows, scenario)
-    x, y, _ = scenario.link.ap_position_m
-    axes.plot(x, y, "^", color=style.BLACK, mec="white", ms=10, zorder=5)
+    for x, y, _ in scenario.link.sites_m:
+        axes.plot(x, y, "^", color=style.BLACK, mec="white", ms=10, zorder=5)
     axes.set(aspect="equal", xlim=extent[:2], ylim=extent[2:], xlabel="x [m]", ylabel="y [m]")
     axes.set_title(f"Splits chosen by {rows['policy'].iloc[0]}, test seed {rows['seed'].iloc[0]}")
     style.foot_legend(
@@ -90,11 +92,11 @@ def figure_map(run: Path) -> Figure:
     return figure
 
 
-def _extent_m(rows: pd.DataFrame, link: WifiLink) -> tuple[float, float, float, float]:
+def _extent_m(rows: pd.DataFrame, link: RadioLink) -> tuple[float, float, float, float]:
     """x low, x high, y low, y high around path and access point: a tenth more, not much taller than wide."""
     sides: list[tuple[float, float]] = []
-    for name, ap in (("x_m", link.ap_position_m[0]), ("y_m", link.ap_position_m[1])):
-        values = np.append(column(rows, name), ap)
+    for axis, name in enumerate(("x_m", "y_m")):
+        values = np.append(column(rows, name), [site[axis] for site in link.sites_m])
         span = float(np.ptp(values))
         sides.append((float(values.min() + values.max()) / 2, span + 2 * max(0.1 * span, 2.0)))
     (x, width), (y, height) = sides
@@ -103,20 +105,15 @@ def _extent_m(rows: pd.DataFrame, link: WifiLink) -> tuple[float, float, float, 
     return x - width / 2, x + width / 2, y - height / 2, y + height / 2
 
 
-def _ue_height_m(scenario: Scenario) -> float:
-    mobility = scenario.mobility
-    if isinstance(mobility, ConstantMobility):
-        return mobility.position_m[2]
-    if isinstance(mobility, RandomWaypointMobility):
-        return mobility.height_m
-    return mobility.waypoints[0][3]
-
-
-def _draw_snr(axes: Axes, scenario: Scenario, extent: tuple[float, float, float, float]) -> None:
-    x, y, z = scenario.link.ap_position_m
+def _draw_snr(axes: Axes, link: WifiLink, extent: tuple[float, float, float, float]) -> None:
     east, north = np.meshgrid(np.linspace(*extent[:2], 240), np.linspace(*extent[2:], 240))
-    distance_m = np.sqrt((east - x) ** 2 + (north - y) ** 2 + (z - _ue_height_m(scenario)) ** 2)
-    snr_db = mean_snr_db(scenario.link, distance_m)
+    snr_db = np.max(
+        [
+            mean_snr_db(link, np.sqrt((east - x) ** 2 + (north - y) ** 2 + (z - UE_HEIGHT_M) ** 2))
+            for x, y, z in link.sites_m
+        ],
+        axis=0,
+    )
     greys = LinearSegmentedColormap.from_list("map-greys", colormaps["Greys_r"](np.linspace(0.4, 1.0, 64)))
     image = axes.imshow(snr_db, extent=extent, origin="lower", cmap=greys, interpolation="bilinear")
     lines = axes.contour(

@@ -69,6 +69,11 @@ def _deploy(text: str) -> Deployment:
             f"{model.min_split} to {shape.num_layers} ({model.deployed})"
         )
     memory_bytes = scenario.ue.memory_gib * GIB if scenario.ue.memory_gib else ue_device.memory_bytes
+    for group in scenario.others:
+        if group.split is not None and group.split > shape.num_layers:
+            raise ScenarioError(
+                f"others.split = {group.split}: outside the model; valid: up to {shape.num_layers}"
+            )
     needed = {
         split: ue_memory_bytes(shape, split, scenario.ue.weight_bits, requests.max_tokens)
         for split in model.splits
@@ -113,28 +118,13 @@ def simulator_config(scenario: Scenario) -> dict[str, Any]:
         ScenarioError: as `deploy`.
     """
     deployment = deploy(scenario)
-    link, requests, transport = scenario.link, scenario.requests, scenario.transport
+    requests, transport = scenario.requests, scenario.transport
     return {
         "name": scenario.name,
-        "mobility": scenario.mobility.model_dump(),
-        "link": {
-            "standard": link.standard,
-            "channel_width_mhz": link.channel_width_mhz,
-            "tx_power_dbm": link.tx_power_dbm,
-            "rate_manager": link.rate_manager,
-            "ap_position_m": link.ap_position_m,
-            "reference_loss_db": link.path_loss.reference_loss_db,
-            "reference_distance_m": link.path_loss.reference_distance_m,
-            "path_loss_exponent": link.path_loss.exponent,
-            "fading": link.fading.model,
-            "nakagami_m": link.fading.m,
-            "coherence_time_s": link.coherence_time_s,
-            "mac_queue_packets": link.mac_queue_packets,
-            "mac_queue_lifetime_s": link.mac_queue_lifetime_ms / 1e3,
-            "backhaul_rate_mbps": link.backhaul.rate_mbps,
-            "backhaul_delay_s": link.backhaul.delay_ms / 1e3,
-        },
-        "background": scenario.background.model_dump(),
+        "mobility": scenario.mobility.simulator(),
+        "others": [group.simulator() for group in scenario.others],
+        "link": scenario.link.simulator(),
+        "environment": scenario.environment.simulator(),
         "arrivals": requests.model_dump(),
         "transport": {
             "reassembly_timeout_s": transport.reassembly_timeout_ms / 1e3,
@@ -152,7 +142,6 @@ def simulator_config(scenario: Scenario) -> dict[str, Any]:
             "background_jobs_per_s": scenario.edge.background_jobs_per_s,
             "background_job_s": scenario.edge.background_job_ms / 1e3,
         },
-        "radio_energy": scenario.radio_energy.model_dump(),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,16 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ScenarioError(f"{path}: can't be read as YAML: {_one_line(str(error))}") from error
-    return parse_scenario(data, str(path))
+    return parse_scenario(data, str(path), path.parent)
 
 
-def parse_scenario(data: Any, source: str = "scenario") -> Scenario:
+def parse_scenario(data: Any, source: str = "scenario", folder: Path | None = None) -> Scenario:
     """Validate a scenario given as plain data.
 
     Args:
         data: what a YAML file holds.
         source: how error messages call it.
+        folder: where relative paths of data files start; None: the current one.
 
     Raises:
         ScenarioError: a field is not valid.
@@ -69,20 +71,35 @@ def parse_scenario(data: Any, source: str = "scenario") -> Scenario:
     if not isinstance(data, dict):
         raise ScenarioError(f"{source}: expected a mapping of sections, not {type(data).__name__}")
     try:
-        return Scenario.model_validate(data)
+        return Scenario.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        raise ScenarioError(f"{source}: {_describe(error)}") from error
+        raise ScenarioError(f"{source}: {_describe(error, data)}") from error
 
 
-def _describe(error: ValidationError) -> str:
+def _describe(error: ValidationError, data: Any) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
-    field = ".".join(str(part) for part in first["loc"]) or "scenario"
+    field = ".".join(_path(first["loc"], data)) or "scenario"
     message = first["msg"].removeprefix("Value error, ")
     value = first.get("input")
     shown = "" if isinstance(value, dict) or value is None else f" = {_one_line(repr(value))}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{field}{shown}: {message}{more}"
+
+
+def _path(location: tuple[int | str, ...], data: Any) -> Iterator[str]:
+    """The keys of a field as the file has them, without pydantic's names of the kinds of a section."""
+    for part in location:
+        if (
+            isinstance(data, dict)
+            and part not in data
+            and part in (data.get("technology"), data.get("model"))
+        ):
+            continue
+        yield str(part)
+        inside = isinstance(data, dict) and part in data
+        inside |= isinstance(data, list) and isinstance(part, int) and part < len(data)
+        data = data[part] if inside else None
 
 
 def _one_line(text: str, limit: int = 200) -> str:

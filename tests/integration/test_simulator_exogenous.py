@@ -10,7 +10,7 @@ from episodes import ALL_LOCAL, HALF, MIN_SPLIT, Decision, make_scenario, play, 
 pytestmark = pytest.mark.ns3
 
 WALK: dict[str, Any] = {"model": "random-waypoint", "area_x_m": (2, 40), "area_y_m": (-10, 10)}
-CONTENTION: dict[str, Any] = {"stations": 3, "rate_kbps": 1000}
+CONTENTION: list[dict[str, Any]] = [{"count": 3, "traffic": {"rate_kbps": 1000}}]
 
 
 def requests(decisions: list[Decision]) -> list[tuple[Any, ...]]:
@@ -40,7 +40,7 @@ def differ(one: list[Decision], other: list[Decision]) -> bool:
 @pytest.fixture(scope="module")
 def runs() -> dict[str, list[Decision]]:
     """The same seed under other actions and other MAC draws, in a loaded cell."""
-    scenario = make_scenario(mobility=WALK, background=CONTENTION)
+    scenario = make_scenario(mobility=WALK, others=CONTENTION)
     return {
         "min-split": play(scenario, 11, MIN_SPLIT),
         "half": play(scenario, 11, HALF),
@@ -79,7 +79,7 @@ def test_another_seed_is_another_world(runs: dict[str, list[Decision]]) -> None:
 
 
 def test_the_same_seed_gives_the_same_records_bit_for_bit(runs: dict[str, list[Decision]]) -> None:
-    again = play(make_scenario(mobility=WALK, background=CONTENTION), 11, MIN_SPLIT)
+    again = play(make_scenario(mobility=WALK, others=CONTENTION), 11, MIN_SPLIT)
     for (state, record), (first_state, first_record) in zip(again, runs["min-split"], strict=True):
         assert (state.raw, state.position_m) == (first_state.raw, first_state.position_m)
         assert same_record(record, first_record)

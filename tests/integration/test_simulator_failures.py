@@ -63,7 +63,7 @@ def run_with(config: Path) -> subprocess.CompletedProcess[str]:
         ("arrivals", "count", -3),
         ("link", "standard", "80211b"),
         ("compute", "splits", [1, 99]),
-        ("background", "stations", "many"),
+        ("mobility", "model", "teleport"),
         ("transport", "max_retries", 1.5),
     ],
 )

@@ -12,9 +12,9 @@ from pyagent.scenario.compile import deploy
 pytestmark = pytest.mark.ns3
 
 DEADLINE_S = 2.0
-BACKGROUND = {"stations": 2, "rate_kbps": 500}
-SCENARIO = make_scenario(at_m=40, background=BACKGROUND)
-EDGE_OF_COVERAGE = make_scenario(at_m=60, background=BACKGROUND)
+OTHERS = [{"count": 2, "traffic": {"rate_kbps": 500}}]
+SCENARIO = make_scenario(at_m=40, others=OTHERS)
+EDGE_OF_COVERAGE = make_scenario(at_m=60, others=OTHERS)
 
 
 @pytest.fixture(scope="module")

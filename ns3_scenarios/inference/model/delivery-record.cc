@@ -57,6 +57,12 @@ DeliveryRecorder::GetTypeId()
 DeliveryRecorder::DeliveryRecorder() = default;
 
 void
+DeliveryRecorder::SetInOrder(bool inOrder)
+{
+    m_inOrder = inOrder;
+}
+
+void
 DeliveryRecorder::Begin(DeliveryRecord record)
 {
     const std::size_t tokens = record.promptTokens + record.outputTokens - 1;
@@ -68,6 +74,7 @@ DeliveryRecorder::Begin(DeliveryRecord record)
     record.tokenTimeS.assign(record.outputTokens, NOT_A_TIME);
     record.downlinkOutcome.assign(record.outputTokens, notSent);
     m_sentAt.assign(rows, {});
+    m_overtaken = Time(0);
     m_record = std::move(record);
     m_open = true;
 }
@@ -97,16 +104,26 @@ DeliveryRecorder::End(const std::string& failReason, double latencyS)
     m_record.failed = !failReason.empty();
     m_record.failReason = failReason;
     m_record.latencyS = latencyS;
-    for (auto* rows : {&m_record.outcome, &m_record.downlinkOutcome})
+    for (uint32_t i = 0; i < m_record.outcome.size(); i++)
     {
-        for (auto& outcome : *rows)
+        if (m_record.outcome[i] == UNDER_WAY)
         {
-            if (outcome == UNDER_WAY)
-            {
-                outcome = static_cast<uint8_t>(Outcome::LATE);
-            }
+            m_record.outcome[i] = static_cast<uint8_t>(OfUnreported(i));
         }
     }
+    for (auto& outcome : m_record.downlinkOutcome)
+    {
+        if (outcome == UNDER_WAY)
+        {
+            outcome = static_cast<uint8_t>(Outcome::LATE);
+        }
+    }
+}
+
+Outcome
+DeliveryRecorder::OfUnreported(uint32_t index) const
+{
+    return m_inOrder && m_sentAt[index].back() < m_overtaken ? Outcome::LOST_RADIO : Outcome::LATE;
 }
 
 void
@@ -140,6 +157,7 @@ DeliveryRecorder::NoteArrived(uint32_t index, uint8_t attempt, bool inTime)
     {
         return;
     }
+    m_overtaken = std::max(m_overtaken, m_sentAt[index][attempt]);
     auto& outcome = m_record.outcome[index];
     if (outcome != static_cast<uint8_t>(Outcome::DELIVERED))
     {

@@ -72,6 +72,12 @@ class DeliveryRecorder : public ns3::Object
     static ns3::TypeId GetTypeId();
     DeliveryRecorder();
 
+    /**
+     * @param inOrder whether packets can't overtake each other: then a fragment that a later one
+     *        overtook, of which the stack said nothing, was lost in the radio and isn't late
+     */
+    void SetInOrder(bool inOrder);
+
     /** @param record with sizes, split and times filled in; becomes the current one */
     void Begin(DeliveryRecord record);
     /** @return the request under way, or the last one */
@@ -106,9 +112,12 @@ class DeliveryRecorder : public ns3::Object
     /// Marks of a row before the request ends.
     static constexpr uint8_t UNDER_WAY = 254;
     void Improve(uint8_t& outcome, Outcome news) const;
+    Outcome OfUnreported(uint32_t index) const;
 
     DeliveryRecord m_record;
     bool m_open{false};
+    bool m_inOrder{false};
+    ns3::Time m_overtaken; ///< when the fragment was sent that arrived and was sent last
     std::vector<std::vector<ns3::Time>> m_sentAt; ///< [row][attempt]
 };
 

@@ -95,7 +95,7 @@ FragmentTag::GetInstanceTypeId() const
 uint32_t
 FragmentTag::GetSerializedSize() const
 {
-    return 9;
+    return 13;
 }
 
 void
@@ -104,6 +104,7 @@ FragmentTag::Serialize(TagBuffer buffer) const
     buffer.WriteU32(request);
     buffer.WriteU32(index);
     buffer.WriteU8(downlink ? 1 : 0);
+    buffer.WriteU32(ue);
 }
 
 void
@@ -112,12 +113,14 @@ FragmentTag::Deserialize(TagBuffer buffer)
     request = buffer.ReadU32();
     index = buffer.ReadU32();
     downlink = buffer.ReadU8() != 0;
+    ue = buffer.ReadU32();
 }
 
 void
 FragmentTag::Print(std::ostream& os) const
 {
-    os << "request=" << request << " index=" << index << (downlink ? " down" : " up");
+    os << "ue=" << ue << " request=" << request << " index=" << index
+       << (downlink ? " down" : " up");
 }
 
 } // namespace splitsim

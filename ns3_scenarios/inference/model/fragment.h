@@ -52,6 +52,7 @@ class FragmentTag : public ns3::Tag
     uint32_t request{0};
     uint32_t index{0}; ///< row of the delivery record: fragment (uplink) or step (downlink)
     bool downlink{false};
+    uint32_t ue{0}; ///< whose
 };
 
 } // namespace splitsim

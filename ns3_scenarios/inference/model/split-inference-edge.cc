@@ -36,12 +36,14 @@ SplitInferenceEdge::Configure(const TransportConfig& transport,
                               const ComputeConfig& compute,
                               Ptr<ComputeQueue> queue,
                               Ptr<DeliveryRecorder> recorder,
+                              uint32_t ue,
                               uint16_t port)
 {
     m_transport = transport;
     m_compute = compute;
     m_queue = queue;
     m_recorder = recorder;
+    m_servedUe = ue;
     m_port = port;
 }
 
@@ -203,6 +205,7 @@ SplitInferenceEdge::SendToken(uint8_t attempt)
     tag.request = m_step.request;
     tag.index = m_step.step;
     tag.downlink = true;
+    tag.ue = m_servedUe;
     packet->AddByteTag(tag);
     const auto bytes = packet->GetSize();
     m_socket->SendTo(packet, 0, m_ue);

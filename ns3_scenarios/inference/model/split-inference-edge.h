@@ -40,12 +40,14 @@ class SplitInferenceEdge : public ns3::Application
      * @param compute the deployed model and this server's speed
      * @param queue where jobs wait
      * @param recorder where arrivals are noted
+     * @param ue index of the UE that it serves
      * @param port UDP port to listen on
      */
     void Configure(const TransportConfig& transport,
                    const ComputeConfig& compute,
                    ns3::Ptr<ComputeQueue> queue,
                    ns3::Ptr<DeliveryRecorder> recorder,
+                   uint32_t ue,
                    uint16_t port);
 
   private:
@@ -75,6 +77,7 @@ class SplitInferenceEdge : public ns3::Application
     ComputeConfig m_compute;
     ns3::Ptr<ComputeQueue> m_queue;
     ns3::Ptr<DeliveryRecorder> m_recorder;
+    uint32_t m_servedUe{0};
     uint16_t m_port{0};
     ns3::Ptr<ns3::Socket> m_socket;
 

@@ -42,6 +42,7 @@ void
 SplitInferenceUe::Configure(const TransportConfig& transport,
                             const ComputeConfig& compute,
                             Ptr<DeliveryRecorder> recorder,
+                            uint32_t ue,
                             Ipv4Address edgeAddress,
                             uint16_t edgePort,
                             QueueDepth queueDepth)
@@ -49,6 +50,7 @@ SplitInferenceUe::Configure(const TransportConfig& transport,
     m_transport = transport;
     m_compute = compute;
     m_recorder = recorder;
+    m_ue = ue;
     m_edgeAddress = edgeAddress;
     m_edgePort = edgePort;
     m_queueDepth = std::move(queueDepth);
@@ -221,6 +223,7 @@ SplitInferenceUe::SendFragment(uint32_t fragment)
     FragmentTag tag;
     tag.request = record.request;
     tag.index = header.GetRow();
+    tag.ue = m_ue;
     packet->AddByteTag(tag);
     record.uplinkPackets++;
     record.uplinkBytes += packet->GetSize();

@@ -43,6 +43,7 @@ class SplitInferenceUe : public ns3::Application
      * @param transport timeouts, retries, window
      * @param compute the deployed model and this UE's speed
      * @param recorder gets everything that happens
+     * @param ue index of this UE
      * @param edgeAddress where the edge listens
      * @param edgePort its UDP port
      * @param queueDepth reads the device queue
@@ -50,6 +51,7 @@ class SplitInferenceUe : public ns3::Application
     void Configure(const TransportConfig& transport,
                    const ComputeConfig& compute,
                    ns3::Ptr<DeliveryRecorder> recorder,
+                   uint32_t ue,
                    ns3::Ipv4Address edgeAddress,
                    uint16_t edgePort,
                    QueueDepth queueDepth);
@@ -97,6 +99,7 @@ class SplitInferenceUe : public ns3::Application
     TransportConfig m_transport;
     ComputeConfig m_compute;
     ns3::Ptr<DeliveryRecorder> m_recorder;
+    uint32_t m_ue{0};
     ns3::Ipv4Address m_edgeAddress;
     uint16_t m_edgePort{0};
     QueueDepth m_queueDepth;

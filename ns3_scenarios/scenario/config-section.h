@@ -1,0 +1,96 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#ifndef SPLITSIM_CONFIG_SECTION_H
+#define SPLITSIM_CONFIG_SECTION_H
+
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace splitsim
+{
+
+/** The scenario file can't be used; the text names the field, the value and what is valid. */
+class ConfigError : public std::runtime_error
+{
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/** A closed interval to draw from. */
+struct Range
+{
+    double low{0};
+    double high{0};
+};
+
+/** A point in metres; z is up. */
+struct Position
+{
+    double xM{0};
+    double yM{0};
+    double zM{0};
+};
+
+/** A JSON object that knows where it stands in the file, so that an error can say so. */
+class Section
+{
+  public:
+    /**
+     * @param json an object; must outlive this
+     * @param path what stands before its keys in error messages, as "link."
+     * @throws ConfigError when it is no object
+     */
+    Section(const nlohmann::json& json, std::string path);
+
+    /** @param key of an object in this one. @return that object */
+    Section operator[](const std::string& key) const;
+    /** @param key of a list of objects. @return the objects */
+    std::vector<Section> List(const std::string& key) const;
+    /** @param key of a field. @return whether it is there and not null */
+    bool Has(const std::string& key) const;
+    /** @param key of a field. @return its value @throws ConfigError when it is missing */
+    const nlohmann::json& At(const std::string& key) const;
+
+    /** Reads a field into @p value. @param key of it @throws ConfigError missing or wrong type */
+    template <typename T>
+    void Read(const std::string& key, T& value) const
+    {
+        bool kept = false;
+        try
+        {
+            At(key).get_to(value);
+            // A negative or broken count would have been converted.
+            kept = nlohmann::json(value) == At(key);
+        }
+        catch (const nlohmann::json::exception&)
+        {
+            kept = false;
+        }
+        if (!kept)
+        {
+            throw ConfigError(m_path + key + ": " + At(key).dump() + " has the wrong type");
+        }
+    }
+
+    void Read(const std::string& key, Range& range) const;
+    void Read(const std::string& key, Position& position) const;
+    void Read(const std::string& key, std::vector<Position>& positions) const;
+
+    /** Reads a name. @param key of it @param valid the names that are known @return the name */
+    std::string ReadName(const std::string& key, std::initializer_list<std::string> valid) const;
+
+    /** @param condition that must hold @param key to blame @param valid what would be valid */
+    void Require(bool condition, const std::string& key, const std::string& valid) const;
+
+  private:
+    const nlohmann::json& m_json;
+    std::string m_path;
+};
+
+} // namespace splitsim
+
+#endif // SPLITSIM_CONFIG_SECTION_H

@@ -1,0 +1,49 @@
+"""The scenario file: every field, its unit, its default and what is valid."""
+
+from pyagent.scenario.schema.compute import Edge, Model, Ue
+from pyagent.scenario.schema.environment import Environment
+from pyagent.scenario.schema.judging import Evaluation, Reward
+from pyagent.scenario.schema.links import Backhaul, Fading, Link, PathLoss, RadioLink, WifiLink
+from pyagent.scenario.schema.mobility import (
+    ConstantMobility,
+    GaussMarkovMobility,
+    LinearMobility,
+    Mobility,
+    RandomWalkMobility,
+    RandomWaypointMobility,
+    RingMobility,
+    ScatterMobility,
+    WaypointMobility,
+)
+from pyagent.scenario.schema.others import Others, Traffic
+from pyagent.scenario.schema.requests import Requests, Transport
+from pyagent.scenario.schema.scenario import Scenario
+
+__all__ = [
+    "Backhaul",
+    "ConstantMobility",
+    "Edge",
+    "Environment",
+    "Evaluation",
+    "Fading",
+    "GaussMarkovMobility",
+    "LinearMobility",
+    "Link",
+    "Mobility",
+    "Model",
+    "Others",
+    "PathLoss",
+    "RadioLink",
+    "RandomWalkMobility",
+    "RandomWaypointMobility",
+    "Requests",
+    "Reward",
+    "RingMobility",
+    "ScatterMobility",
+    "Scenario",
+    "Traffic",
+    "Transport",
+    "Ue",
+    "WaypointMobility",
+    "WifiLink",
+]

@@ -1,0 +1,73 @@
+"""The model as it is cut, and the two machines."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from llm_split.codecs import get_codec
+from llm_split.impairment import Channel, Concealment, Impairment, Interleaving
+from pyagent.scenario.schema.base import NotNegative, Positive, Section
+
+
+def _known_codec(name: str) -> str:
+    get_codec(name)
+    return name
+
+
+class Model(Section):
+    """The model as deployed (sizes and times), the one whose quality is measured, and the cuts.
+
+    `interleaving` deals eighths of a fragment out to the packets of a prompt (`llm_split.impairment`).
+    `channel: elementwise` replaces what the packets did by the published code's element-wise zeroing at the
+    same loss, to compare with.
+    """
+
+    deployed: str = "llama-2-7b"
+    quality: str = "smollm2-135m"
+    splits: Annotated[list[int], Field(min_length=1)] = [1, 8, 16, 24, 32]
+    min_split: Annotated[int, Field(ge=1)] = 1
+    codec: Annotated[str, AfterValidator(_known_codec)] = "fp16"
+    concealment: Concealment = "running-mean"
+    interleaving: Interleaving = "none"
+    channel: Channel = "packet"
+    prompts: Annotated[int, Field(ge=2, le=4096)] = 16
+
+    def impairment(self) -> Impairment:
+        """What a delivery record does to the hidden states."""
+        return Impairment(self.concealment, self.interleaving, channel=self.channel)
+
+    @model_validator(mode="after")
+    def _splits_make_sense(self) -> Model:
+        if sorted(set(self.splits)) != self.splits:
+            raise ValueError("splits must be distinct and increase")
+        if self.splits[0] < self.min_split:
+            raise ValueError(f"splits must be at least min_split ({self.min_split})")
+        return self
+
+
+class Ue(Section):
+    """The phone: a device card, how its weights are stored, and how much memory the model may take."""
+
+    device: str = "snapdragon-8-gen-3"
+    weight_bits: Literal[4, 8, 16] = 4
+    memory_gib: Positive | None = None
+
+
+class Edge(Section):
+    """The server: a device card, and other users' jobs in its queue (Poisson, exponential service)."""
+
+    device: str = "a100-80g"
+    weight_bits: Literal[4, 8, 16] = 16
+    background_jobs_per_s: NotNegative = 0.0
+    background_job_ms: NotNegative = 0.0
+
+    @model_validator(mode="after")
+    def _queue_is_stable(self) -> Edge:
+        load = self.background_jobs_per_s * self.background_job_ms / 1e3
+        if load >= 1:
+            raise ValueError(
+                f"background_jobs_per_s x background_job_ms is a load of {load:.2f}; it must stay below 1"
+            )
+        return self

@@ -1,0 +1,14 @@
+"""The radio technologies, one file each; a new one joins the union here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pyagent.scenario.schema.links.base import Backhaul, Fading, RadioLink
+from pyagent.scenario.schema.links.wifi import PathLoss, WifiLink
+
+Link = Annotated[WifiLink, Field(discriminator="technology")]
+
+__all__ = ["Backhaul", "Fading", "Link", "PathLoss", "RadioLink", "WifiLink"]

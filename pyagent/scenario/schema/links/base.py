@@ -1,0 +1,69 @@
+"""What the links share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from pyagent.scenario.schema.base import NotNegative, Position, Positive, Section
+
+SPEED_OF_LIGHT_MPS = 299_792_458.0
+
+
+class Fading(Section):
+    """Nakagami-m block fading, the gain a pure function of (seed, link, coherence block).
+
+    The coherence time is 0.423 c / (speed_mps f) (Rappaport, Wireless Communications, 2nd ed., eq.
+    5.40.c, with the maximum Doppler shift f_d = v f / c).
+    """
+
+    model: Literal["none", "nakagami-block"] = "nakagami-block"
+    m: Annotated[float, Field(ge=0.5)] = 1.0
+    """shape; 1 is Rayleigh"""
+    speed_mps: Positive = 1.4
+    """of the UE, for the coherence time"""
+
+    def coherence_time_s(self, frequency_hz: float) -> float:
+        """Length of a fading block in seconds at a carrier frequency."""
+        return 0.423 * SPEED_OF_LIGHT_MPS / (self.speed_mps * frequency_hz)
+
+    def simulator(self, frequency_hz: float) -> dict[str, Any]:
+        """What ns-3 is given."""
+        return {
+            "model": self.model,
+            "nakagami_m": self.m,
+            "coherence_time_s": self.coherence_time_s(frequency_hz),
+        }
+
+
+class Backhaul(Section):
+    """The wire between radio site and edge server."""
+
+    rate_mbps: Positive = 1000.0
+    delay_ms: NotNegative = 1.0
+
+    def simulator(self) -> dict[str, Any]:
+        """What ns-3 is given."""
+        return {"rate_mbps": self.rate_mbps, "delay_s": self.delay_ms / 1e3}
+
+
+class RadioLink(Section):
+    """Base of all links."""
+
+    technology: str
+
+    @abstractmethod
+    def simulator(self) -> dict[str, Any]:
+        """What ns-3 is given: `technology` and what the C++ link of this name reads."""
+
+    @property
+    @abstractmethod
+    def sites_m(self) -> list[Position]:
+        """Where access points or base stations stand."""
+
+    @property
+    @abstractmethod
+    def device_queue_packets(self) -> int:
+        """Room of the UE's device queue, packets of a fragment's size."""

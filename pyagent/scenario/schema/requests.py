@@ -1,0 +1,58 @@
+"""When requests come, and how their tensors travel."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pyagent.scenario.schema.base import NotNegative, Positive, Section, require_order
+
+# What the observation can tell apart (pyagent/envs/observation.py).
+MAX_TOKENS = {"prompt_tokens": 512, "output_tokens": 64}
+
+
+class Requests(Section):
+    """When requests come and how long they are; all from the seed alone.
+
+    Gaps are min_gap_s plus an exponential of mean mean_extra_gap_s. A request is cut deadline_s after
+    its arrival, and min_gap_s >= deadline_s keeps two requests from overlapping.
+    """
+
+    count: Annotated[int, Field(ge=1, le=100_000)] = 25
+    start_s: Annotated[float, Field(ge=1)] = 2.0
+    deadline_s: Positive = 4.0
+    min_gap_s: Positive = 4.0
+    mean_extra_gap_s: NotNegative = 1.0
+    prompt_tokens: tuple[int, int] = (16, 128)
+    output_tokens: tuple[int, int] = (8, 32)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Requests:
+        for name in ("prompt_tokens", "output_tokens"):
+            require_order(self, name)
+            longest = MAX_TOKENS[name]
+            if getattr(self, name)[0] < 1 or getattr(self, name)[1] > longest:
+                raise ValueError(f"{name} must lie in 1 to {longest}")
+        if self.min_gap_s < self.deadline_s:
+            raise ValueError(f"min_gap_s ({self.min_gap_s}) must be at least deadline_s ({self.deadline_s})")
+        return self
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest prompt plus longest output."""
+        return self.prompt_tokens[1] + self.output_tokens[1]
+
+
+class Transport(Section):
+    """How activations travel. The edge computes when a step is complete, or when no new fragment of it came
+    for reassembly_timeout_ms; the UE sends a step again when no token id came back within
+    reassembly_timeout_ms + retry_timeout_ms after it handed over the last fragment."""
+
+    protocol: Literal["udp"] = "udp"
+    payload_bytes: Annotated[int, Field(ge=64, le=1448)] = 1400
+    reassembly_timeout_ms: Positive = 100.0
+    retry_timeout_ms: Positive = 100.0
+    max_retries: Annotated[int, Field(ge=0, le=254)] = 8
+    device_queue_window: Annotated[int, Field(ge=1)] = 64
+    token_id_bytes: Annotated[int, Field(ge=1, le=1448)] = 16
