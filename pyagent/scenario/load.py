@@ -89,12 +89,8 @@ def _describe(error: ValidationError, data: Any) -> str:
 
 def _path(location: tuple[int | str, ...], data: Any) -> Iterator[str]:
     """The keys of a field as the file has them, without pydantic's names of the kinds of a section."""
-    for part in location:
-        if (
-            isinstance(data, dict)
-            and part not in data
-            and part in (data.get("technology"), data.get("model"))
-        ):
+    for place, part in enumerate(location):
+        if isinstance(data, dict) and part not in data and place + 1 < len(location):
             continue
         yield str(part)
         inside = isinstance(data, dict) and part in data
