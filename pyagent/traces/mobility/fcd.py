@@ -9,7 +9,7 @@ import numpy as np
 
 from pyagent.traces.errors import TraceError
 from pyagent.traces.mobility.formats import Format
-from pyagent.traces.mobility.projection import project, within_degrees
+from pyagent.traces.mobility.projection import DEGREES_FACTOR, project, within_degrees
 from pyagent.traces.mobility.samples import Nodes, Samples
 from pyagent.traces.mobility.source import Source
 from pyagent.traces.mobility.tracks import FloatArray, Track
@@ -19,8 +19,6 @@ _MOVERS = ("vehicle", "person", "container")
 _GEO_SETTING = re.compile(r'<fcd-output\.geo\s+value="(?:true|1|yes|on|x|t)"', re.IGNORECASE)
 # The ways by speeds and by places agree within this factor; km/h, mph and feet are off by more.
 _SPEED_FACTOR = 2.0
-# A way of this many times as many metres as degrees; 111 km a degree, and half of that at 60 degrees.
-_DEGREES_FACTOR = 1000.0
 # A shorter way, of all nodes together, is no evidence.
 _EVIDENCE_M = 10.0
 
@@ -146,8 +144,8 @@ def _in_degrees(source: Source, reader: _Reader) -> bool:
     if not within_degrees(every):
         return False
     claimed, moved = _ways(reader, places)
-    if claimed > _EVIDENCE_M and (moved * _SPEED_FACTOR >= claimed or claimed > _DEGREES_FACTOR * moved > 0):
-        return moved < claimed / _DEGREES_FACTOR
+    if claimed > _EVIDENCE_M and (moved * _SPEED_FACTOR >= claimed or claimed > DEGREES_FACTOR * moved > 0):
+        return moved < claimed / DEGREES_FACTOR
     low, high = every.min(axis=0), every.max(axis=0)
     raise TraceError(
         f"{source.path}: x from {low[0]:g} to {high[0]:g} and y from {low[1]:g} to {high[1]:g} may be "

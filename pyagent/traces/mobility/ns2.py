@@ -16,9 +16,9 @@ import numpy as np
 
 from pyagent.traces.errors import TraceError
 from pyagent.traces.mobility.formats import Format
-from pyagent.traces.mobility.projection import within_degrees
+from pyagent.traces.mobility.projection import DEGREES_FACTOR, within_degrees
 from pyagent.traces.mobility.samples import Nodes
-from pyagent.traces.mobility.source import Source
+from pyagent.traces.mobility.source import MAX_TIME_S, Source
 from pyagent.traces.mobility.tracks import Track
 
 _NODE = r"\$node_\((?P<node>[^()\s\"$]+)\)"
@@ -34,8 +34,6 @@ _ACTIVITY = re.compile(rf'{_AT}"\s*\$g\((?P<node>[^()\s"$]+)\)\s+(?P<what>start|
 _VALID = '$node_(ID) set X_|Y_|Z_ M, or $ns_ at S "$node_(ID) setdest X Y SPEED"'
 # Arrivals closer than this to a command are one event; far below what any tool writes.
 _INSTANT_S = 1e-9
-# Speeds that would carry nodes this many times as far as they go are not in the places' unit.
-_DEGREES_FACTOR = 100.0
 
 
 @dataclass
@@ -163,14 +161,21 @@ class _Reader:
             return
         assert node.place is not None
         since_s, x, y, speed = node.command
-        way_m = math.hypot(x - node.place[0], y - node.place[1])
-        if speed > 0 and way_m / speed > _INSTANT_S:
-            self._samples.add(name, node.command_line, since_s + way_m / speed, x, y, node.place[2])
+        needed_s = math.hypot(x - node.place[0], y - node.place[1]) / speed if speed > 0 else 0.0
+        if since_s + needed_s > MAX_TIME_S:
+            raise self._source.bad(
+                node.command_line,
+                "speed",
+                speed,
+                f"node {name!r} never arrives; valid: 0, or by {MAX_TIME_S:g} s",
+            )
+        if needed_s > _INSTANT_S:
+            self._samples.add(name, node.command_line, since_s + needed_s, x, y, node.place[2])
 
     def _refuse_degrees(self, tracks: list[Track]) -> None:
         claimed_m = sum(node.claimed_m for node in self._nodes.values())
         moved_m = sum(node.moved_m for node in self._nodes.values())
-        if not claimed_m > _DEGREES_FACTOR * moved_m > 0:
+        if not claimed_m > DEGREES_FACTOR * moved_m > 0:
             return
         if within_degrees(np.concatenate([track.positions_m[:, :2] for track in tracks])):
             line = next(node.command_line for node in self._nodes.values() if node.moved_m > 0)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyagent.traces.errors import TraceError
 from pyagent.traces.mobility.samples import Samples
 from pyagent.traces.mobility.source import Source
 from pyagent.traces.mobility.tracks import FloatArray
@@ -18,6 +17,8 @@ SEMI_MAJOR_AXIS_M = 6378137.0
 ECCENTRICITY_SQUARED = 6.69437999014e-3
 
 MAX_SCALE_ERROR = 0.01
+# By speeds nodes go this many times as far as by places in degrees: 111 km a degree of latitude.
+DEGREES_FACTOR = 1000.0
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,18 @@ def project(source: Source, nodes: Sequence[Samples]) -> list[FloatArray]:
                     f"not on Earth; valid: -{limit} to {limit} degrees",
                 )
     every = np.concatenate(tables)
-    plane = about_middle(every[:, 1], every[:, 2])
-    error = plane.scale_error(every[:, 2])
+    latitudes = every[:, 2]
+    plane = about_middle(every[:, 1], latitudes)
+    error = plane.scale_error(latitudes)
     if error > MAX_SCALE_ERROR:
-        raise TraceError(
-            f"{source.path}: latitudes from {every[:, 2].min():g} to {every[:, 2].max():g} degrees: one "
-            f"plane is off by {100 * error:.2g} %; valid: at most {100 * MAX_SCALE_ERROR:g} %"
+        at = int(np.argmax(np.abs(latitudes - np.median(latitudes))))
+        line = int(np.concatenate([samples.lines for samples in nodes])[at])
+        raise source.bad(
+            line,
+            "latitude",
+            float(latitudes[at]),
+            f"of {latitudes.min():g} to {latitudes.max():g} in the file, over which one plane is off by "
+            f"{100 * error:.2g} %; valid: at most {100 * MAX_SCALE_ERROR:g} %",
         )
     return [
         np.column_stack([table[:, 0], plane.metres(table[:, 1], table[:, 2]), table[:, 3]])

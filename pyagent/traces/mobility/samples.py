@@ -6,8 +6,8 @@ from array import array
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pyagent.traces.errors import TraceError
 from pyagent.traces.mobility.source import Source
 from pyagent.traces.mobility.tracks import FloatArray, Track
 
@@ -50,38 +50,30 @@ class Samples:
         times, places = table[:, 0], table[:, 1:]
         gaps_s = np.diff(times)
         moves_m = np.linalg.norm(np.diff(places, axis=0), axis=1)
-        if (gaps_s < 0).any():
-            raise self._backwards(source, times, int(np.argmax(gaps_s < 0)) + 1)
+        limit = source.options.max_speed_mps
+        with np.errstate(over="ignore"):
+            farthest_m = limit * gaps_s * (1 + ROUNDING)
         repeated = gaps_s == 0
-        if (repeated & (moves_m > 0)).any():
-            at = int(np.argmax(repeated & (moves_m > 0))) + 1
-            raise source.bad(
-                self.lines[at],
-                "time",
-                float(times[at]),
-                f"node {self.node!r} is in two places; valid: one place a time",
-            )
-        fastest_m = source.options.max_speed_mps * gaps_s * (1 + ROUNDING)
-        too_fast = ~repeated & (moves_m > fastest_m)
-        if too_fast.any():
-            at = int(np.argmax(too_fast)) + 1
-            speed = moves_m[at - 1] / gaps_s[at - 1]
-            limit = source.options.max_speed_mps
+        if (at := _first(gaps_s < 0)) is not None:
+            problem = f"goes back in time; valid: not before {times[at - 1]:.10g} s"
+            raise source.bad(self.lines[at], "time", float(times[at]), f"node {self.node!r} {problem}")
+        if (at := _first(repeated & (moves_m > 0))) is not None:
+            problem = "is in two places; valid: one place a time"
+            raise source.bad(self.lines[at], "time", float(times[at]), f"node {self.node!r} {problem}")
+        if (at := _first(~repeated & (moves_m > farthest_m))) is not None:
+            way_m, gap_s = float(moves_m[at - 1]), float(gaps_s[at - 1])
             raise source.error(
                 self.lines[at],
-                f"node {self.node!r} moves {moves_m[at - 1]:.6g} m in {gaps_s[at - 1]:.6g} s, "
-                f"{speed:.6g} m/s ({JUMP_HINT}); valid: at most {limit:g} m/s (max_speed_mps)",
+                f"node {self.node!r} moves {way_m:.6g} m in {gap_s:.6g} s, {way_m / gap_s:.6g} m/s "
+                f"({JUMP_HINT}); valid: at most {limit:g} m/s (max_speed_mps)",
             )
         kept = np.concatenate([[True], ~repeated])
         return Track(self.node, times[kept], places[kept], stays)
 
-    def _backwards(self, source: Source, times: FloatArray, at: int) -> TraceError:
-        return source.bad(
-            self.lines[at],
-            "time",
-            float(times[at]),
-            f"node {self.node!r} goes back in time; valid: not before {times[at - 1]:.10g} s",
-        )
+
+def _first(wrong: NDArray[np.bool_]) -> int | None:
+    """The sample after the first wrong step."""
+    return int(np.argmax(wrong)) + 1 if wrong.any() else None
 
 
 class Nodes:
