@@ -17,6 +17,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -127,7 +128,7 @@ def crowd_demand(folder: Path) -> None:
     people = []
     for index in range(30):
         stops = draw.sample(streets, 4)
-        walks = "".join(f'<walk from="{a}" to="{b}"/>' for a, b in zip(stops, stops[1:], strict=False))
+        walks = "".join(f'<walk from="{a}" to="{b}"/>' for a, b in pairwise(stops))
         people.append(f'<person id="walker{index}" depart="{2 * index}">{walks}</person>')
     (folder / "routes.xml").write_text(f"<routes>{''.join(people)}</routes>", encoding="utf-8")
 
