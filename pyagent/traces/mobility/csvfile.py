@@ -57,12 +57,16 @@ def _check_header(source: Source, line: int, columns: list[str]) -> None:
             raise source.error(line, f"column {column} is {problem}; {valid}")
 
 
+def _recognises(head: str) -> bool:
+    rows = (text for text in head.splitlines() if text.strip() and not text.lstrip().startswith("#"))
+    first = next(rows, "")
+    return "t_s" in first and "node" in first
+
+
 FORMAT = Format(
     name="csv",
     title="CSV with the columns t_s,node,x_m,y_m[,z_m]",
     suffixes=(".csv",),
-    recognises=lambda head: any(
-        "t_s" in text and "node" in text for text in head.splitlines() if not text.startswith("#")
-    ),
+    recognises=_recognises,
     read=_read,
 )

@@ -13,7 +13,7 @@ from pyagent.traces.mobility.projection import DEGREES_FACTOR, project, within_d
 from pyagent.traces.mobility.samples import Nodes, Samples
 from pyagent.traces.mobility.source import Source
 from pyagent.traces.mobility.tracks import FloatArray, Track
-from pyagent.traces.mobility.xmlscan import scan
+from pyagent.traces.mobility.xmlscan import Handler, scan
 
 _MOVERS = ("vehicle", "person", "container")
 _GEO_SETTING = re.compile(r'<fcd-output\.geo\s+value="(?:true|1|yes|on|x|t)"', re.IGNORECASE)
@@ -33,7 +33,7 @@ class _Extra:
         self.speeds_mps = array("d")  # NaN where the file gives none
 
 
-class _Reader:
+class _Reader(Handler):
     def __init__(self, source: Source) -> None:
         self._source = source
         self.nodes = Nodes(source)
@@ -55,9 +55,6 @@ class _Reader:
                 )
             self._sample(line, path[2], attributes)
 
-    def end(self, line: int, path: tuple[str, ...], text: str) -> None:
-        pass
-
     def _timestep(self, line: int, attributes: dict[str, str]) -> None:
         time_s = self._source.time(line, "time", attributes.get("time", ""))
         if time_s < self._time_s:
@@ -74,7 +71,9 @@ class _Reader:
         has_z = "z" in attributes
         z = source.coordinate(line, "z", attributes["z"]) if has_z else 0.0
         speed = source.speed(line, "speed", attributes["speed"]) if "speed" in attributes else np.nan
-        extra = self.extras.setdefault(node, _Extra(kind, has_z))
+        if node not in self.extras:
+            self.extras[node] = _Extra(kind, has_z)
+        extra = self.extras[node]
         if extra.kind != kind:
             raise source.bad(line, "id", node, f"both a {extra.kind} and a {kind}; valid: one id each")
         if extra.has_z != has_z:

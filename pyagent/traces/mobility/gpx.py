@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from itertools import chain, count
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from pyagent.traces.mobility.projection import project
 from pyagent.traces.mobility.samples import Nodes, Samples
 from pyagent.traces.mobility.source import Source
 from pyagent.traces.mobility.tracks import FloatArray, Track
-from pyagent.traces.mobility.xmlscan import scan
+from pyagent.traces.mobility.xmlscan import Handler, scan
 
 _POINTS = (("gpx", "trk", "trkseg", "trkpt"), ("gpx", "rte", "rtept"))
 _TIME = re.compile(
@@ -38,7 +38,7 @@ class _Path:
     segments: list[int] = field(default_factory=list)  # index of each one's first point
 
 
-class _Reader:
+class _Reader(Handler):
     def __init__(self, source: Source) -> None:
         self._source = source
         self._samples = Nodes(source)
@@ -47,9 +47,6 @@ class _Reader:
         self._point = [math.nan] * 4
         self._line = 0
         self._count = 0
-
-    def comment(self, text: str) -> None:
-        pass
 
     def start(self, line: int, path: tuple[str, ...], attributes: dict[str, str]) -> None:
         if path in (("gpx", "trk"), ("gpx", "rte")):
@@ -78,15 +75,14 @@ class _Reader:
         samples = {each.node: each for each in self._samples}
         filled = [path for path in self._paths if path.node in samples]
         tracks = [path for path in filled if path.kind == "trk"]
-        names: Counter[str] = Counter()
-        result = []
+        result: dict[str, tuple[_Path, Samples]] = {}
         for path in tracks or filled:
             each = samples[path.node]
             name = path.name or path.node
-            names[name] += 1
-            each.node = name if names[name] == 1 else f"{name} ({names[name]})"
-            result.append((path, each))
-        return result
+            names = chain([name], (f"{name} ({again})" for again in count(2)))
+            each.node = next(free for free in names if free not in result)
+            result[each.node] = path, each
+        return list(result.values())
 
     def _since_first(self, line: int, text: str) -> float:
         time = _instant(text)

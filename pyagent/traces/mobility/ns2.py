@@ -69,9 +69,9 @@ class _Reader:
                 raise self._source.bad(line, "line", text, f"not a movement; valid: {_VALID}")
         for name, node in self._nodes.items():
             self._finish(name, node)
-        tracks = self._samples.tracks(stays=True)
-        self._refuse_degrees(tracks)
-        return tracks
+        tracks = {track.node: track for track in self._samples.tracks(stays=True)}
+        self._refuse_degrees(list(tracks.values()))
+        return [tracks[name] for name in self._nodes]
 
     def _set(self, line: int, found: re.Match[str], time_s: float) -> None:
         node = self._nodes.setdefault(found["node"], _Node())

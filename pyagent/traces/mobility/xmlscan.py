@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.parsers.expat
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from pyagent.traces.errors import TraceError
 from pyagent.traces.mobility.source import Source
@@ -11,8 +11,8 @@ from pyagent.traces.mobility.source import Source
 MAX_DEPTH = 64
 
 
-class Handler(Protocol):
-    """What a format does with elements; names come without their namespace."""
+class Handler:
+    """What a format does with elements: nothing, until it says so; names come without their namespace."""
 
     def start(self, line: int, path: tuple[str, ...], attributes: dict[str, str]) -> None:
         """An element opens; `path` ends with its name."""

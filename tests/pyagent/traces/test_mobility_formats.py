@@ -98,6 +98,11 @@ def test_ns2_activity_says_when_nodes_are_there(read: Read, tmp_path: Path) -> N
     assert track.stays
 
 
+def test_ns2_nodes_come_in_the_files_order(read: Read) -> None:
+    still = "$node_(9) set X_ 1\n$node_(9) set Y_ 1\n"
+    assert list(read("a.tcl", still + ns2("1 10 0 1")).tracks) == ["9", "0"]
+
+
 def test_a_small_room_is_not_taken_for_degrees(read: Read) -> None:
     read("a.tcl", ns2("0 0.5 0 1", "60 0 0.5 1", "120 0 0 1"))
 
@@ -221,11 +226,12 @@ def test_gpx_times_with_fractions_and_offsets(read: Read, version: str) -> None:
                 name="a",
             ),
             trk(trkpt(50.001, 8, "2024-05-01T10:00:00"), name="a"),
+            trk(trkpt(50.001, 8, "2024-05-01T10:00:09"), name="a (2)"),
             trk(name="empty"),
             version=version,
         ),
     )
-    assert list(tracks.tracks) == ["a", "a (2)"]
+    assert list(tracks.tracks) == ["a", "a (2)", "a (2) (2)"]
     assert tracks.tracks["a"].times_s.tolist() == [1.25, 2, 3.5]
     assert tracks.tracks["a (2)"].times_s.tolist() == [0]
 

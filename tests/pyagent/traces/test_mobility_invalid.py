@@ -455,3 +455,22 @@ def test_bad_options(options: dict[str, object], message: str) -> None:
     with pytest.raises(TraceError) as caught:
         Options(**options)  # type: ignore[arg-type]
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        (
+            "many.csv",
+            b"t_s,node,x_m,y_m\n" + b"".join(b"0,%d,0,0\n" % node for node in range(10_001)),
+            "many.csv:10002: more than 10000 nodes",
+        ),
+        ("long.movements", b"0 " * (2**23 + 1), "long.movements:1: line longer than 16777216 bytes"),
+        ("deep.gpx", b"<gpx>\n" + b"<a>" * 64, "deep.gpx:2: elements nested deeper than 64"),
+    ],
+)
+def test_files_without_end(tmp_path: Path, name: str, data: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(TraceError) as caught:
+        read_tracks(tmp_path / name)
+    assert str(caught.value) == f"{tmp_path}/{message}"

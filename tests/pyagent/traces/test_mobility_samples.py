@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
+import importlib.metadata
+import importlib.util
 import math
 import os
+import sys
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from pyagent.paths import shipped_scenarios
 from pyagent.traces.errors import TraceError
 from pyagent.traces.mobility import Options, Tracks, read_tracks
 
 REPOSITORY = Path(__file__).parents[3]
 SAMPLES = Path(os.environ.get("SPLITSIM_SHARED", REPOSITORY.parent / "shared")) / "samples"
+TRACES = REPOSITORY / "ns3_scenarios" / "scenarios" / "traces"
 
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"no {SAMPLES}")
 
@@ -113,7 +118,7 @@ def test_other_files_are_refused(file: str) -> None:
 def test_traces_that_ship(
     name: str, nodes: int, seconds: float, metres: float, speed_mps: tuple[float, float]
 ) -> None:
-    path = shipped_scenarios()["default"].parent / "traces" / f"{name}.fcd.xml.gz"
+    path = TRACES / f"{name}.fcd.xml.gz"
     tracks = read_tracks(path)
     assert path.stat().st_size < 150_000
     assert len(tracks.tracks) == nodes
@@ -122,3 +127,36 @@ def test_traces_that_ship(
     assert (upper - lower)[:2].max() == pytest.approx(metres, abs=5)
     low, high = speed_mps
     assert all(low < track.max_speed_mps < high + 0.5 for track in tracks.tracks.values())
+
+
+@pytest.fixture(scope="module")
+def maker() -> ModuleType:
+    """The script that made them."""
+    spec = importlib.util.spec_from_file_location("make_sumo_traces", TRACES / "make_sumo_traces.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
+
+
+@needs_samples
+def test_what_is_kept_of_sumos_output(fcd: Tracks, maker: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "compact.xml"
+    path.write_text(maker.compact(SAMPLES / "sumo-grid10.fcd.xml"), encoding="utf-8")
+    compact = read_tracks(path)
+    assert list(compact.tracks) == list(fcd.tracks)
+    for name, track in compact.tracks.items():
+        assert track.times_s.tolist() == fcd.tracks[name].times_s.tolist()
+        assert np.abs(track.positions_m - fcd.tracks[name].positions_m).max() < 0.05 + 1e-9
+    assert path.stat().st_size < (SAMPLES / "sumo-grid10.fcd.xml").stat().st_size / 2
+
+
+def test_the_script_makes_the_same_again(maker: ModuleType, tmp_path: Path) -> None:
+    pytest.importorskip("sumo", reason="eclipse-sumo isn't installed")
+    if importlib.metadata.version("eclipse-sumo") != "1.28.0":
+        pytest.skip("the traces are of eclipse-sumo 1.28.0")
+    for run in maker.RUNS:
+        made = maker.make(run, tmp_path)
+        assert gzip.decompress(made.read_bytes()) == gzip.decompress((TRACES / made.name).read_bytes())
