@@ -27,7 +27,7 @@ struct Waypoint
 struct Track
 {
     std::vector<Waypoint> waypoints; ///< times increase
-    bool stays{true};                ///< outside its times it stands still, else it isn't there
+    bool stays{true};                ///< before its first time it stands there, else it isn't there
 };
 
 /** How a node moves; `model` says which of the fields count. */

@@ -79,12 +79,13 @@ def parse_scenario(data: Any, source: str = "scenario", folder: Path | None = No
 def _describe(error: ValidationError, data: Any) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
-    field = ".".join(_path(first["loc"], data)) or "scenario"
+    field = ".".join(_path(first["loc"], data))
     message = first["msg"].removeprefix("Value error, ")
     value = first.get("input")
     shown = "" if isinstance(value, dict) or value is None else f" = {_one_line(repr(value))}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{field}{shown}: {message}{more}"
+    # A check across sections names its fields itself.
+    return f"{field}{shown}: {message}{more}" if field else f"{message}{more}"
 
 
 def _path(location: tuple[int | str, ...], data: Any) -> Iterator[str]:

@@ -9,10 +9,12 @@ from pyagent.scenario.schema.mobility import (
     GaussMarkovMobility,
     LinearMobility,
     Mobility,
+    Movement,
     RandomWalkMobility,
     RandomWaypointMobility,
     RingMobility,
     ScatterMobility,
+    TraceMobility,
     WaypointMobility,
 )
 from pyagent.scenario.schema.others import Others, Traffic
@@ -31,6 +33,7 @@ __all__ = [
     "Link",
     "Mobility",
     "Model",
+    "Movement",
     "Others",
     "PathLoss",
     "RadioLink",
@@ -41,6 +44,7 @@ __all__ = [
     "RingMobility",
     "ScatterMobility",
     "Scenario",
+    "TraceMobility",
     "Traffic",
     "Transport",
     "Ue",
