@@ -16,7 +16,7 @@ class Options:
 
     Attributes:
         max_speed_mps: a faster move is refused: it is a jump, degrees, or another unit.
-        max_samples: samples of all nodes together, in memory at most about 50 bytes each.
+        max_samples: samples of all nodes together; reading takes about 130 bytes each.
         max_bytes: size of the file, unpacked.
         activity: ns2: SUMO's activity file, whose start and stop say when a node is there.
         geo: fcd: whether x and y are longitude and latitude; None: told from the file, or refused.
