@@ -53,7 +53,7 @@ def test_a_trace_becomes_tracks_from_the_nodes_entry() -> None:
     rows = np.array(track["rows"])
     assert rows[0, 0] == 0
     assert rows[:, 0] == pytest.approx(recorded.times_s - recorded.enter_s)
-    assert rows[:, 1:] == pytest.approx(recorded.positions_m + [0, 0, 1.5])
+    assert rows[:, 1:] == pytest.approx(recorded.positions_m + np.array([0, 0, 1.5]))
     assert config["at_end"] == "stay"  # the agent's UE doesn't vanish; others do
     others = on_trace().model_copy(update={"others": [Others(mobility=on_trace().mobility, split=1)]})
     group = simulator_config(others)["others"][0]["mobility"]
