@@ -14,6 +14,7 @@ from pyagent.errors import UserError
 
 if TYPE_CHECKING:
     from pyagent.traces.radio import RadioTrace
+    from pyagent.traces.radio.samples import Direction
 
 WIDTH = 100
 _PICTURES = (".png", ".pdf")
@@ -55,7 +56,6 @@ def trace(
     Example: splitsim trace ns3_scenarios/scenarios/traces/tram-lte.csv --plot tram-lte
     """
     from pyagent.traces.radio import read_radio_trace
-    from pyagent.traces.radio.samples import Direction
 
     whole = read_radio_trace(
         file,

@@ -19,16 +19,16 @@ from pyagent.traces.radio.trace import MIN_OUTAGE_S, WINDOW_S, Floats
 _MAX_STEPS = 1200
 """More steps than this are averaged, or the line would be an area."""
 _LABELS = {
-    "rate_mbps": "rate [Mbit/s]",
-    "delay_ms": "delay [ms]",
-    "loss": "loss [%]",
+    "rate_mbps": "Rate [Mbit/s]",
+    "delay_ms": "Delay [ms]",
+    "loss": "Loss [%]",
     "rsrp_dbm": "RSRP [dBm]",
     "rsrq_db": "RSRQ [dB]",
     "snr_db": "SNR [dB]",
     "cqi": "CQI",
-    "speed_mps": "speed [m/s]",
+    "speed_mps": "Speed [m/s]",
 }
-_RATE_IN, _BELOW_IN = 2.1, 0.8
+_RATE_IN, _BELOW_IN = 2.1, 0.85
 
 
 @style.styled()
@@ -86,8 +86,9 @@ def _draw_distribution(axes: Axes, values: Floats, weights: Floats) -> None:
     if not there.any():
         return
     order = np.argsort(values[there])
-    share = np.cumsum(weights[there][order])
-    axes.step(100 * share / share[-1], values[there][order], color=style.BLACK, lw=1.2, where="pre")
+    share = np.append(0.0, np.cumsum(weights[there][order]))
+    upwards = values[there][order]
+    axes.stairs(upwards, 100 * share / share[-1], color=style.BLACK, lw=1.2, baseline=None)
 
 
 def _scale(grid: NDArray[Any], trace: RadioTrace) -> None:
