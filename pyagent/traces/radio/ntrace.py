@@ -10,7 +10,7 @@ from typing import Any
 
 from pyagent.traces.errors import TraceError
 from pyagent.traces.radio.samples import Direction, Request, Row, Rules, assemble, rate_problem
-from pyagent.traces.radio.text import shown
+from pyagent.traces.radio.text import shortened
 from pyagent.traces.radio.trace import RadioTrace
 
 NAME = "ntrace"
@@ -41,7 +41,9 @@ def read(request: Request) -> RadioTrace:
         rows.append(Row(i, (when - times[0]).total_seconds(), _rate(entry.get(key), key, per_mbps, i, at)))
     how = "as asked for" if request.rate_unit else "the unit of this layout"
     notes = [f"{key} read as {unit} ({how})", f"begins at {times[0].isoformat(sep=' ')}"]
-    return assemble(request, rows, Rules(NAME, key, assumes_unit=True, measured=True), notes, at)
+    return assemble(
+        request, rows, Rules(NAME, key, place="entry", assumes_unit=True, measured=True), notes, at
+    )
 
 
 def _entries(request: Request) -> list[dict[str, Any]]:
@@ -70,9 +72,7 @@ def _when(value: Any, entry: int, at: _At) -> datetime:
         # Python 3.10 reads no Z.
         return datetime.fromisoformat(value.removesuffix("Z") + ("+00:00" if value.endswith("Z") else ""))
     except (AttributeError, ValueError):
-        raise at(
-            entry, f"dateTime is {shown(str(value))}, valid: like 2020-11-10T12:50:03.550+01:00"
-        ) from None
+        raise at(entry, f"dateTime is {_told(value)}, valid: like 2020-11-10T12:50:03.550+01:00") from None
 
 
 def _rate(value: Any, key: str, per_mbps: float, entry: int, at: _At) -> float:
@@ -82,9 +82,14 @@ def _rate(value: Any, key: str, per_mbps: float, entry: int, at: _At) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     # Python's JSON knows NaN and Infinity.
     if not number or value != value or abs(value) == math.inf:
-        raise at(entry, f"{key} is {shown(str(value))}, valid: a number")
+        raise at(entry, f"{key} is {_told(value)}, valid: a number")
     # Whole numbers of JSON have no limit, those of floats do.
     rate_mbps = float(min(max(value, -1e300), 1e300)) / per_mbps
-    if problem := rate_problem(rate_mbps, key, shown(str(value))):
+    if problem := rate_problem(rate_mbps, key, _told(value)):
         raise at(entry, problem)
     return rate_mbps
+
+
+def _told(value: Any) -> str:
+    """A value as the file writes it, more or less."""
+    return shortened(json.dumps(value))

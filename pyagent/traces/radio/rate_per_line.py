@@ -7,8 +7,8 @@ from collections import Counter
 
 import numpy as np
 
-from pyagent.traces.radio.samples import MAX_DURATION_S, Request
-from pyagent.traces.radio.text import data_lines, is_number, shown
+from pyagent.traces.radio.samples import MAX_DURATION_S, Request, rate_problem
+from pyagent.traces.radio.text import data_lines, is_number, number, shown
 from pyagent.traces.radio.trace import RadioTrace
 from pyagent.traces.radio.units import VALID_UNITS, units_per_mbps
 
@@ -54,6 +54,7 @@ def read(request: Request) -> RadioTrace:
 def _rate(request: Request, line: int, text: str) -> tuple[float, str]:
     """Mbit/s, and the unit it was in."""
     first, *rest = _BETWEEN.split(text, maxsplit=1)
+    rate = number(request.path, line, "rate", first)
     unit = rest[0] if rest else request.rate_unit
     if unit is None:
         raise request.at(line, f"{shown(text)} has no unit; --rate-unit says which")
@@ -64,4 +65,6 @@ def _rate(request: Request, line: int, text: str) -> tuple[float, str]:
     per_mbps = units_per_mbps(unit)
     if per_mbps is None:
         raise request.at(line, f"unknown rate unit {shown(unit)}, valid: {VALID_UNITS}")
-    return request.rate_mbps(line, "rate", first, per_mbps), unit
+    if problem := rate_problem(rate / per_mbps, "rate", f"{first} {unit}"):
+        raise request.at(line, problem)
+    return rate / per_mbps, unit

@@ -108,7 +108,7 @@ def rate_problem(rate_mbps: float, name: str, text: str) -> str | None:
 
 @dataclass(frozen=True)
 class Row:
-    """One sample: where it stands in the file, when, its rate (NaN: missing), and other columns by name."""
+    """One sample: its line, or what the format counts; rate_mbps NaN: missing; others: columns by name."""
 
     line: int
     time_s: float
@@ -123,6 +123,7 @@ class Rules:
     Args:
         name: of the format.
         rate_name: of the rate, for errors.
+        place: what a row's number counts.
         merges: rows of the same time are averaged; otherwise refused.
         assumes_unit: the file doesn't say the unit of its rates.
         measured: rows are samples, so that one holds for a limited time only; otherwise until the next one,
@@ -131,6 +132,7 @@ class Rules:
 
     name: str
     rate_name: str
+    place: str = "line"
     merges: bool = True
     assumes_unit: bool = False
     measured: bool = False
@@ -158,7 +160,7 @@ def assemble(
     """
     at = at or request.at
     _check_order(rows, rules, at)
-    rows = _merged(rows, notes)
+    rows = _merged(rows, rules, notes)
     known = _known(request, rows, rules, notes, at)
     times_s = np.array([row.time_s for row in rows])
     if times_s[0] > 0:
@@ -194,13 +196,13 @@ def _check_order(rows: list[Row], rules: Rules, at: Callable[[int, str], TraceEr
         raise at(late.line, f"more than {MAX_DURATION_S:g} s after the first row; are the times in seconds?")
 
 
-def _merged(rows: list[Row], notes: list[str]) -> list[Row]:
+def _merged(rows: list[Row], rules: Rules, notes: list[str]) -> list[Row]:
     """Rows of the same time become their mean, of what is not missing."""
     groups = [list(group) for _, group in groupby(rows, key=lambda row: row.time_s)]
     shared = [group for group in groups if len(group) > 1]
     if shared:
         count, where = sum(map(len, shared)), shared[0][1].line
-        notes.append(f"{count} rows share a time (first: {where}): averaged to {len(shared)}")
+        notes.append(f"{count} rows share a time (first: {rules.place} {where}): averaged to {len(shared)}")
     return [_mean_row(group) if len(group) > 1 else group[0] for group in groups]
 
 

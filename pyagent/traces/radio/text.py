@@ -50,9 +50,14 @@ def _line_of(content: bytes, position: int) -> int:
     return content.count(b"\n", 0, position) + 1
 
 
+def shortened(text: str) -> str:
+    """Text from a file for an error, not too long."""
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
+
+
 def shown(text: str) -> str:
-    """Text from a file for an error: quoted, on one line, not too long."""
-    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "...")
+    """Text from a file for an error: quoted, so that it stays on one line, and not too long."""
+    return repr(shortened(text))
 
 
 def data_lines(text: str) -> Iterator[tuple[int, str]]:

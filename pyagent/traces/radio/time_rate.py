@@ -27,7 +27,7 @@ def read(request: Request) -> RadioTrace:
     for line, text in data_lines(request.text):
         cells = _BETWEEN.split(text)
         if len(cells) != 2:
-            raise request.at(line, f"{len(cells)} columns, valid: two, time (s) and rate ({unit})")
+            raise request.at(line, f"number of columns is {len(cells)}, valid: 2, time (s) and rate ({unit})")
         time_s = request.time_s(line, "time", cells[0])
         rows.append(Row(line, time_s, request.rate_mbps(line, "rate", cells[1], per_mbps)))
     how = "as asked for" if request.rate_unit else "assumed"
