@@ -13,7 +13,7 @@ from datetime import datetime
 
 from pyagent.traces.radio.limits import SIGNAL_RANGES
 from pyagent.traces.radio.samples import Direction, Request, Row, Rules, assemble
-from pyagent.traces.radio.text import Table, number, read_table, shown
+from pyagent.traces.radio.text import Table, counted, number, read_table, shown
 from pyagent.traces.radio.trace import RadioTrace
 
 NAME = "drive-test"
@@ -89,7 +89,10 @@ def _rows(request: Request, table: Table, column: str, per_mbps: float, notes: l
         rows.append(Row(line, (when - begin).total_seconds(), rate_mbps, others))
     if begin is not None:
         notes.append(f"begins at {begin.isoformat(sep=' ')} by its own clock")
-    notes += [f"{count} values of {title} can't be, taken as missing" for title, count in unbelieved.items()]
+    notes += [
+        f"{counted(count, 'value')} of {title} out of range, taken as missing"
+        for title, count in unbelieved.items()
+    ]
     return rows
 
 

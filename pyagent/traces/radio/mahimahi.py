@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from pyagent.traces.radio.samples import MAX_DURATION_S, MAX_RATE_MBPS, Request
-from pyagent.traces.radio.text import data_lines, shown
+from pyagent.traces.radio.text import counted, data_lines, shown
 from pyagent.traces.radio.trace import RadioTrace
 
 NAME = "mahimahi"
@@ -50,7 +50,7 @@ def read(request: Request) -> RadioTrace:
         source=str(request.path),
         format=NAME,
         notes=(
-            f"{len(at_ms)} lines: each is a time in ms at which {PACKET_BYTES} bytes may leave",
+            f"{counted(len(at_ms), 'line')}: each is a time in ms at which {PACKET_BYTES} bytes may leave",
             f"the loop lasts as long as the last line says: {at_ms[-1]} ms",
         ),
     )

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 
 from pyagent.traces.radio.samples import MAX_DURATION_S, Request, rate_problem
-from pyagent.traces.radio.text import data_lines, is_number, number, shown
+from pyagent.traces.radio.text import counted, data_lines, is_number, number, shown
 from pyagent.traces.radio.trace import RadioTrace
 from pyagent.traces.radio.units import VALID_UNITS, units_per_mbps
 
@@ -36,7 +36,7 @@ def read(request: Request) -> RadioTrace:
     if len(found) * step_s > MAX_DURATION_S:
         raise request.refuse(f"{len(found)} steps of {step_s:g} s, valid: up to {MAX_DURATION_S:g} s in all")
     units = Counter(unit for _, unit in found)
-    told = ", ".join(f"{unit} ({count} lines)" for unit, count in units.items())
+    told = ", ".join(f"{unit} ({counted(count, 'line')})" for unit, count in units.items())
     how = "as asked for" if request.step_s is not None else "assumed"
     return RadioTrace(
         times_s=np.arange(len(found), dtype=np.float64) * step_s,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyagent.traces.errors import TraceError, at_line
-from pyagent.traces.radio.text import number, shown
+from pyagent.traces.radio.text import counted, number, shown
 from pyagent.traces.radio.trace import RadioTrace
 from pyagent.traces.radio.units import VALID_UNITS, units_per_mbps
 
@@ -202,7 +202,9 @@ def _merged(rows: list[Row], rules: Rules, notes: list[str]) -> list[Row]:
     shared = [group for group in groups if len(group) > 1]
     if shared:
         count, where = sum(map(len, shared)), shared[0][1].line
-        notes.append(f"{count} rows share a time (first: {rules.place} {where}): averaged to {len(shared)}")
+        notes.append(
+            f"{count} rows that share a time (first: {rules.place} {where}) are averaged to {len(shared)}"
+        )
     return [_mean_row(group) if len(group) > 1 else group[0] for group in groups]
 
 
@@ -231,14 +233,14 @@ def _known(
     first = missing.index(False)
     if first:
         late_s = rows[first].time_s - rows[0].time_s
-        notes.append(f"the first {first} rows ({late_s:.10g} s) have no {rules.rate_name}: left out")
+        notes.append(f"no {rules.rate_name} at first: {counted(first, 'row')} ({late_s:.10g} s) left out")
         del rows[:first], missing[:first]
     known = np.maximum.accumulate(np.where(missing, -1, np.arange(len(rows))))
     held_s = _longest_hold_s(request, rows, known, rules, at)
     if held_s > _unusual_s([row.time_s for row in rows]):
         notes.append(f"one {rules.rate_name} holds for {held_s:.10g} s: the rows are far apart there")
     if any(missing):
-        what = f"{sum(missing)} rows have no {rules.rate_name}"
+        what = f"no {rules.rate_name} in {counted(sum(missing), 'row')}"
         notes.append(f"{what}: the one before holds, for {held_s:.10g} s at most")
     return known
 

@@ -60,6 +60,11 @@ def shown(text: str) -> str:
     return repr(shortened(text))
 
 
+def counted(count: int, what: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def data_lines(text: str) -> Iterator[tuple[int, str]]:
     """Number and stripped content of every line that is neither blank nor a # comment."""
     for number, line in enumerate(text.split("\n"), start=1):
