@@ -71,6 +71,7 @@ def trace(
         print(json.dumps({**part.summary(), "files": [str(each) for each in files]}))
         return
     console = Console(width=max(Console().width, WIDTH), markup=False, highlight=False)
+    console.print(f"{part.source}, read as {part.format}", soft_wrap=True)
     for table in _tables(part.summary()):
         console.print(table)
     for each in files:
@@ -92,7 +93,7 @@ def _draw(part: RadioTrace, plot: Path) -> list[Path]:
 
 
 def _tables(summary: dict[str, Any]) -> list[Table]:
-    figures = Table(title=f"{summary['source']}, read as {summary['format']}", title_justify="left")
+    figures = Table()
     figures.add_column("figure")
     figures.add_column("value", justify="right")
     figures.add_column("unit")
