@@ -24,10 +24,7 @@ def trace(
     file: Annotated[Path, typer.Argument(help="Trace of a link's rate over time.")],
     format: Annotated[
         str | None,
-        typer.Option(
-            help="splitsim, mahimahi, time-rate, drive-test, rate-per-line, ntrace or 5gophers "
-            "(default: by its first lines)."
-        ),
+        typer.Option(help="How to read it; a wrong name lists the right ones (default: by its first lines)."),
     ] = None,
     direction: Annotated[
         str | None, typer.Option(help="uplink or downlink, where a file has both (default: uplink if there).")

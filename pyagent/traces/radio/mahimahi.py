@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from pyagent.traces.radio.trace import RadioTrace
 NAME = "mahimahi"
 PACKET_BYTES = 1500
 _MBPS_OF_ONE_PER_MS = PACKET_BYTES * 8 / 1e3
+_MAX_MS = int(MAX_DURATION_S * 1e3)
+_MAX_PACKETS_PER_MS = int(MAX_RATE_MBPS / _MBPS_OF_ONE_PER_MS)
 _MILLISECONDS = re.compile(r"[0-9]{1,18}")
 
 
@@ -58,7 +61,7 @@ def read(request: Request) -> RadioTrace:
 
 def _read_milliseconds(request: Request) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """int64 [lines], not decreasing."""
-    times: list[int] = []
+    times = array("q")
     last, busy = 0, 0
     for line, text in data_lines(request.text):
         if not _MILLISECONDS.fullmatch(text):
@@ -68,13 +71,13 @@ def _read_milliseconds(request: Request) -> np.ndarray[tuple[int], np.dtype[np.i
             raise request.at(
                 line, f"{value} ms after {last} ms: times must not go back (rates are --format rate-per-line)"
             )
-        if value > MAX_DURATION_S * 1e3:
-            raise request.at(line, f"{value} ms, valid: up to {MAX_DURATION_S * 1e3:.0f} ms")
+        if value > _MAX_MS:
+            raise request.at(line, f"{value} ms, valid: up to {_MAX_MS} ms")
         busy = busy + 1 if value == last else 1
-        if busy * _MBPS_OF_ONE_PER_MS > MAX_RATE_MBPS:
+        if busy > _MAX_PACKETS_PER_MS:
             raise request.at(line, f"{busy} packets in one millisecond are more than any link carries")
         times.append(value)
         last = value
     if last == 0:
         raise request.refuse("the last time is 0 ms, so that the loop would have no length")
-    return np.array(times, dtype=np.int64)
+    return np.frombuffer(times, dtype=np.int64)

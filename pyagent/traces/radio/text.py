@@ -13,6 +13,7 @@ from pyagent.traces.errors import TraceError, at_line
 
 MAX_BYTES = 64 * 1024 * 1024
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _SHOWN_CHARACTERS = 40
 
 
@@ -67,8 +68,9 @@ def counted(count: int, what: str) -> str:
 
 def data_lines(text: str) -> Iterator[tuple[int, str]]:
     """Number and stripped content of every line that is neither blank nor a # comment."""
-    for number, line in enumerate(text.split("\n"), start=1):
-        content = line.strip()
+    # Line by line: a list of the ten million lines that a file may have takes a gigabyte.
+    for number, line in enumerate(_LINE.finditer(text), start=1):
+        content = line[0].strip()
         if content and not content.startswith("#"):
             yield number, content
 
