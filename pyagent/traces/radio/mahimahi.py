@@ -16,6 +16,7 @@ PACKET_BYTES = 1500
 _MBPS_OF_ONE_PER_MS = PACKET_BYTES * 8 / 1e3
 _MAX_MS = int(MAX_DURATION_S * 1e3)
 _MAX_PACKETS_PER_MS = int(MAX_RATE_MBPS / _MBPS_OF_ONE_PER_MS)
+_SHORT_MS = 1000
 _MILLISECONDS = re.compile(r"[0-9]{1,18}")
 
 
@@ -43,6 +44,12 @@ def read(request: Request) -> RadioTrace:
     order = np.argsort(begins_ms)
     begins_ms, counts = begins_ms[order], counts[order]
     changes = np.append(True, np.diff(counts) != 0)
+    notes = [
+        f"{counted(len(at_ms), 'line')}: each is a time in ms at which {PACKET_BYTES} bytes may leave",
+        f"the loop lasts as long as the last line says: {at_ms[-1]} ms",
+    ]
+    if at_ms[-1] < _SHORT_MS:
+        notes.append("a loop this short is unusual: are the lines times? (rates are --format rate-per-line)")
     return RadioTrace(
         times_s=begins_ms[changes] / 1e3,
         duration_s=float(at_ms[-1]) / 1e3,
@@ -52,10 +59,7 @@ def read(request: Request) -> RadioTrace:
         signals={},
         source=str(request.path),
         format=NAME,
-        notes=(
-            f"{counted(len(at_ms), 'line')}: each is a time in ms at which {PACKET_BYTES} bytes may leave",
-            f"the loop lasts as long as the last line says: {at_ms[-1]} ms",
-        ),
+        notes=tuple(notes),
     )
 
 

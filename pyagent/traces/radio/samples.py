@@ -26,8 +26,8 @@ MAX_DELAY_MS = 60_000.0
 USUAL_MBPS = (0.1, 2000.0)
 """Where the highest rate of a link's trace usually is; elsewhere a note asks about the unit."""
 USUAL_STEP_S = 60.0
-MAX_HOLD_S = 5.0
-"""How long a rate may stand in for missing ones, unless the samples are usually further apart than that."""
+MAX_HOLD_S, USUAL_STEPS = 5.0, 3.0
+"""How long a measured rate may stand in for missing ones: in s, or in usual steps if that is longer."""
 LAST_TIME_S = 4_102_444_800.0
 """2100-01-01 as a UNIX time; what is later is no time in seconds."""
 
@@ -161,12 +161,13 @@ def assemble(
     at = at or request.at
     _check_order(rows, rules, at)
     rows = _merged(rows, rules, notes)
-    known = _known(request, rows, rules, notes, at)
+    rows = _from_first_rate(request, rows, rules, notes)
+    known = _known(rows)
+    _check_holds(request, rows, known, rules, notes, at)
     times_s = np.array([row.time_s for row in rows])
     if times_s[0] > 0:
         notes.append(f"times moved so that the first row, at {times_s[0]:.10g} s, is 0")
     times_s -= times_s[0]
-    # Held by place, not by time: each row knows which rate before it is the last known one.
     rates = np.array([row.rate_mbps for row in rows])[known]
     if rules.assumes_unit and request.rate_unit is None:
         _note_unusual_rates(float(rates.max()), notes)
@@ -219,63 +220,51 @@ def _mean(values: list[float]) -> float:
     return math.fsum(there) / len(there) if there else math.nan
 
 
-def _known(
-    request: Request,
-    rows: list[Row],
-    rules: Rules,
-    notes: list[str],
-    at: Callable[[int, str], TraceError],
-) -> NDArray[np.intp]:
-    """Drop rows before the first rate (in place); for each row left, which row's rate it has."""
-    missing = [math.isnan(row.rate_mbps) for row in rows]
-    if all(missing):
+def _from_first_rate(request: Request, rows: list[Row], rules: Rules, notes: list[str]) -> list[Row]:
+    """Without the rows before the first rate: nothing is known that could be held there."""
+    first = next((i for i, row in enumerate(rows) if not math.isnan(row.rate_mbps)), None)
+    if first is None:
         raise request.refuse(f"no row has a {rules.rate_name}")
-    first = missing.index(False)
-    if first:
+    if first > 0:
         late_s = rows[first].time_s - rows[0].time_s
         notes.append(f"no {rules.rate_name} at first: {counted(first, 'row')} ({late_s:.10g} s) left out")
-        del rows[:first], missing[:first]
-    known = np.maximum.accumulate(np.where(missing, -1, np.arange(len(rows))))
-    held_s = _longest_hold_s(request, rows, known, rules, at)
-    if held_s > _unusual_s([row.time_s for row in rows]):
-        notes.append(f"one {rules.rate_name} holds for {held_s:.10g} s: the rows are far apart there")
-    if any(missing):
-        what = f"no {rules.rate_name} in {counted(sum(missing), 'row')}"
-        notes.append(f"{what}: the one before holds, for {held_s:.10g} s at most")
-    return known
+    return rows[first:]
 
 
-def _longest_hold_s(
+def _known(rows: list[Row]) -> NDArray[np.intp]:
+    """int [rows]: the row whose rate each has, itself or the last one before it with a rate."""
+    there = [i if not math.isnan(row.rate_mbps) else -1 for i, row in enumerate(rows)]
+    return np.maximum.accumulate(np.array(there, dtype=np.intp))
+
+
+def _check_holds(
     request: Request,
     rows: list[Row],
     known: NDArray[np.intp],
     rules: Rules,
+    notes: list[str],
     at: Callable[[int, str], TraceError],
-) -> float:
-    """How long the rate that holds longest does, in s; refused above the limit."""
-    limit_s = _hold_limit_s(request, rows, rules)
-    longest_s = 0.0
-    for i in range(1, len(rows)):
-        held_s = rows[i].time_s - rows[int(known[i - 1])].time_s
-        longest_s = max(longest_s, held_s)
-        if held_s > limit_s:
-            raise at(
-                rows[i].line,
-                f"no {rules.rate_name} for {held_s:.10g} s; one may hold for {limit_s:.10g} s, "
-                "--max-hold sets another limit",
-            )
-    return longest_s
-
-
-def _hold_limit_s(request: Request, rows: list[Row], rules: Rules) -> float:
-    if request.max_hold_s is not None:
-        return request.max_hold_s
-    return _unusual_s([row.time_s for row in rows]) if rules.measured else math.inf
-
-
-def _unusual_s(times_s: list[float]) -> float:
-    """`MAX_HOLD_S`, or three usual steps where that is longer."""
-    return max(MAX_HOLD_S, 3 * float(np.median(np.diff(times_s)))) if len(times_s) > 1 else MAX_HOLD_S
+) -> None:
+    """Note how long rates stand in for what isn't there; above the limit, refuse it."""
+    times_s = np.array([row.time_s for row in rows])
+    held_s = times_s[1:] - times_s[known[:-1]]
+    usual_s = float(np.median(np.diff(times_s))) if len(rows) > 1 else 0.0
+    unusual_s = max(MAX_HOLD_S, USUAL_STEPS * usual_s)
+    limit_s = request.max_hold_s or (unusual_s if rules.measured else math.inf)
+    if np.any(held_s > limit_s):
+        place = int(np.argmax(held_s > limit_s))
+        raise at(
+            rows[place + 1].line,
+            f"no {rules.rate_name} for {held_s[place]:.10g} s; one may hold for {limit_s:.10g} s, "
+            "--max-hold sets another limit",
+        )
+    longest_s = float(held_s.max(initial=0.0))
+    missing = int(np.count_nonzero(known != np.arange(len(rows))))
+    if missing:
+        what = f"no {rules.rate_name} in {counted(missing, 'row')}"
+        notes.append(f"{what}: the one before holds, for {longest_s:.10g} s at most")
+    elif longest_s > (1.5 * usual_s if rules.measured else unusual_s):
+        notes.append(f"rows are {longest_s:.10g} s apart at most: a {rules.rate_name} holds as long")
 
 
 def _note_unusual_rates(most_mbps: float, notes: list[str]) -> None:

@@ -105,7 +105,9 @@ def test_mahimahi_packets_are_the_millisecond_that_ends_there(read: Any) -> None
     assert trace.notes == (
         "6 lines: each is a time in ms at which 1500 bytes may leave",
         "the loop lasts as long as the last line says: 8 ms",
+        "a loop this short is unusual: are the lines times? (rates are --format rate-per-line)",
     )
+    assert len(read("1\n1000\n").notes) == 2
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_what_is_unusual_is_asked_about(read: Any) -> None:
     assert not any("unusual" in note for note in read("0 5000\n1 6000\n", rate_unit="Mbit/s").notes)
     gap = read("0 5\n1 6\n2 4\n60 5\n")
     assert steps(gap) == ([0, 1, 2, 60, 61], [5, 6, 4, 5])
-    assert "one rate holds for 58 s: the rows are far apart there" in gap.notes
+    assert "rows are 58 s apart at most: a rate holds as long" in gap.notes
 
 
 def test_drive_test_uplink_by_default_in_kbit(read: Any) -> None:
@@ -210,7 +212,11 @@ def test_drive_test_longer_gaps_only_when_allowed(read: Any) -> None:
     )
     with pytest.raises(TraceError, match=r":5: no UL_bitrate for 54 s; one may hold for 5 s"):
         read(text)
-    assert steps(read(text, max_hold_s=60))[0] == [0, 1, 2, 56, 57]
+    held = read(text, max_hold_s=60)
+    assert steps(held)[0] == [0, 1, 2, 56, 57]
+    assert "rows are 54 s apart at most: a UL_bitrate holds as long" in held.notes
+    even = drive(*((f"40.{second:02d}", "9", "1000") for second in (4, 5, 6, 8, 9, 10)))
+    assert "rows are 2 s apart at most: a UL_bitrate holds as long" in read(even).notes
 
 
 def test_drive_test_signals_that_cannot_be_are_missing(read: Any) -> None:
