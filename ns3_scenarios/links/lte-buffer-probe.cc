@@ -31,6 +31,13 @@ LteBufferProbe::SetSentCallback(std::function<void(uint32_t)> onSent)
 }
 
 void
+LteBufferProbe::SetPacketBytes(uint32_t bytes)
+{
+    // RLC counts the PDCP header and two bytes of its own with each packet.
+    m_packetBytes = bytes + 4;
+}
+
+void
 LteBufferProbe::Reset()
 {
     m_bytes = 0;
@@ -39,7 +46,7 @@ LteBufferProbe::Reset()
 uint32_t
 LteBufferProbe::GetPackets() const
 {
-    return m_bytes == 0 ? 0 : (m_bytes + m_packetBytes - 1) / m_packetBytes;
+    return (m_bytes + m_packetBytes - 1) / m_packetBytes;
 }
 
 void
@@ -64,9 +71,7 @@ LteBufferProbe::ReportBufferStatus(ReportBufferStatusParameters params)
     if (params.lcid >= FIRST_DATA_CHANNEL)
     {
         // Told at once of every packet that comes.
-        const auto bytes = params.txQueueSize + params.retxQueueSize;
-        m_packetBytes = bytes > m_bytes ? bytes - m_bytes : std::max(m_packetBytes, 1U);
-        m_bytes = bytes;
+        m_bytes = params.txQueueSize + params.retxQueueSize;
     }
     m_mac->ReportBufferStatus(params);
 }

@@ -24,9 +24,11 @@ class LteBufferProbe : public ns3::LteMacSapProvider
 
     /** @param onSent called with the bytes of every PDU of the data bearer that left the buffer */
     void SetSentCallback(std::function<void(uint32_t)> onSent);
+    /** @param bytes of the packets that the buffer is counted in */
+    void SetPacketBytes(uint32_t bytes);
     /** The bearer is gone, and what it held with it. */
     void Reset();
-    /** @return packets in the buffer, counted in packets of the size that came last */
+    /** @return packets in the buffer */
     uint32_t GetPackets() const;
 
     void TransmitPdu(TransmitPduParameters params) override;
@@ -36,7 +38,7 @@ class LteBufferProbe : public ns3::LteMacSapProvider
     ns3::LteMacSapProvider* m_mac;
     std::function<void(uint32_t)> m_onSent;
     uint32_t m_bytes{0};
-    uint32_t m_packetBytes{0}; ///< of the packet that came last
+    uint32_t m_packetBytes{1};
 };
 
 } // namespace splitsim

@@ -82,10 +82,6 @@ struct LteConfig
 constexpr uint32_t UPLINK_EARFCN_OFFSET = 18000;
 /// Streams of the devices come first, those of the internet stacks so much later.
 constexpr int64_t INTERNET_STREAM = 40000;
-/// The agent's UE reports its signal so often.
-constexpr uint32_t SIGNAL_PERIOD_MS = 100;
-/// What the others' UEs report goes nowhere.
-constexpr uint32_t NEVER_MS = 65535;
 constexpr uint32_t SUBCARRIERS_PER_RB = 12;
 constexpr double SUBCARRIER_HZ = 15e3;
 
@@ -362,14 +358,12 @@ LteLink::Observe(const LinkContext& context)
     for (uint32_t i = 0; i < m_ues.GetN(); i++)
     {
         const auto ue = DynamicCast<LteUeNetDevice>(m_ues.Get(i));
-        ue->GetPhy()->SetAttribute("RsrpSinrSamplePeriod",
-                                   UintegerValue(i == 0 ? SIGNAL_PERIOD_MS : NEVER_MS));
         m_observers.push_back(CreateObject<LteObserver>());
         m_observers.back()->Attach(ue, m_enbs, context.onDrop);
     }
     m_energy = CreateObject<LteEnergy>();
     m_energy->Install(m_config.energy, context.ues.Get(0));
-    m_observers.front()->SetEnergy(m_energy);
+    m_observers.front()->Follow(m_energy);
 }
 
 Ipv4Address

@@ -32,6 +32,8 @@ namespace
 
 /// As far back as the share of repetitions looks.
 constexpr auto WINDOW_S = 1.0;
+/// One sample of the signal is noted in each.
+constexpr int64_t SIGNAL_PERIOD_MS = 100;
 
 /** @return the RLC entities behind an RRC's or a UE context's map of bearers */
 std::vector<Ptr<LteRlc>>
@@ -73,16 +75,12 @@ LteObserver::Attach(Ptr<LteUeNetDevice> ue, const NetDeviceContainer& sites, Dro
     rrc->TraceConnectWithoutContext("DrbCreated", MakeCallback(&LteObserver::HandleBearer, this));
     rrc->TraceConnectWithoutContext("StateTransition",
                                     MakeCallback(&LteObserver::HandleRrcState, this));
-    const auto phy = ue->GetPhy();
-    phy->TraceConnectWithoutContext("ReportCurrentCellRsrpSinr",
-                                    MakeCallback(&LteObserver::HandleSignal, this));
-    phy->TraceConnectWithoutContext("UlPhyTransmission",
-                                    MakeCallback(&LteObserver::HandleGrant, this));
     // Without a bearer ns-3 throws the packet away below IP, in silence.
     ue->GetNode()->GetObject<Ipv4L3Protocol>()->TraceConnectWithoutContext(
         "Tx",
         Callback<void, Ptr<const Packet>, Ptr<Ipv4>, uint32_t>(
             [this](Ptr<const Packet> packet, Ptr<Ipv4> /* ipv4 */, uint32_t /* interface */) {
+                m_buffer->SetPacketBytes(packet->GetSize());
                 if (!m_hasBearer)
                 {
                     NoteDrop(m_onDrop, packet, Outcome::LOST_RADIO);
@@ -91,9 +89,14 @@ LteObserver::Attach(Ptr<LteUeNetDevice> ue, const NetDeviceContainer& sites, Dro
 }
 
 void
-LteObserver::SetEnergy(Ptr<LteEnergy> energy)
+LteObserver::Follow(Ptr<LteEnergy> energy)
 {
     m_energy = energy;
+    const auto phy = m_ue->GetPhy();
+    phy->TraceConnectWithoutContext("ReportCurrentCellRsrpSinr",
+                                    MakeCallback(&LteObserver::HandleSignal, this));
+    phy->TraceConnectWithoutContext("UlPhyTransmission",
+                                    MakeCallback(&LteObserver::HandleGrant, this));
 }
 
 void
@@ -119,8 +122,11 @@ void
 LteObserver::HandleSignal(
     uint16_t /* cell */, uint16_t /* rnti */, double rsrpW, double sinr, uint8_t /* carrier */)
 {
-    if (m_connected)
+    // Told every millisecond: ns-3 ties the detection of radio link failures to this trace's period.
+    const auto period = Simulator::Now().GetMilliSeconds() / SIGNAL_PERIOD_MS;
+    if (m_connected && period != m_signalPeriod)
     {
+        m_signalPeriod = period;
         m_signal.Note(10 * std::log10(sinr), 10 * std::log10(rsrpW) + 30);
     }
 }

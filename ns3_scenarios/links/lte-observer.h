@@ -44,8 +44,8 @@ class LteObserver : public ns3::Object
                 const ns3::NetDeviceContainer& sites,
                 DropCallback onDrop);
 
-    /** @param energy told of the data that passes */
-    void SetEnergy(ns3::Ptr<LteEnergy> energy);
+    /** Follows signal, grants and data, too, as the agent's state needs. @param energy told of data */
+    void Follow(ns3::Ptr<LteEnergy> energy);
     /** @param onRoom called whenever data left the UE's RLC buffer */
     void SetRoomCallback(std::function<void()> onRoom);
 
@@ -73,6 +73,7 @@ class LteObserver : public ns3::Object
     std::unique_ptr<LteBufferProbe> m_buffer;
     ns3::Ptr<LteEnergy> m_energy;
     SignalWindow m_signal;
+    int64_t m_signalPeriod{-1}; ///< number of the period that has its sample
     double m_phyRateMbps{0};
     double m_mcs{0};
     std::deque<std::pair<ns3::Time, bool>> m_grants; ///< when, and whether it was a repetition
