@@ -18,6 +18,7 @@ from pyagent.campaign.seeds import MAX_RUN_SEED
 from pyagent.commands.cards import cards_app
 from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
+from pyagent.commands.trace import trace
 from pyagent.errors import UserError
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.add_typer(texts_app, name="texts")
 app.add_typer(cards_app, name="cards")
 app.command()(profile)
 app.command("profiles")(compare_profiles)
+app.command()(trace)
 
 USAGE_ERROR = 2
 RUN_FAILED = 1

@@ -1,0 +1,1 @@
+"""Recorded traces: where nodes moved, what links did."""
