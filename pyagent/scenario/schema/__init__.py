@@ -3,7 +3,15 @@
 from pyagent.scenario.schema.compute import Edge, Model, Ue
 from pyagent.scenario.schema.environment import Environment
 from pyagent.scenario.schema.judging import Evaluation, Reward
-from pyagent.scenario.schema.links import Backhaul, Fading, Link, PathLoss, RadioLink, WifiLink
+from pyagent.scenario.schema.links import (
+    Backhaul,
+    Fading,
+    Link,
+    PathLoss,
+    RadioLink,
+    ReplayLink,
+    WifiLink,
+)
 from pyagent.scenario.schema.mobility import (
     ConstantMobility,
     GaussMarkovMobility,
@@ -34,6 +42,7 @@ __all__ = [
     "Others",
     "PathLoss",
     "RadioLink",
+    "ReplayLink",
     "RandomWalkMobility",
     "RandomWaypointMobility",
     "Requests",
