@@ -16,7 +16,15 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from pyagent.plots import style
-from pyagent.plots.data import MissingDataError, column, focus_episode, num_layers, proxy_note, read_scenario
+from pyagent.plots.data import (
+    MissingDataError,
+    NothingToDrawError,
+    column,
+    focus_episode,
+    num_layers,
+    proxy_note,
+    read_scenario,
+)
 from pyagent.scenario.schema import RadioLink, Scenario, WifiLink
 
 THERMAL_NOISE_DBM_PER_HZ = -174.0
@@ -56,18 +64,22 @@ def figure_map(run: Path) -> Figure:
 
     Raises:
         MissingDataError: no scenario, or no test decisions with positions.
+        NothingToDrawError: the UE stands still, and the link has no sites.
     """
     scenario = read_scenario(run)
     rows = focus_episode(run, ("x_m", "y_m", "split", "failed", "seed")).dropna(subset=["x_m", "y_m"])
     if rows.empty:
         raise MissingDataError("decisions.parquet has no positions")
+    if not scenario.link.sites_m and not rows[["x_m", "y_m"]].nunique().gt(1).any():
+        raise NothingToDrawError("the UE stands still, and the link has no sites")
     extent = _extent_m(rows, scenario.link)
     width_m, height_m = extent[1] - extent[0], extent[3] - extent[2]
     map_in = (style.WIDTH_IN - _SIDE_BARS_IN) * height_m / width_m
+    on_snr = isinstance(scenario.link, WifiLink)
     figure = style.new_figure(
         min(max(map_in + 1.35, 3.2), 8.0),
         [
-            "SNR from log-distance path loss alone, no fading or interference",
+            "SNR from log-distance path loss alone, no fading or interference" if on_snr else "",
             "positions at decisions, joined by straight lines",
             proxy_note(run),
         ],
@@ -84,7 +96,7 @@ def figure_map(run: Path) -> Figure:
     style.foot_legend(
         figure,
         [
-            style.dot(style.BLACK, "access point", "^"),
+            *([style.dot(style.BLACK, "access point", "^")] if scenario.link.sites_m else []),
             style.dot(style.GREY, "decision, coloured by its split"),
             style.dot(style.BLACK, "failed", "x"),
         ],

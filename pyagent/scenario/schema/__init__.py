@@ -10,6 +10,7 @@ from pyagent.scenario.schema.links import (
     LteLink,
     PathLoss,
     RadioLink,
+    ReplayLink,
     WifiLink,
 )
 from pyagent.scenario.schema.mobility import (
@@ -46,6 +47,7 @@ __all__ = [
     "Others",
     "PathLoss",
     "RadioLink",
+    "ReplayLink",
     "RandomWalkMobility",
     "RandomWaypointMobility",
     "Requests",
