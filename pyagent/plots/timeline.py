@@ -37,7 +37,7 @@ _COLUMNS = (
 
 @style.styled()
 def figure_timeline(run: Path) -> Figure:
-    """SNR (rate, where a link has no sites), loss, delay, split and reward of one test episode over a shared time axis in seconds.
+    """SNR (or rate, without sites), loss, delay, split and reward of one test episode over time in seconds.
 
     Args:
         run: run folder.
