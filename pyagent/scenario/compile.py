@@ -127,7 +127,8 @@ def simulator_config(scenario: Scenario) -> dict[str, Any]:
         "environment": scenario.environment.simulator(),
         "arrivals": requests.model_dump(),
         "transport": {
-            "reassembly_timeout_s": transport.reassembly_timeout_ms / 1e3,
+            "reassembly_timeout_s": (transport.reassembly_timeout_ms or scenario.link.reassembly_timeout_ms)
+            / 1e3,
             "retry_timeout_s": transport.retry_timeout_ms / 1e3,
             "max_retries": transport.max_retries,
             "device_queue_window": transport.device_queue_window,

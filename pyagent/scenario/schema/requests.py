@@ -51,7 +51,8 @@ class Transport(Section):
 
     protocol: Literal["udp"] = "udp"
     payload_bytes: Annotated[int, Field(ge=64, le=1448)] = 1400
-    reassembly_timeout_ms: Positive = 100.0
+    reassembly_timeout_ms: Positive | None = None
+    """None: what suits the link, 100, and 300 over LTE, whose reordering alone holds packets back for 100"""
     retry_timeout_ms: Positive = 100.0
     max_retries: Annotated[int, Field(ge=0, le=254)] = 8
     device_queue_window: Annotated[int, Field(ge=1)] = 64

@@ -64,6 +64,11 @@ class RadioLink(Section):
         """Where access points or base stations stand."""
 
     @property
+    def reassembly_timeout_ms(self) -> float:
+        """Silence after which the edge has reason to think that nothing more of a step comes."""
+        return 100.0
+
+    @property
     @abstractmethod
     def device_queue_packets(self) -> int:
         """Room of the UE's device queue, packets of a fragment's size."""

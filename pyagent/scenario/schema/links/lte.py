@@ -164,6 +164,11 @@ class LteLink(RadioLink):
         return self.enbs_m
 
     @property
+    def reassembly_timeout_ms(self) -> float:
+        """RLC holds what came behind a lost packet back for its reordering timer, 100 ms, beside HARQ."""
+        return 300.0
+
+    @property
     def device_queue_packets(self) -> int:
         """The RLC buffer."""
         return self.rlc_buffer_bytes // PACKET_BYTES
