@@ -37,7 +37,9 @@ _COLUMNS = (
 
 @style.styled()
 def figure_timeline(run: Path) -> Figure:
-    """SNR (or rate, without sites), loss, delay, split and reward of one test episode over time in seconds.
+    """SNR, loss, delay, split and reward of one test episode over a shared time axis in seconds.
+
+    For a link without sites its rate stands in the place of the SNR.
 
     Args:
         run: run folder.
