@@ -79,7 +79,7 @@ def parse_scenario(data: Any, source: str = "scenario", folder: Path | None = No
 def _describe(error: ValidationError, data: Any) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
-    field = ".".join(_path(first["loc"], data)) or "scenario"
+    field = ".".join(_path(first["loc"], data, first["type"] == "missing")) or "scenario"
     message = first["msg"].removeprefix("Value error, ")
     value = first.get("input")
     shown = "" if isinstance(value, dict) or value is None else f" = {_one_line(repr(value))}"
@@ -87,10 +87,13 @@ def _describe(error: ValidationError, data: Any) -> str:
     return f"{field}{shown}: {message}{more}"
 
 
-def _path(location: tuple[int | str, ...], data: Any) -> Iterator[str]:
-    """The keys of a field as the file has them, without pydantic's names of the kinds of a section."""
+def _path(location: tuple[int | str, ...], data: Any, missing: bool) -> Iterator[str]:
+    """The keys of a field as the file has them, without pydantic's names of the kinds of a section.
+
+    `missing`: the last key is what the file lacks.
+    """
     for place, part in enumerate(location):
-        if isinstance(data, dict) and part not in data and place + 1 < len(location):
+        if isinstance(data, dict) and part not in data and not (missing and place + 1 == len(location)):
             continue
         yield str(part)
         inside = isinstance(data, dict) and part in data
