@@ -53,6 +53,8 @@ ReadArea(const Section& section, MobilityConfig& mobility)
     section.Read("height_m", mobility.heightM);
 }
 
+} // namespace
+
 MobilityConfig
 ReadMobility(const Section& section)
 {
@@ -108,6 +110,9 @@ ReadMobility(const Section& section)
     }
     return mobility;
 }
+
+namespace
+{
 
 TrafficConfig
 ReadTraffic(const Section& section)
@@ -249,6 +254,12 @@ Section
 ScenarioConfig::GetLink() const
 {
     return {link, "link."};
+}
+
+Section
+ScenarioConfig::GetEnvironment() const
+{
+    return {environment, "environment."};
 }
 
 ScenarioConfig

@@ -50,6 +50,9 @@ struct MobilityConfig
     std::string atEnd;         ///< track: stay, leave, loop or return
 };
 
+/** @param section a `mobility`. @return it @throws ConfigError for a field that isn't valid */
+MobilityConfig ReadMobility(const Section& section);
+
 /** A stream of packets beside the inference. */
 struct TrafficConfig
 {
@@ -138,6 +141,8 @@ struct ScenarioConfig
     uint32_t CountUes() const;
     /** @return the link's section @throws ConfigError when it is no object */
     Section GetLink() const;
+    /** @return the environment's section @throws ConfigError when it is no object */
+    Section GetEnvironment() const;
 
     /**
      * @param path a JSON file as `splitsim` writes it
