@@ -18,6 +18,7 @@ from pyagent.campaign.seeds import MAX_RUN_SEED
 from pyagent.commands.cards import cards_app
 from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
+from pyagent.commands.scenario import scenario_app
 from pyagent.errors import UserError
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(texts_app, name="texts")
 app.add_typer(cards_app, name="cards")
+app.add_typer(scenario_app, name="scenario")
 app.command()(profile)
 app.command("profiles")(compare_profiles)
 

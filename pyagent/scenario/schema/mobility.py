@@ -34,6 +34,7 @@ class ConstantMobility(Movement):
 
     model: Literal["constant"]
     position_m: Position
+    """where"""
 
 
 class LinearMobility(Movement):
@@ -43,6 +44,7 @@ class LinearMobility(Movement):
     position_m: Position
     """at time 0"""
     velocity_mps: Position
+    """x, y, z"""
 
 
 class RingMobility(Movement):
@@ -52,6 +54,7 @@ class RingMobility(Movement):
     position_m: Position = (0.0, 0.0, HEIGHT_M)
     """the centre, at the UEs' height"""
     distance_m: tuple[Positive, Positive] = (3.0, 15.0)
+    """from the centre, drawn from [low, high]"""
 
     @model_validator(mode="after")
     def _ordered(self) -> RingMobility:
@@ -63,8 +66,11 @@ class Area(Movement):
     """Base of what happens in a rectangle."""
 
     area_x_m: Range
+    """west and east border"""
     area_y_m: Range
+    """south and north border"""
     height_m: float = HEIGHT_M
+    """of the UE"""
 
     @model_validator(mode="after")
     def _area_is_ordered(self) -> Area:
@@ -82,6 +88,7 @@ class Walk(Area):
     """Base of the random walks."""
 
     speed_mps: tuple[Positive, Positive] = (1.0, 1.8)
+    """drawn from [low, high]"""
 
     @model_validator(mode="after")
     def _walk_makes_sense(self) -> Walk:
@@ -96,6 +103,7 @@ class RandomWaypointMobility(Walk):
 
     model: Literal["random-waypoint"]
     pause_s: tuple[NotNegative, NotNegative] = (0.0, 4.0)
+    """at each point, drawn from [low, high]"""
 
     @model_validator(mode="after")
     def _pause_is_ordered(self) -> RandomWaypointMobility:
@@ -108,6 +116,7 @@ class RandomWalkMobility(Walk):
 
     model: Literal["random-walk"]
     step_s: Positive = 2.0
+    """time between changes of course"""
 
 
 class GaussMarkovMobility(Walk):
@@ -115,7 +124,9 @@ class GaussMarkovMobility(Walk):
 
     model: Literal["gauss-markov"]
     step_s: Positive = 1.0
+    """time between changes of course"""
     alpha: Share = 0.85
+    """memory of speed and direction"""
 
 
 class WaypointMobility(Movement):
@@ -123,6 +134,7 @@ class WaypointMobility(Movement):
 
     model: Literal["waypoints"]
     waypoints: Annotated[list[tuple[NotNegative, float, float, float]], Field(min_length=1)]
+    """rows of [t_s, x_m, y_m, z_m]; times increase"""
     at_end: AtEnd = "stay"
     """stay at the last point, leave the scene, loop to the first point at once, or return the same way"""
     offset_s: tuple[NotNegative, NotNegative] = (0.0, 0.0)

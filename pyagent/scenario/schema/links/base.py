@@ -20,6 +20,7 @@ class Fading(Section):
     """
 
     model: Literal["none", "nakagami-block"] = "nakagami-block"
+    """none, or Nakagami-m with a constant gain in each coherence time"""
     m: Annotated[float, Field(ge=0.5)] = 1.0
     """shape; 1 is Rayleigh"""
     speed_mps: Positive = 1.4
@@ -42,7 +43,9 @@ class Backhaul(Section):
     """The wire between radio site and edge server."""
 
     rate_mbps: Positive = 1000.0
+    """of the wire, each way"""
     delay_ms: NotNegative = 1.0
+    """of the wire, one way"""
 
     def simulator(self) -> dict[str, Any]:
         """What ns-3 is given."""

@@ -17,8 +17,11 @@ class PathLoss(Section):
     """Log-distance path loss: reference_loss_db + 10 exponent log10(d / reference_distance_m)."""
 
     reference_loss_db: float = 46.7
+    """loss at the reference distance"""
     reference_distance_m: Positive = 1.0
+    """nearer than this nothing more is gained"""
     exponent: Positive = 3.0
+    """2 in free space, 3 to 4 between walls"""
 
 
 class WifiEnergy(Section):
@@ -26,12 +29,19 @@ class WifiEnergy(Section):
     after Halperin et al., Demystifying 802.11n power consumption, HotPower 2010) at 3 V."""
 
     voltage_v: Positive = 3.0
+    """supply"""
     idle_a: NotNegative = 0.273
+    """listening"""
     cca_busy_a: NotNegative = 0.273
+    """hearing others' frames"""
     tx_a: NotNegative = 0.380
+    """sending"""
     rx_a: NotNegative = 0.313
+    """receiving"""
     switching_a: NotNegative = 0.273
+    """changing the channel"""
     sleep_a: NotNegative = 0.033
+    """asleep"""
 
 
 class WifiLink(RadioLink):
@@ -39,14 +49,21 @@ class WifiLink(RadioLink):
 
     technology: Literal["wifi"] = "wifi"
     standard: Literal["80211n", "80211ac", "80211ax"] = "80211ax"
+    """Wi-Fi 4, 5 or 6"""
     channel_width_mhz: Literal[20, 40, 80] = 20
+    """80211n: 20 or 40"""
     tx_power_dbm: Annotated[float, Field(ge=-10, le=36)] = 16.0
+    """of access points and stations"""
     rate_manager: Literal["minstrel-ht", "ideal"] = "ideal"
+    """ideal picks by the SNR; minstrel-ht tries rates, and loses lone packets in fades"""
     access_points_m: Annotated[list[Position], Field(min_length=1, max_length=1)] = [(0.0, 0.0, 3.0)]
+    """where they stand"""
     path_loss: PathLoss = PathLoss()
     fading: Fading = Fading()
     mac_queue_packets: Annotated[int, Field(ge=1)] = 500
+    """room of the device queue"""
     mac_queue_lifetime_ms: Positive = 500.0
+    """older packets are dropped from the device queue"""
     backhaul: Backhaul = Backhaul()
     radio_energy: WifiEnergy = WifiEnergy()
 
