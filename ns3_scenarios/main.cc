@@ -2,10 +2,14 @@
  * SPDX-License-Identifier: GPL-2.0-only
  *
  * One scenario as a process: reads the JSON that splitsim makes of a YAML scenario, and asks the
- * agent for a split at every request.
+ * agent for a split at every request. Or, with --preview, tells what the scenario looks like without
+ * an agent.
  */
 #include "opengym_interface.h"
+#include "parent-watch.h"
 #include "scenario/decision-env.h"
+#include "scenario/netanim.h"
+#include "scenario/preview.h"
 #include "scenario/scenario-config.h"
 #include "scenario/world.h"
 
@@ -14,6 +18,7 @@
 
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <string>
 
 using namespace ns3;
@@ -28,6 +33,8 @@ struct Arguments
     uint32_t openGymPort{5555};
     uint32_t simSeed{1};
     uint32_t replicate{0};
+    std::string preview;
+    std::string netanim;
 };
 
 Arguments
@@ -42,8 +49,18 @@ Parse(int argc, char* argv[])
     cmd.AddValue("openGymEndpoint", "ZeroMQ endpoint of the agent instead", arguments.endpoint);
     cmd.AddValue("simSeed", "seed of the episode (RngRun)", arguments.simSeed);
     cmd.AddValue("replicate", "which draw of the MAC's random numbers", arguments.replicate);
+    cmd.AddValue("preview",
+                 "ask no agent, print what this JSON file asks for as one JSON object",
+                 arguments.preview);
+    cmd.AddValue("netanim", "XML file to write for ns-3's NetAnim", arguments.netanim);
     cmd.Parse(argc, argv);
     return arguments;
+}
+
+std::unique_ptr<splitsim::NetAnim>
+MakeNetAnim(const splitsim::World& world, const std::string& path)
+{
+    return path.empty() ? nullptr : std::make_unique<splitsim::NetAnim>(world, path);
 }
 
 void
@@ -57,12 +74,32 @@ Run(const Arguments& arguments)
                                            : CreateObject<OpenGymInterface>(arguments.endpoint);
     env->SetOpenGymInterface(wire);
     env->ScheduleDecisions();
+    auto netanim = MakeNetAnim(world, arguments.netanim);
     // Past the end of the last window, so that its record is closed.
     Simulator::Stop(Seconds(world.GetEndS() + 0.01));
     Simulator::Run();
+    netanim.reset();
     env->NotifySimulationEnd();
     wire->Dispose();
     Simulator::Destroy();
+}
+
+void
+RunPreview(const Arguments& arguments)
+{
+    WatchParent();
+    const auto config = splitsim::ScenarioConfig::Load(arguments.config);
+    const auto shown = splitsim::PreviewConfig::Load(arguments.preview);
+    splitsim::World world(config, arguments.simSeed, arguments.replicate);
+    splitsim::Preview preview(world, shown);
+    preview.Schedule();
+    auto netanim = MakeNetAnim(world, arguments.netanim);
+    // Past the last sample, so that it is taken.
+    Simulator::Stop(Seconds(preview.GetEndS() + 0.01));
+    Simulator::Run();
+    netanim.reset();
+    Simulator::Destroy();
+    std::cout << preview.ToJson() << std::endl;
 }
 
 } // namespace
@@ -73,7 +110,7 @@ main(int argc, char* argv[])
     const auto arguments = Parse(argc, argv);
     try
     {
-        Run(arguments);
+        arguments.preview.empty() ? Run(arguments) : RunPreview(arguments);
     }
     catch (const std::exception& error)
     {

@@ -1,5 +1,5 @@
 # Finds an ns-3 to build against and defines one imported target, Ns3::Ns3, with the modules asked for
-# as components.
+# as components. A missing OPTIONAL_COMPONENTS module is no error; Ns3_<module>_FOUND says whether it is there.
 #
 #   NS3_ROOT       a folder with include/ns3 and lib or lib64 (an ns-3 install tree, or the unpacked
 #                  ns3 wheel from PyPI); NS3_ROOT=system asks pkg-config alone
@@ -33,7 +33,8 @@ if(NS3_ROOT AND NOT NS3_ROOT STREQUAL "system")
       string(REGEX MATCH "libns3\\.([0-9]+)" _ "${library}")
       set(Ns3_VERSION_MINOR "${CMAKE_MATCH_1}")
       set(Ns3_VERSION "3.${CMAKE_MATCH_1}")
-    else()
+      set(Ns3_${module}_FOUND TRUE)
+    elseif(Ns3_FIND_REQUIRED_${module})
       list(APPEND Ns3_MISSING ${module})
     endif()
   endforeach()
@@ -48,7 +49,8 @@ else()
         list(APPEND Ns3_LIBRARIES ${Ns3_PC_${module}_LINK_LIBRARIES})
         list(APPEND Ns3_INCLUDE_DIR ${Ns3_PC_${module}_INCLUDE_DIRS})
         set(Ns3_VERSION "${Ns3_PC_${module}_VERSION}")
-      else()
+        set(Ns3_${module}_FOUND TRUE)
+      elseif(Ns3_FIND_REQUIRED_${module})
         list(APPEND Ns3_MISSING ${module})
       endif()
     endforeach()

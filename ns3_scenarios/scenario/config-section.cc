@@ -3,10 +3,27 @@
  */
 #include "config-section.h"
 
+#include <fstream>
 #include <utility>
 
 namespace splitsim
 {
+
+nlohmann::json
+ReadJsonFile(const std::string& path)
+{
+    std::ifstream file(path);
+    if (!file)
+    {
+        throw ConfigError(path + ": can't be read; valid: a JSON file as `splitsim` writes it");
+    }
+    auto json = nlohmann::json::parse(file, nullptr, false);
+    if (json.is_discarded())
+    {
+        throw ConfigError(path + ": is no valid JSON");
+    }
+    return json;
+}
 
 Section::Section(const nlohmann::json& json, std::string path)
     : m_json(json),

@@ -35,6 +35,13 @@ struct Position
     double zM{0};
 };
 
+/**
+ * @param path a JSON file as `splitsim` writes it
+ * @return what is in it
+ * @throws ConfigError when it can't be read
+ */
+nlohmann::json ReadJsonFile(const std::string& path);
+
 /** A JSON object that knows where it stands in the file, so that an error can say so. */
 class Section
 {

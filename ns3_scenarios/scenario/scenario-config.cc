@@ -3,8 +3,6 @@
  */
 #include "scenario-config.h"
 
-#include <fstream>
-
 namespace splitsim
 {
 
@@ -265,17 +263,7 @@ ScenarioConfig::GetEnvironment() const
 ScenarioConfig
 ScenarioConfig::Load(const std::string& path)
 {
-    std::ifstream file(path);
-    if (!file)
-    {
-        throw ConfigError(path +
-                          ": can't be read; valid: a scenario as `splitsim` writes it (JSON)");
-    }
-    auto json = Json::parse(file, nullptr, false);
-    if (json.is_discarded())
-    {
-        throw ConfigError(path + ": is no valid JSON");
-    }
+    const auto json = ReadJsonFile(path);
     Section root(json, "");
     ScenarioConfig config;
     root.Read("name", config.name);

@@ -37,6 +37,7 @@ OURS = {
     "oracle.parquet",
     "plots",
     "predictions.parquet",
+    "preview.json",
     "report.html",
     "summary.json",
 }

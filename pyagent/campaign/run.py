@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ from pyagent.policies.ppo_imagination import PpoImaginationPolicy, PpoSettings
 from pyagent.policies.random import RandomPolicy
 from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.report import write_report
+from pyagent.scenario.preview import preview_json
 from pyagent.scenario.schema import Scenario
 
 LIVE_REPLICATES = 2
@@ -127,6 +129,7 @@ def _recorded(run: Experiment, command: str) -> dict[str, Any]:
 
 
 def _run(run: Experiment) -> dict[str, Any]:
+    _look(run)
     learner = _train(run) if run.contenders.learns else None
     tuned = _tune(run)
     makers = _makers(run, learner, tuned)
@@ -149,6 +152,14 @@ def _makers(run: Experiment, learner: Learner | None, tuned: Tuned) -> dict[str,
             makers["ppo-imagination"] = lambda: ppo
     wanted = {name: make for name, make in makers.items() if name in run.contenders.baselines}
     return wanted | {guest.name: guest.copy for guest in run.contenders.guests}
+
+
+def _look(run: Experiment) -> None:
+    """The first test episode as ns-3 shows it, the ground of the map; what ns-3 refuses is told early."""
+    seed = run.seeds.test(run.scenario.evaluation.test_seeds)[0]
+    with run.progress.phase("preview", "Looking at the first test episode", 1):
+        run.folder.write_text("preview.json", json.dumps(preview_json(run.scenario, seed)))
+        run.progress.advance()
 
 
 def _train(run: Experiment) -> Learner:

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from llm_split.devices import CardError, load_shape
 from pyagent.scenario.load import ScenarioError, load_scenario
+from pyagent.scenario.preview import Preview
 from pyagent.scenario.schema import Scenario
 
 FOCUS = ("surrogate-argmax", "ppo-imagination", "threshold", "best-static")
 """Policies by how much they have to show on a map or over time."""
+
+PREVIEW = "preview.json"
 
 
 class MissingDataError(Exception):
@@ -75,6 +78,14 @@ def read_scenario(run: Path) -> Scenario:
         return load_scenario(path)
     except ScenarioError as error:
         raise MissingDataError(str(error)) from error
+
+
+def read_preview(run: Path) -> Preview | None:
+    """`preview.json`: the first test episode as ns-3 shows it; None where there is none that can be read."""
+    try:
+        return Preview.from_json(json.loads((run / PREVIEW).read_text(encoding="utf-8")))
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
 
 
 def num_layers(scenario: Scenario) -> int:

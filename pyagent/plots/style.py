@@ -196,7 +196,13 @@ def save(figure: Figure, path: Path) -> list[Path]:
         The two files.
     """
     files = [path.with_name(path.name + suffix) for suffix in (".png", ".pdf")]
+    save_png(figure, files[0])
     with styled():
-        figure.savefig(files[0], dpi=DPI)
         figure.savefig(files[1], metadata={"CreationDate": None})
     return files
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG alone (150 dpi)."""
+    with styled():
+        figure.savefig(path, dpi=DPI)

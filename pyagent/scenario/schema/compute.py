@@ -25,14 +25,23 @@ class Model(Section):
     """
 
     deployed: str = "llama-2-7b"
+    """shape whose sizes and times are simulated: a name from `splitsim cards list`, or a config.json"""
     quality: str = "smollm2-135m"
+    """model that is run for real to measure quality: see `splitsim models list`"""
     splits: Annotated[list[int], Field(min_length=1)] = [1, 8, 16, 24, 32]
+    """what the agent chooses from: blocks on the UE; the number of blocks is all local"""
     min_split: Annotated[int, Field(ge=1)] = 1
+    """fewest blocks that must stay on the UE"""
     codec: Annotated[str, AfterValidator(_known_codec)] = "fp16"
+    """how activations are coded on the air"""
     concealment: Concealment = "running-mean"
+    """what stands in for a fragment that is missing"""
     interleaving: Interleaving = "none"
+    """deals eighths of a fragment out to a prompt's packets"""
     channel: Channel = "packet"
+    """packet: what ns-3 lost; elementwise: single values set to zero at the same loss, to compare with"""
     prompts: Annotated[int, Field(ge=2, le=4096)] = 16
+    """real prompts that quality is measured on, for training and for testing each"""
 
     def impairment(self) -> Impairment:
         """What a delivery record does to the hidden states."""
@@ -51,17 +60,24 @@ class Ue(Section):
     """The phone: a device card, how its weights are stored, and how much memory the model may take."""
 
     device: str = "snapdragon-8-gen-3"
+    """device card: a name from `splitsim cards list` or a card file"""
     weight_bits: Literal[4, 8, 16] = 4
+    """bits of a weight on the UE"""
     memory_gib: Positive | None = None
+    """what the model may take of the memory; null: what the card says"""
 
 
 class Edge(Section):
     """The server: a device card, and other users' jobs in its queue (Poisson, exponential service)."""
 
     device: str = "a100-80g"
+    """device card: a name from `splitsim cards list` or a card file"""
     weight_bits: Literal[4, 8, 16] = 16
+    """bits of a weight on the edge"""
     background_jobs_per_s: NotNegative = 0.0
+    """rate of other users' jobs in the edge's queue"""
     background_job_ms: NotNegative = 0.0
+    """mean computing time of such a job; rate times time must stay below 1"""
 
     @model_validator(mode="after")
     def _queue_is_stable(self) -> Edge:

@@ -14,8 +14,11 @@ class Reward(Section):
     """What a decision is worth; see pyagent/reward.py for the terms and the reasons of the weights."""
 
     slo_s: Positive = 1.0
+    """latency objective of a request; latency is charged in multiples of it"""
     delta_nll_clip: Positive = 3.0
+    """loss of quality that is charged at most, nat/token"""
     weights: dict[str, NotNegative] = {}
+    """prices that differ from the defaults: quality, latency, energy, load, failure, switching"""
 
     @field_validator("weights")
     @classmethod
@@ -35,9 +38,13 @@ class Evaluation(Section):
     """How much of what is run by `splitsim run`; train and test seeds never meet."""
 
     tune_seeds: Annotated[int, Field(ge=1, le=1000)] = 2
+    """episodes that static and threshold policies are tuned on"""
     test_seeds: Annotated[int, Field(ge=1, le=1000)] = 3
+    """episodes that everything is judged on; nothing is trained or tuned on them"""
     replicates: Annotated[int, Field(ge=4)] = 4
+    """runs of each test episode with other random numbers of the MAC; even"""
     imagined_steps: Annotated[int, Field(ge=256)] = 20_000
+    """steps that PPO trains in the surrogate"""
 
     @field_validator("replicates")
     @classmethod

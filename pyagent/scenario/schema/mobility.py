@@ -39,6 +39,7 @@ class ConstantMobility(Movement):
 
     model: Literal["constant"]
     position_m: Position
+    """where"""
 
 
 class LinearMobility(Movement):
@@ -48,6 +49,7 @@ class LinearMobility(Movement):
     position_m: Position
     """at time 0"""
     velocity_mps: Position
+    """x, y, z"""
 
 
 class RingMobility(Movement):
@@ -57,6 +59,7 @@ class RingMobility(Movement):
     position_m: Position = (0.0, 0.0, HEIGHT_M)
     """the centre, at the UEs' height"""
     distance_m: tuple[Positive, Positive] = (3.0, 15.0)
+    """from the centre, drawn from [low, high]"""
 
     @model_validator(mode="after")
     def _ordered(self) -> RingMobility:
@@ -68,8 +71,11 @@ class Area(Movement):
     """Base of what happens in a rectangle."""
 
     area_x_m: Range
+    """west and east border"""
     area_y_m: Range
+    """south and north border"""
     height_m: float = HEIGHT_M
+    """of the UE"""
 
     @model_validator(mode="after")
     def _area_is_ordered(self) -> Area:
@@ -87,6 +93,7 @@ class Walk(Area):
     """Base of the random walks."""
 
     speed_mps: tuple[Positive, Positive] = (1.0, 1.8)
+    """drawn from [low, high]"""
 
     @model_validator(mode="after")
     def _walk_makes_sense(self) -> Walk:
@@ -101,6 +108,7 @@ class RandomWaypointMobility(Walk):
 
     model: Literal["random-waypoint"]
     pause_s: tuple[NotNegative, NotNegative] = (0.0, 4.0)
+    """at each point, drawn from [low, high]"""
 
     @model_validator(mode="after")
     def _pause_is_ordered(self) -> RandomWaypointMobility:
@@ -113,6 +121,7 @@ class RandomWalkMobility(Walk):
 
     model: Literal["random-walk"]
     step_s: Positive = 2.0
+    """time between changes of course"""
 
 
 class GaussMarkovMobility(Walk):
@@ -120,7 +129,9 @@ class GaussMarkovMobility(Walk):
 
     model: Literal["gauss-markov"]
     step_s: Positive = 1.0
+    """time between changes of course"""
     alpha: Share = 0.85
+    """memory of speed and direction"""
 
 
 class WaypointMobility(Movement):
@@ -128,6 +139,7 @@ class WaypointMobility(Movement):
 
     model: Literal["waypoints"]
     waypoints: Annotated[list[tuple[NotNegative, float, float, float]], Field(min_length=1)]
+    """rows of [t_s, x_m, y_m, z_m]; times increase"""
     at_end: AtEnd = "stay"
     """stay at the last point, leave the scene, loop to the first point at once, or return the same way"""
     offset_s: tuple[NotNegative, NotNegative] = (0.0, 0.0)

@@ -14,7 +14,9 @@ class Traffic(Section):
     """A stream of packets to or from the edge."""
 
     kind: Literal["cbr", "on-off"] = "on-off"
+    """cbr: at a constant rate; on-off: in bursts"""
     direction: Literal["uplink", "downlink"] = "uplink"
+    """from the UE to the edge, or back"""
     rate_kbps: Positive
     """while on"""
     packet_bytes: Annotated[int, Field(ge=32, le=1472)] = 1000
@@ -24,14 +26,18 @@ class Traffic(Section):
     off_s: Positive = 1.0
     """on-off: mean of the exponential time for which it is silent"""
     frames_per_s: Positive = 30.0
+    """frames of a video"""
 
 
 class Others(Section):
     """A group of UEs that are alike."""
 
     count: Annotated[int, Field(ge=1, le=100)] = 1
+    """how many UEs"""
     mobility: Mobility = RingMobility(model="ring")
+    """how they move"""
     traffic: Traffic | None = None
+    """what they send or receive; null for nothing"""
     split: Annotated[int, Field(ge=1)] | None = None
     """runs split inference itself, always at this split, with packets and jobs at the edge of its own"""
 

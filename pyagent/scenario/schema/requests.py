@@ -20,12 +20,19 @@ class Requests(Section):
     """
 
     count: Annotated[int, Field(ge=1, le=100_000)] = 25
+    """requests of one episode, which is one run of ns-3"""
     start_s: Annotated[float, Field(ge=1)] = 2.0
+    """when the first request comes; before, the link comes up and the others begin"""
     deadline_s: Positive = 4.0
+    """a request that is not done so long after its arrival has failed"""
     min_gap_s: Positive = 4.0
+    """least time between two arrivals; at least deadline_s"""
     mean_extra_gap_s: NotNegative = 1.0
+    """mean of the exponential time on top of min_gap_s; 0 for a fixed rhythm"""
     prompt_tokens: tuple[int, int] = (16, 128)
+    """length of a prompt, drawn from [low, high]; 1 to 512"""
     output_tokens: tuple[int, int] = (8, 32)
+    """length of an answer, drawn from [low, high]; 1 to 64"""
 
     @model_validator(mode="after")
     def _consistent(self) -> Requests:
@@ -50,10 +57,17 @@ class Transport(Section):
     reassembly_timeout_ms + retry_timeout_ms after it handed over the last fragment."""
 
     protocol: Literal["udp"] = "udp"
+    """what carries the fragments"""
     payload_bytes: Annotated[int, Field(ge=64, le=1448)] = 1400
+    """activation bytes of a packet at most; a token is cut into fragments of this size"""
     reassembly_timeout_ms: Positive | None = None
-    """None: what suits the link, 100, and 300 over LTE, whose reordering alone holds packets back for 100"""
+    """the edge waits so long for another new fragment of a step, then computes without the rest; None: what
+    suits the link, 100, and 300 over LTE, whose reordering alone holds packets back for 100"""
     retry_timeout_ms: Positive = 100.0
+    """what the UE waits for the token id, on top of reassembly_timeout_ms"""
     max_retries: Annotated[int, Field(ge=0, le=254)] = 8
+    """how often a step is sent again; then the request has failed"""
     device_queue_window: Annotated[int, Field(ge=1)] = 64
+    """fragments that the UE keeps in its device queue, so that a prompt doesn't wait in it"""
     token_id_bytes: Annotated[int, Field(ge=1, le=1448)] = 16
+    """payload of a reply"""

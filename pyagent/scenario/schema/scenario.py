@@ -24,18 +24,31 @@ class Scenario(Section):
     """One experiment."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    """lower-case letters, digits, - and _; names the run folder"""
     description: str = ""
+    """one line for lists and reports"""
     mobility: Mobility
+    """how the agent's UE moves"""
     link: Link = WifiLink()
+    """radio technology between UEs and edge, and the wire behind it"""
     environment: Environment = Environment()
+    """what stands in the way of the radio, beside distance and fading"""
     others: list[Others] = []
+    """groups of other UEs: they load the radio and the edge"""
     requests: Requests = Requests()
+    """when requests come and how long they are"""
     transport: Transport = Transport()
+    """how activations travel"""
     model: Model = Model()
+    """the model as it is cut, and what loss does to it"""
     ue: Ue = Ue()
+    """the phone"""
     edge: Edge = Edge()
+    """the server"""
     reward: Reward = Reward()
+    """what a decision is worth"""
     evaluation: Evaluation = Evaluation()
+    """how much of what is run to judge policies"""
 
     @field_validator("link", mode="before")
     @classmethod

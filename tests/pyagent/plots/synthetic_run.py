@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -140,6 +141,43 @@ def summary(rewards: dict[str, float], oracle: float) -> dict[str, object]:
     }
 
 
+def preview_data() -> dict[str, Any]:
+    """What ns-3 might show of the first test seed: one site, and the UE on its way among one that stands."""
+    base = episode(SEEDS[0])
+    x, y = np.linspace(-6, 66, 37), np.linspace(-19, 19, 20)
+    distance = np.sqrt(x[None, :] ** 2 + y[:, None] ** 2 + 1.5**2)
+    snr = 16 - 46.7 - 30 * np.log10(np.maximum(distance, 1)) + 94
+    walk = {"x_m": base["x_m"].tolist(), "y_m": base["y_m"].tolist(), "z_m": [1.5] * DECISIONS}
+    stand = {name: [value] * DECISIONS for name, value in (("x_m", 4.0), ("y_m", -3.0), ("z_m", 1.5))}
+    seen = base["obs_snr_db"].to_numpy()
+    return {
+        "seed": SEEDS[0],
+        "sites": [{"name": "ap-0", "position_m": [0, 0, 3]}],
+        "time_s": base["arrival_s"].tolist(),
+        "ues": [walk, stand],
+        "requests": {**walk, "time_s": base["arrival_s"].tolist()},
+        "link": {
+            "snr_db": seen.tolist(),
+            "snr_age_s": [0.05] * DECISIONS,
+            "rsrp_dbm": (seen - 94).tolist(),
+            "phy_rate_mbps": [0.0] * DECISIONS,
+            "serving_cell": [0] * DECISIONS,
+        },
+        "reception": [signal(seen)],
+        "heat": {"x_m": x.tolist(), "y_m": y.tolist(), "height_m": 1.5, "sites": [signal(snr)]},
+    }
+
+
+def signal(snr_db: np.ndarray) -> dict[str, list[float]]:
+    """Of one site."""
+    flat = snr_db.ravel()
+    return {
+        "snr_db": flat.tolist(),
+        "rx_power_dbm": (flat - 94).tolist(),
+        "rate_mbps": (4 * np.clip(flat, 0, 25)).tolist(),
+    }
+
+
 def write_run(run: Path) -> Path:
     """Write the folder; returns it."""
     run.mkdir(parents=True, exist_ok=True)
@@ -165,5 +203,6 @@ def write_run(run: Path) -> Path:
     learning_table(rewards, value).to_parquet(run / "learning.parquet")
     prediction_table(train).to_parquet(run / "predictions.parquet")
     (run / "summary.json").write_text(json.dumps(summary(rewards, value)), encoding="utf-8")
+    (run / "preview.json").write_text(json.dumps(preview_data()), encoding="utf-8")
     (run / "config.yaml").write_text(CONFIG, encoding="utf-8")
     return run

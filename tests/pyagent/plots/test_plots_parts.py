@@ -5,11 +5,9 @@ import pandas as pd
 import pytest
 
 from pyagent.plots.links import bin_means
-from pyagent.plots.map import mean_snr_db
 from pyagent.plots.regret import spread
 from pyagent.plots.style import LOSS_COLOURS, POLICY_COLOURS, TERM_COLOURS, policy_colour, split_colours
 from pyagent.reward import TERMS
-from pyagent.scenario.schema import PathLoss, WifiLink
 
 OKABE_ITO = {
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999",
@@ -39,19 +37,6 @@ def test_split_colours_go_by_depth_and_not_by_which_others_there_are():
     assert len(set(more.values())) == 5
     luminance = [int(more[s][1:3], 16) + 2 * int(more[s][3:5], 16) for s in (1, 8, 16, 24, 32)]
     assert luminance == sorted(luminance)
-
-
-def test_snr_by_hand():
-    # 16 dBm - (46.7 + 30 log10(10)) dB - (-174 + 73.01 + 7) dBm = 33.28 dB
-    snr = mean_snr_db(WifiLink(), np.array([0.2, 1.0, 10.0]))
-
-    np.testing.assert_allclose(snr, [63.28, 63.28, 33.28], atol=0.01)
-
-
-def test_snr_falls_with_bandwidth_and_reference_distance_counts():
-    wide = WifiLink(channel_width_mhz=40, path_loss=PathLoss(reference_distance_m=2.0))
-
-    assert mean_snr_db(wide, np.array([2.0]))[0] == pytest.approx(63.28 - 3.01, abs=0.01)
 
 
 def test_spread_keeps_order_and_distance():

@@ -20,7 +20,7 @@ class Fading(Section):
     """
 
     model: Literal["none", "nakagami-block", "rayleigh-block"] = "nakagami-block"
-    """rayleigh-block is nakagami-block with m = 1"""
+    """none, or Nakagami-m with a constant gain in each coherence time; rayleigh-block is that with m = 1"""
     m: Annotated[float, Field(ge=0.5)] = 1.0
     """shape of nakagami-block; 1 is Rayleigh"""
     speed_mps: Positive = 1.4
@@ -49,7 +49,9 @@ class Backhaul(Section):
     """The wire between radio site and edge server."""
 
     rate_mbps: Positive = 1000.0
+    """of the wire, each way"""
     delay_ms: NotNegative = 1.0
+    """of the wire, one way"""
 
     def simulator(self) -> dict[str, Any]:
         """What ns-3 is given."""

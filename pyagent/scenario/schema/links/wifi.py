@@ -71,10 +71,11 @@ class PathLoss(Section):
     """
 
     reference_loss_db: float = 46.7
-    """in dB"""
+    """loss at the reference distance"""
     reference_distance_m: Positive = 1.0
-    """in m"""
+    """nearer than this nothing more is gained"""
     exponent: Positive = 3.0
+    """2 in free space, 3 to 4 between walls"""
 
 
 class WifiEnergy(Section):
@@ -82,12 +83,19 @@ class WifiEnergy(Section):
     after Halperin et al., Demystifying 802.11n power consumption, HotPower 2010) at 3 V."""
 
     voltage_v: Positive = 3.0
+    """supply"""
     idle_a: NotNegative = 0.273
+    """listening"""
     cca_busy_a: NotNegative = 0.273
+    """hearing others' frames"""
     tx_a: NotNegative = 0.380
+    """sending"""
     rx_a: NotNegative = 0.313
+    """receiving"""
     switching_a: NotNegative = 0.273
+    """changing the channel"""
     sleep_a: NotNegative = 0.033
+    """asleep"""
 
 
 class Roaming(Section):
@@ -109,6 +117,7 @@ class WifiLink(RadioLink):
 
     technology: Literal["wifi"] = "wifi"
     standard: Literal["80211n", "80211ac", "80211ax"] = "80211ax"
+    """Wi-Fi 4, 5 or 6"""
     band_ghz: Annotated[float, AfterValidator(_known_band), Field(json_schema_extra={"enum": [*BANDS]})] = 5.0
     """2.4 (80211n, 80211ax), 5 or 6 (80211ax)"""
     channel_width_mhz: Literal[20, 40, 80, 160] = 20
@@ -118,13 +127,16 @@ class WifiLink(RadioLink):
     tx_power_dbm: Annotated[float, Field(ge=-10, le=36)] = 16.0
     """of access points and UEs"""
     rate_manager: Literal["minstrel-ht", "ideal"] = "ideal"
+    """ideal picks by the SNR; minstrel-ht tries rates, and loses lone packets in fades"""
     access_points_m: Annotated[list[Position], Field(min_length=1, max_length=64)] = [(0.0, 0.0, 3.0)]
-    """several need ns-3 3.44 or newer"""
+    """where they stand; several need ns-3 3.44 or newer"""
     roaming: Roaming = Roaming()
     path_loss: PathLoss = PathLoss()
     fading: Fading = Fading()
     mac_queue_packets: Annotated[int, Field(ge=1)] = 500
+    """room of the device queue"""
     mac_queue_lifetime_ms: Positive = 500.0
+    """older packets are dropped from the device queue"""
     backhaul: Backhaul = Backhaul()
     """of each access point"""
     radio_energy: WifiEnergy = WifiEnergy()
