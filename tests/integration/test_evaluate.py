@@ -20,11 +20,11 @@ class MyPolicy:
     best = 0
 
     def tune(self, features, splits, rewards):
+        if {trouble}:
+            raise RuntimeError("out of ideas")
         self.best = splits[rewards.mean(0).argmax()]
 
     def split(self, features, splits):
-        if {trouble}:
-            raise RuntimeError("out of ideas")
         return self.best or splits[0]
 """
 
@@ -38,7 +38,7 @@ def evaluate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "pyagent.cli", "evaluate", folder / "small.yaml", *own, *arguments],
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
         stdin=subprocess.DEVNULL,
     )
 
@@ -70,10 +70,10 @@ def test_an_own_policy_is_ranked_on_an_own_trace(tmp_path: Path) -> None:
 
 
 def test_a_policy_that_fails_on_the_way_ends_the_run_with_its_line(tmp_path: Path) -> None:
-    # Only real decisions have whole numbers of tokens that are short: the trial run passes.
-    (tmp_path / "my.py").write_text(POLICY.format(trouble='features["prompt_tokens"] < 100'))
+    # In tuning, which the trial run at the start doesn't do.
+    (tmp_path / "my.py").write_text(POLICY.format(trouble=True))
     done = evaluate(tmp_path, "--against", "none")
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
-    assert last == f"splitsim: {tmp_path}/my.py:MyPolicy: split raised RuntimeError: out of ideas (line 9)"
+    assert last == f"splitsim: {tmp_path}/my.py:MyPolicy: tune raised RuntimeError: out of ideas (line 6)"
     assert json.loads((tmp_path / "run" / "meta.json").read_text())["status"] == "failed"
