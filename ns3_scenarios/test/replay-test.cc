@@ -168,7 +168,8 @@ class ServiceCurveTest : public TestCase
             {
                 const auto counter = 1000 * k + 10 * i;
                 const bool outage = i > 0 && random.Uniform(counter + 1) < 0.3;
-                steps.push_back({at, outage ? 0 : random.Bits(counter + 2) % 40000000 + 1});
+                steps.push_back(
+                    {at, outage ? 0 : random.Bits(counter + 2) % 40000000 + 1, Time(0), 0});
                 at += NanoSeconds(1 + random.Bits(counter + 3) % 50000000);
             }
             const Time offset = NanoSeconds(random.Bits(1000 * k + 900) % 200000000);

@@ -43,7 +43,9 @@ def figure_regret(run: Path) -> Figure:
         xlabel="Real evaluations bought [decisions]", ylabel=f"Regret to the oracle [{style.REWARD_UNIT}]"
     )
     axes.set_title("Mean regret per decision on the test seeds", loc="left")
-    if curves:
+    if not curves:  # nobody learned: there is nothing along this axis
+        axes.set(xticks=[], xlabel="")
+    else:
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.985), ncols=2)
     return figure
 

@@ -38,8 +38,9 @@ POLICY_COLOURS: Mapping[str, str] = MappingProxyType(
 )
 """Colour of each policy, the same in every figure."""
 
-# Paul Tol's "muted" scheme (colour-blind safe too): for policies that have no colour of their own.
-_OTHER_POLICIES = ("#332288", "#117733", "#88CCEE", "#DDCC77", "#AA4499", "#882255", "#44AA99", "#999933")
+# Of Paul Tol's "muted" scheme (colour-blind safe too) what is far from the colours above: for policies that
+# have no colour of their own, a user's among them.
+_OTHER_POLICIES = ("#332288", "#882255", "#999933", "#DDCC77")
 
 # Paul Tol's "light" scheme, so that a part of a bar is never taken for a policy.
 TERM_COLOURS: Mapping[str, str] = MappingProxyType(

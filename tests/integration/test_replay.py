@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from episodes import HALF, MIN_SPLIT, Decision, make_scenario, play, same_record
 
 from pyagent.envs.record import DeliveryRecord, Outcome
+from pyagent.paths import REPOSITORY
 from pyagent.scenario.compile import deploy
 from pyagent.scenario.schema import ReplayLink, Scenario
 
@@ -172,3 +174,17 @@ def test_other_ues_have_links_of_their_own(uneven: Path) -> None:
         # The wire to the edge and its queue are shared, the radio isn't.
         assert other.loss == 0
         assert other.ttft_s == pytest.approx(one.ttft_s, abs=0.05)
+
+
+SHARED = Path(os.environ.get("SPLITSIM_SHARED", REPOSITORY.parent / "shared"))
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the sample files are not here")
+@pytest.mark.parametrize("name", ["Verizon-LTE-short.up", "nyu-mets-QTrain.csv", "5gophers-walking.csv"])
+def test_real_traces_are_replayed(name: str) -> None:
+    scenario = replay_scenario(SHARED / "samples" / name)
+    trace = link_of(scenario).uplink_trace()
+    for state, record in play(scenario, 5, HALF):
+        rate_mbps = trace.bits_between(state.sim_time_s - 1, state.sim_time_s) / 1e6
+        assert state.raw["phy_rate_mbps"] == pytest.approx(rate_mbps, rel=1e-5)
+        assert record.share(Outcome.LOST_RADIO) == 0

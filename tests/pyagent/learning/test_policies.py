@@ -115,6 +115,17 @@ def test_threshold_tuning_equals_exhaustive_search():
         assert reached == pytest.approx(best)
 
 
+def test_threshold_tuning_takes_the_feature_that_tells_most_and_the_first_of_equals():
+    rng = np.random.default_rng(1)
+    contexts = rng.random((40, 4)).astype(np.float32)
+    contexts[:, 3] = contexts[:, 2]
+    good = contexts[:, 2] > 0.4
+    rewards = np.stack([np.where(good, 0.0, 1.0), np.where(good, 1.0, 0.0)], axis=1)
+    tuned = ThresholdPolicy.tune(contexts, rewards, 0, 1, 2, 3)
+    assert tuned.feature == 2
+    assert [tuned.act(context) for context in contexts] == good.astype(int).tolist()
+
+
 def test_warmup_tries_every_action_equally():
     policy = SurrogateArgmaxPolicy(make_surrogate(0), ENCODER, COMPOSER, warmup_rounds=3)
     batch = collect(1, 3 * S)[0]

@@ -1,10 +1,12 @@
 """draw_plots: what it writes, what it leaves out, and that it writes the same again."""
 
+import json
 import logging
 import subprocess
 import sys
 
 import matplotlib
+import pandas as pd
 import pytest
 
 from pyagent.plots import FIGURES, MissingDataError, draw_plots
@@ -99,3 +101,43 @@ def test_pyplot_is_not_loaded(complete_run):
     )
 
     assert subprocess.run([sys.executable, "-c", program, complete_run], timeout=170).returncode == 0
+
+
+def test_a_run_on_a_recorded_link_has_no_map_and_no_warning(run, caplog, monkeypatch, tmp_path):
+    (tmp_path / "link.up").write_text("1\n3\n4\n")
+    link = f"{{technology: replay, uplink: {tmp_path}/link.up}}"
+    (run / "config.yaml").write_text(
+        f"name: replay\nmobility: {{model: constant, position_m: [0, 0, 1.5]}}\nlink: {link}\n"
+    )
+    table = pd.read_parquet(run / "decisions.parquet")
+    standing = table.assign(x_m=0.0, y_m=0.0, obs_distance_m=0.0, obs_phy_rate_mbps=9 - table["loss"])
+    standing.to_parquet(run / "decisions.parquet")
+    monkeypatch.setattr("pyagent.plots.save", lambda figure, path: [path.with_suffix(".png")])  # faster
+
+    with caplog.at_level(logging.WARNING):
+        written = {path.stem for path in draw_plots(run)}
+
+    assert written == set(FIGURES) - {"map"}
+    assert not caplog.records
+    labels = {axes.get_xlabel() for axes in FIGURES["links"](run).axes}
+    assert "Rate of the link in the second before [Mbit/s]" in labels
+
+
+def test_a_run_that_trained_nobody_has_no_surrogate_and_no_warning(run, caplog, monkeypatch):
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps(summary | {"calibration": None}))
+    (run / "predictions.parquet").unlink()
+    monkeypatch.setattr("pyagent.plots.save", lambda figure, path: [path.with_suffix(".png")])  # faster
+
+    with caplog.at_level(logging.WARNING):
+        written = {path.stem for path in draw_plots(run)}
+
+    assert written == set(FIGURES) - {"surrogate"}
+    assert not caplog.records
+
+
+def test_one_episode_of_the_users_own_policy_is_looked_at_first(run):
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps(summary | {"guests": ["threshold"]}))
+
+    assert "threshold" in FIGURES["timeline"](run).axes[0].get_title()
