@@ -50,7 +50,9 @@ FEATURES: tuple[Feature, ...] = (
     Feature("rsrp_dbm", -140, -30, "linear", "mean power of the serving cell over the same second"),
     Feature("phy_rate_mbps", 0, 150, "log1p", "PHY rate of the last data sent"),
     Feature("mcs", 0, 28, "linear", "its modulation and coding scheme, by index"),
-    Feature("retry_share", 0, 1, "linear", "share of the last second's transmissions that were repetitions"),
+    Feature(
+        "retry_share", 0, 1, "linear", "share of repetitions in what was sent in the last second of sending"
+    ),
     Feature("handover_age_s", 0, 100, "log1p", "since the serving cell changed"),
     Feature("recent_loss", 0, 1, "linear", "what the edge did without, last request over the link"),
     Feature("recent_delay_s", 0, 4, "log1p", "mean one-way delay of that request's fragments"),

@@ -161,6 +161,26 @@ def test_requests_survive_the_move(roamed: list[Decision]) -> None:
     assert max(state.position_m[0] for state, _ in roamed) > 55
 
 
+@pytest.mark.parametrize("before_s", [0.1, 0.3])
+def test_a_prompt_that_is_on_its_way_goes_on_through_the_new_access_point(
+    roamed: list[Decision], before_s: float
+) -> None:
+    (handover_s,) = handovers_s(roamed)
+    sections = walk()
+    sections["requests"] = {
+        **sections["requests"],
+        "start_s": handover_s - before_s,
+        "count": 2,
+        "prompt_tokens": (512, 512),
+    }
+    (_, record), (after, _) = play(make_scenario(**sections), 1, MIN_SPLIT)
+    moved_s = after.sim_time_s - after.raw["handover_age_s"]
+    assert record.arrival_s < moved_s < record.arrival_s + record.ttft_s
+    assert not record.failed
+    # What was on the air to the old one at the moment of the move may be lost, a burst at most.
+    assert (record.outcome != Outcome.DELIVERED).sum() <= 64
+
+
 def test_a_sticky_ue_leaves_once_it_hears_no_beacon() -> None:
     """ns-3's radios detect no preamble below -82 dBm, and a station gives up after ten beacons."""
     decisions = play(make_scenario(**walk(policy="sticky")), 1, MIN_SPLIT)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from pyagent.scenario.compile import deploy
 from pyagent.scenario.load import ScenarioError, parse_scenario
 from pyagent.scenario.schema import Fading, Scenario, WifiLink
 
+REPOSITORY = Path(__file__).parents[3]
 HALL = {"x_m": [0, 20], "y_m": [0, 10], "z_m": [0, 6]}
 FORKLIFT = {
     "mobility": {"model": "random-waypoint", "area_x_m": [0, 20], "area_y_m": [0, 10]},
@@ -165,3 +170,10 @@ def test_a_channel_number_is_a_frequency(link: dict[str, Any], channel: int, fre
 def test_rayleigh_is_nakagami_with_m_1() -> None:
     rayleigh = Fading.model_validate({"model": "rayleigh-block"})
     assert rayleigh.simulator(5e9) == Fading(model="nakagami-block", m=1).simulator(5e9)
+
+
+@pytest.mark.parametrize("page", ["wifi", "environment"])
+def test_the_example_in_the_docs_is_valid(page: str) -> None:
+    text = (REPOSITORY / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert deploy(parse_scenario(yaml.safe_load(example))).splits

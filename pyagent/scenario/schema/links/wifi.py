@@ -75,7 +75,7 @@ class PathLoss(Section):
     reference_distance_m: Positive = 1.0
     """nearer than this nothing more is gained"""
     exponent: Positive = 3.0
-    """2 in free space, 3 to 4 between walls"""
+    """2 is free space"""
 
 
 class WifiEnergy(Section):
@@ -83,19 +83,19 @@ class WifiEnergy(Section):
     after Halperin et al., Demystifying 802.11n power consumption, HotPower 2010) at 3 V."""
 
     voltage_v: Positive = 3.0
-    """supply"""
+    """supply in V"""
     idle_a: NotNegative = 0.273
-    """listening"""
+    """listening to an idle channel, in A; the zero of `radio_energy`"""
     cca_busy_a: NotNegative = 0.273
-    """hearing others' frames"""
+    """listening to a busy channel, in A"""
     tx_a: NotNegative = 0.380
-    """sending"""
+    """sending, in A"""
     rx_a: NotNegative = 0.313
-    """receiving"""
+    """receiving, in A"""
     switching_a: NotNegative = 0.273
-    """changing the channel"""
+    """changing the channel, in A"""
     sleep_a: NotNegative = 0.033
-    """asleep"""
+    """asleep, in A"""
 
 
 class Roaming(Section):
@@ -117,7 +117,7 @@ class WifiLink(RadioLink):
 
     technology: Literal["wifi"] = "wifi"
     standard: Literal["80211n", "80211ac", "80211ax"] = "80211ax"
-    """Wi-Fi 4, 5 or 6"""
+    """of access points and UEs, one antenna each"""
     band_ghz: Annotated[float, AfterValidator(_known_band), Field(json_schema_extra={"enum": [*BANDS]})] = 5.0
     """2.4 (80211n, 80211ax), 5 or 6 (80211ax)"""
     channel_width_mhz: Literal[20, 40, 80, 160] = 20
@@ -125,18 +125,18 @@ class WifiLink(RadioLink):
     channel: Annotated[int, Field(ge=1)] | None = None
     """number of the channel of this width, the same for all access points; the band's first when not given"""
     tx_power_dbm: Annotated[float, Field(ge=-10, le=36)] = 16.0
-    """of access points and UEs"""
+    """of access points and UEs, in dBm"""
     rate_manager: Literal["minstrel-ht", "ideal"] = "ideal"
-    """ideal picks by the SNR; minstrel-ht tries rates, and loses lone packets in fades"""
+    """ideal knows the SNR at the receiver; minstrel-ht learns from its losses"""
     access_points_m: Annotated[list[Position], Field(min_length=1, max_length=64)] = [(0.0, 0.0, 3.0)]
-    """where they stand; several need ns-3 3.44 or newer"""
+    """[x, y, z] of each in m; several need ns-3 3.44 or newer"""
     roaming: Roaming = Roaming()
     path_loss: PathLoss = PathLoss()
     fading: Fading = Fading()
     mac_queue_packets: Annotated[int, Field(ge=1)] = 500
-    """room of the device queue"""
+    """room of each MAC queue"""
     mac_queue_lifetime_ms: Positive = 500.0
-    """older packets are dropped from the device queue"""
+    """how long a packet waits there at most, in ms"""
     backhaul: Backhaul = Backhaul()
     """of each access point"""
     radio_energy: WifiEnergy = WifiEnergy()
