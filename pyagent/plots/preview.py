@@ -11,6 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
@@ -36,6 +37,7 @@ _BARS_IN = 2.2
 _ARROWS = 7
 _PANEL_IN = 0.95
 _STRIP_IN = 0.34
+_BELOW_DB = 12.0
 _NEW_S = 1.0
 """Age up to which a measurement tells of now."""
 _LABELLED_SHARE = 0.07
@@ -76,6 +78,9 @@ def draw_preview(scenario: Scenario, seen: Preview) -> PreviewFigure:
             "no request is made here, so only the others' traffic is on the air",
         ],
     )
+    layout = figure.get_layout_engine()
+    assert isinstance(layout, ConstrainedLayoutEngine)
+    layout.set(h_pad=0.07)  # inches; the marks of requests stand above their panel
     axes = figure.subplots(len(heights), 1, height_ratios=heights)
     ground, below = axes[0], list(axes[1:])
     draw_map(ground, seen)
@@ -231,15 +236,19 @@ def _draw_sites_over_time(axes: Axes, seen: Preview, values: NDArray[np.float64]
     colours = _site_colours(seen)
     for site in range(len(values)):
         met = site in colours
-        label = "from a site, mean" if site == next(iter(colours), None) else ""
+        label = "a site, mean" if site == next(iter(colours), None) else ""
         colour = colours.get(site, _FAINT)
         axes.plot(seen.time_s, values[site], "-", color=colour, lw=1.1, zorder=1 + met, label=label)
+    best = best_server(values) if len(values) else np.zeros(0)
+    if np.isfinite(best).any():
+        lowest = np.nanmin(best) - _BELOW_DB  # far sites would flatten what matters
+        axes.set_ylim(bottom=max(lowest, axes.get_ylim()[0]))
 
 
 def _draw_measured(axes: Axes, seen: Preview, values: NDArray[np.float64]) -> None:
     """values [samples] of the serving cell, where they are new."""
     shown = np.where((values != 0) & (seen.link.snr_age_s <= _NEW_S), values, np.nan)
-    axes.plot(seen.time_s, shown, ".", color=style.BLACK, ms=2.2, label="measured, last 1 s", zorder=3)
+    axes.plot(seen.time_s, shown, ".", color=style.BLACK, ms=2.2, label="measured", zorder=3)
 
 
 def _draw_snr(axes: Axes, seen: Preview) -> None:
@@ -278,8 +287,8 @@ def _draw_serving(axes: Axes, seen: Preview) -> None:
 def _draw_rate(axes: Axes, seen: Preview) -> None:
     expected = best_server(seen.reception.rate_mbps) if len(seen.sites_m) else np.zeros(0)
     if np.nan_to_num(expected).any():
-        axes.plot(seen.time_s, expected, "-", color=style.ORANGE, lw=1.1, label="rate at the best site's SNR")
-    rate_mbps, label = seen.link.phy_rate_mbps, "rate of the last data"
+        axes.plot(seen.time_s, expected, "-", color=style.ORANGE, lw=1.1, label="rate by SNR")
+    rate_mbps, label = seen.link.phy_rate_mbps, "rate of last data"
     axes.step(seen.time_s, rate_mbps, where="post", color=style.BLACK, lw=0.9, label=label)
     axes.set_ylabel("PHY rate\n[Mbit/s]")
     axes.set_ylim(bottom=0)

@@ -15,7 +15,7 @@ from pyagent.plots import style
 from pyagent.scenario.preview import HeatMap
 
 HALO = [withStroke(linewidth=2.5, foreground="white")]
-_LEVELS = 9
+_LEVELS = 6
 _LABELLED_SITES = 12
 
 
