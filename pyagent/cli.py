@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from pyagent.campaign.seeds import MAX_RUN_SEED
 from pyagent.commands.cards import cards_app
+from pyagent.commands.evaluate import evaluate
 from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
+from pyagent.commands.result import show_result
 from pyagent.commands.scenario import scenario_app
+from pyagent.commands.trace import trace
 from pyagent.errors import UserError
 
 app = typer.Typer(
@@ -30,9 +31,11 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(texts_app, name="texts")
 app.add_typer(cards_app, name="cards")
+app.command()(evaluate)
 app.add_typer(scenario_app, name="scenario")
 app.command()(profile)
 app.command("profiles")(compare_profiles)
+app.command()(trace)
 
 USAGE_ERROR = 2
 RUN_FAILED = 1
@@ -67,31 +70,10 @@ def run(
     Example: splitsim run ns3_scenarios/scenarios/default.yaml --budget 120 --seed 1
     """
     from pyagent.campaign.run import run_experiment
-    from pyagent.report.table import terminal_table
     from pyagent.scenario.load import load_scenario
 
     result = run_experiment(load_scenario(scenario), budget=budget, seed=seed, out=out)
-    if as_json:
-        print(json.dumps(result.summary))
-        return
-    # Wide enough for every column also where the terminal isn't or there is none.
-    console = Console(width=max(Console().width, 132))
-    console.print(terminal_table(result.summary))
-    console.print(_verdict(result.summary), highlight=False)
-    for pair, found in result.summary["paired"].items():
-        low, high = found["difference_ci"]
-        console.print(f"{pair}: {found['difference']:+.3f} [{low:+.3f}, {high:+.3f}]", highlight=False)
-    phases = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.summary["phase_s"].items())
-    console.print(f"{result.summary['wall_s']:.0f} s in all: {phases}", highlight=False)
-    print(result.path / "report.html")
-
-
-def _verdict(summary: dict[str, Any]) -> str:
-    low, high = summary["oracle_over_best_static_ci"]
-    return (
-        f"Oracle over best static split ({summary['best_static_split']}): "
-        f"{summary['oracle_over_best_static']:.3f} [{low:.3f}, {high:.3f}] per decision"
-    )
+    show_result(result, as_json)
 
 
 def _interrupt(signal_number: int, frame: FrameType | None) -> None:

@@ -5,11 +5,50 @@
 #define SPLITSIM_ENVIRONMENT_H
 
 #include "link.h"
+#include "obstacle-loss-model.h"
+#include "zone-loss-model.h"
 
+#include "ns3/building.h"
 #include "ns3/propagation-loss-model.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
 
 namespace splitsim
 {
+
+/** The scenario's `environment`, built: what stands or moves between sites and UEs. */
+struct Environment
+{
+    double shadowingStdDb{0}; ///< 0 for none
+    double decorrelationM{1}; ///< of the shadowing
+    std::vector<ns3::Ptr<ns3::Building>> buildings;
+    std::vector<Zone> zones;
+    std::vector<Obstacle> obstacles;
+};
+
+/**
+ * Builds the environment, once for a world and under its exogenous RngSeed: obstacles move by it.
+ *
+ * @param section the scenario's `environment`
+ * @param seed of the episode
+ * @param stream first stream of ns-3's random numbers for the obstacles' motion
+ * @return it @throws ConfigError for a field that isn't valid
+ */
+std::shared_ptr<const Environment> MakeEnvironment(const Section& section,
+                                                   uint64_t seed,
+                                                   int64_t stream);
+
+/**
+ * Puts what stands in the way behind a path loss: everything of the scenario's `environment`.
+ *
+ * All of it is a pure function of seed, place and time, never of how often it was asked.
+ *
+ * @param pathLoss the first model of the chain
+ * @param context for which episode
+ */
+void AddEnvironment(ns3::Ptr<ns3::PropagationLossModel> pathLoss, const LinkContext& context);
 
 /** Small-scale fading of a link; `model` says which of the fields count. */
 struct FadingConfig
@@ -21,16 +60,6 @@ struct FadingConfig
 
 /** @param section a link's `fading`. @return it @throws ConfigError for a field that isn't valid */
 FadingConfig ReadFading(const Section& section);
-
-/**
- * Puts what stands in the way behind a path loss: everything of the scenario's `environment`.
- *
- * All of it is a pure function of seed, place and time, never of how often it was asked.
- *
- * @param pathLoss the first model of the chain
- * @param context for which episode
- */
-void AddEnvironment(ns3::Ptr<ns3::PropagationLossModel> pathLoss, const LinkContext& context);
 
 /**
  * @param chain the first model of a chain, gets the fading at its end

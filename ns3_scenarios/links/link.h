@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -54,15 +55,17 @@ struct Reception
 /** Called for every fragment or reply that a layer gives up, and why. */
 using DropCallback = std::function<void(const FragmentTag&, Outcome)>;
 
+struct Environment;
+
 /** What a link is built between, and for which episode. */
 struct LinkContext
 {
     ns3::NodeContainer ues; ///< with mobility; the agent's first
     ns3::Ptr<ns3::Node> edge;
-    nlohmann::json environment; ///< the scenario's, for the losses beside path loss
-    uint64_t seed{0};           ///< of the episode: what may not depend on the replicate
-    int64_t stream{0};          ///< first stream of ns-3's random numbers to use
-    double endS{0};             ///< nothing is asked of the link after
+    std::shared_ptr<const Environment> environment; ///< the losses beside path loss
+    uint64_t seed{0};  ///< of the episode: what may not depend on the replicate
+    int64_t stream{0}; ///< first stream of ns-3's random numbers to use
+    double endS{0};    ///< nothing is asked of the link after
     DropCallback onDrop;
 };
 

@@ -36,6 +36,20 @@ SignalWindow::Clear()
     m_samples.clear();
 }
 
+std::optional<double>
+SignalWindow::GetMeanSnrDb() const
+{
+    const double oldestS = Simulator::Now().GetSeconds() - WINDOW_S;
+    double sumDb = 0;
+    uint32_t count = 0;
+    for (const auto& sample : m_samples)
+    {
+        sumDb += sample.timeS >= oldestS ? sample.snrDb : 0;
+        count += sample.timeS >= oldestS ? 1 : 0;
+    }
+    return count > 0 ? std::optional(sumDb / count) : std::nullopt;
+}
+
 void
 SignalWindow::Describe(LinkState& state) const
 {

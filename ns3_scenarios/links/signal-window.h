@@ -7,6 +7,7 @@
 #include "link.h"
 
 #include <deque>
+#include <optional>
 
 namespace splitsim
 {
@@ -19,6 +20,8 @@ class SignalWindow
     void Note(double snrDb, double rsrpDbm);
     /** Forgets all samples, as when the serving cell changes. */
     void Clear();
+    /** @return the mean of the samples of the last second, none when there are none */
+    std::optional<double> GetMeanSnrDb() const;
     /** @param state gets means, slope and age */
     void Describe(LinkState& state) const;
 

@@ -6,7 +6,10 @@
 #include "../mobility/mobility-builder.h"
 #include "backhaul.h"
 #include "environment.h"
+#include "wifi-association.h"
 #include "wifi-observer.h"
+#include "wifi-rates.h"
+#include "wifi-roaming.h"
 
 #include "ns3/arp-cache.h"
 #include "ns3/basic-energy-source-helper.h"
@@ -18,10 +21,13 @@
 #include "ns3/ipv4-address-helper.h"
 #include "ns3/ipv4-interface.h"
 #include "ns3/ipv4-l3-protocol.h"
+#include "ns3/ipv4-routing-table-entry.h"
 #include "ns3/ipv4-static-routing-helper.h"
 #include "ns3/neighbor-cache-helper.h"
+#include "ns3/pointer.h"
 #include "ns3/propagation-delay-model.h"
 #include "ns3/queue-size.h"
+#include "ns3/random-variable-stream.h"
 #include "ns3/simulator.h"
 #include "ns3/ssid.h"
 #include "ns3/sta-wifi-mac.h"
@@ -35,9 +41,11 @@
 #include "ns3/yans-wifi-channel.h"
 #include "ns3/yans-wifi-helper.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -65,10 +73,13 @@ struct WifiEnergyConfig
 struct WifiConfig
 {
     std::string standard; ///< 80211n, 80211ac or 80211ax
+    std::string band;     ///< 2.4GHz, 5GHz or 6GHz
+    uint32_t channel{36}; ///< number of the channel of this width
     uint32_t channelWidthMhz{20};
     double txPowerDbm{16};
     std::string rateManager; ///< minstrel-ht or ideal
     std::vector<Position> accessPoints;
+    RoamingConfig roaming;
     double referenceLossDb{46.7};
     double referenceDistanceM{1};
     double pathLossExponent{3};
@@ -85,6 +96,8 @@ constexpr int64_t INTERNET_STREAM = 40000;
 constexpr double BATTERY_J = 1e9;
 /// The interface of the radio device on every node, behind loopback.
 constexpr uint32_t RADIO_INTERFACE = 1;
+/// Beacons come in the narrowest channel.
+constexpr uint32_t BEACON_WIDTH_MHZ = 20;
 
 #if SPLITSIM_NS3_MINOR >= 42
 using DeviceEnergy = energy::DeviceEnergyModel;
@@ -111,15 +124,23 @@ ReadWifi(const Section& section)
 {
     WifiConfig link;
     link.standard = section.ReadName("standard", {"80211n", "80211ac", "80211ax"});
+    link.band = section.ReadName("band", {"2.4GHz", "5GHz", "6GHz"});
+    section.Read("channel", link.channel);
     section.Read("channel_width_mhz", link.channelWidthMhz);
-    section.Require(link.channelWidthMhz == 20 || link.channelWidthMhz == 40 ||
-                        link.channelWidthMhz == 80,
+    const auto width = link.channelWidthMhz;
+    section.Require(width == 20 || width == 40 || width == 80 || width == 160,
                     "channel_width_mhz",
-                    "20, 40, 80");
+                    "20, 40, 80, 160");
     section.Read("tx_power_dbm", link.txPowerDbm);
     link.rateManager = section.ReadName("rate_manager", {"minstrel-ht", "ideal"});
     section.Read("access_points_m", link.accessPoints);
     section.Require(!link.accessPoints.empty(), "access_points_m", "at least one");
+#if SPLITSIM_NS3_MINOR < 44
+    section.Require(link.accessPoints.size() == 1,
+                    "access_points_m",
+                    "one access point with this ns-3; several need ns-3 3.44 or newer");
+#endif
+    link.roaming = ReadRoaming(section["roaming"]);
     section.Read("reference_loss_db", link.referenceLossDb);
     section.Read("reference_distance_m", link.referenceDistanceM);
     section.Read("path_loss_exponent", link.pathLossExponent);
@@ -143,45 +164,13 @@ StandardOf(const std::string& name)
 }
 
 std::string
-ChannelSettings(uint32_t widthMhz)
+ChannelSettings(const WifiConfig& config)
 {
-    // The first channel of each width in the 5 GHz band (IEEE 802.11-2020, annex E).
-    static const std::map<uint32_t, std::string> numbers{{20, "36"}, {40, "38"}, {80, "42"}};
-    return "{" + numbers.at(widthMhz) + ", " + std::to_string(widthMhz) + ", BAND_5GHZ, 0}";
-}
-
-/// By then an association response has been acknowledged or given up.
-constexpr auto ASSOCIATION_SETTLED_MS = 20;
-
-/**
- * Mends a station that holds itself for associated while the access point doesn't.
- *
- * That happens when the acknowledgement of the association response is lost to the last retry. A real
- * access point then answers the station's first data frame with a deauthentication, and the station
- * associates anew at once (IEEE 802.11-2020, 11.3.3, class 3 frames); ns-3's drops the frames in
- * silence, for good.
- */
-void
-KeepAssociationsAgreed(const NetDeviceContainer& stations, const NetDeviceContainer& accessPoints)
-{
-    for (uint32_t i = 0; i < stations.GetN(); i++)
-    {
-        const auto station = DynamicCast<WifiNetDevice>(stations.Get(i))->GetMac();
-        const auto manager =
-            DynamicCast<WifiNetDevice>(accessPoints.Get(0))->GetRemoteStationManager();
-        const auto mend = [station, manager] {
-            const auto address = station->GetAddress();
-            if (DynamicCast<StaWifiMac>(station)->IsAssociated() && !manager->IsAssociated(address))
-            {
-                manager->RecordGotAssocTxOk(address);
-            }
-        };
-        station->TraceConnectWithoutContext(
-            "Assoc",
-            Callback<void, Mac48Address>([mend](Mac48Address /* accessPoint */) {
-                Simulator::Schedule(MilliSeconds(ASSOCIATION_SETTLED_MS), mend);
-            }));
-    }
+    static const std::map<std::string, std::string> bands{{"2.4GHz", "BAND_2_4GHZ"},
+                                                          {"5GHz", "BAND_5GHZ"},
+                                                          {"6GHz", "BAND_6GHZ"}};
+    return "{" + std::to_string(config.channel) + ", " + std::to_string(config.channelWidthMhz) +
+           ", " + bands.at(config.band) + ", 0}";
 }
 
 } // namespace
@@ -205,9 +194,12 @@ class WifiLink : public Link
   private:
     Ptr<PropagationLossModel> MakeLoss(const LinkContext& context) const;
     void BuildDevices(const LinkContext& context);
-    void BuildAddresses(const LinkContext& context, const NetDeviceContainer& backhaul);
+    void SpreadBeacons() const;
+    void BuildAddresses(const LinkContext& context);
+    void BuildWires(const LinkContext& context);
     void FillNeighbours() const;
-    void KeepNeighbours(const LinkContext& context, Ipv4Address accessPoint) const;
+    void FollowAssociations(const LinkContext& context) const;
+    std::vector<Mac48Address> GetBssids() const;
     void WatchDrops(const LinkContext& context) const;
     void InstallEnergy(Ptr<Node> ue);
 
@@ -217,7 +209,9 @@ class WifiLink : public Link
     NetDeviceContainer m_accessPoints;
     Ipv4Address m_edgeAddress;
     std::vector<Ptr<WifiObserver>> m_observers; ///< one for each UE
-    Ptr<PropagationLossModel> m_meanLoss;       ///< without fading
+    std::vector<Ptr<WifiRoaming>> m_roaming;    ///< one for each UE, where access points compete
+    std::vector<RateStep> m_rateSteps;
+    Ptr<PropagationLossModel> m_meanLoss; ///< without fading
     Ptr<DeviceEnergy> m_radioEnergy;
 };
 
@@ -244,19 +238,29 @@ WifiLink::Build(const LinkContext& context)
         InstallFixed(m_sites.Get(i), m_config.accessPoints[i]);
     }
     BuildDevices(context);
-    const auto backhaul =
-        BuildBackhaul(m_config.backhaul, m_sites.Get(0), context.edge, context.onDrop);
     NodeContainer all(context.ues, m_sites, context.edge);
     InternetStackHelper internet;
     internet.SetIpv6StackInstall(false);
     internet.Install(all);
     internet.AssignStreams(all, context.stream + INTERNET_STREAM);
-    BuildAddresses(context, backhaul);
+    BuildAddresses(context);
+    BuildWires(context);
+    FillNeighbours();
+    FollowAssociations(context);
     for (uint32_t i = 0; i < m_stations.GetN(); i++)
     {
+        const auto device = DynamicCast<WifiNetDevice>(m_stations.Get(i));
         m_observers.push_back(CreateObject<WifiObserver>());
-        m_observers.back()->Attach(DynamicCast<WifiNetDevice>(m_stations.Get(i)));
+        m_observers.back()->Attach(device, GetBssids());
+        if (m_sites.GetN() > 1 && m_config.roaming.policy == "strongest")
+        {
+            m_roaming.push_back(CreateObject<WifiRoaming>());
+            m_roaming.back()->Attach(m_config.roaming, DynamicCast<StaWifiMac>(device->GetMac()));
+        }
     }
+    m_rateSteps = RateSteps(DynamicCast<WifiNetDevice>(m_accessPoints.Get(0))->GetPhy(),
+                            m_config.standard,
+                            m_config.channelWidthMhz);
     WatchDrops(context);
     InstallEnergy(context.ues.Get(0));
     m_meanLoss = MakeLoss(context);
@@ -291,9 +295,10 @@ WifiLink::BuildDevices(const LinkContext& context)
     channel->SetPropagationDelayModel(CreateObject<ConstantSpeedPropagationDelayModel>());
     YansWifiPhyHelper phy;
     phy.SetChannel(channel);
-    phy.Set("ChannelSettings", StringValue(ChannelSettings(m_config.channelWidthMhz)));
+    phy.Set("ChannelSettings", StringValue(ChannelSettings(m_config)));
     phy.Set("TxPowerStart", DoubleValue(m_config.txPowerDbm));
     phy.Set("TxPowerEnd", DoubleValue(m_config.txPowerDbm));
+    phy.Set("RxNoiseFigure", DoubleValue(NOISE_FIGURE_DB));
 
     const Ssid ssid("splitsim");
     WifiMacHelper mac;
@@ -315,37 +320,81 @@ WifiLink::BuildDevices(const LinkContext& context)
     stream += wifi.AssignStreams(m_stations, stream);
     wifi.AssignStreams(m_accessPoints, stream);
 #endif
+    SpreadBeacons();
     KeepAssociationsAgreed(m_stations, m_accessPoints);
 }
 
 void
-WifiLink::BuildAddresses(const LinkContext& context, const NetDeviceContainer& backhaul)
+WifiLink::SpreadBeacons() const
+{
+    // Access points that don't hear each other would keep on sending at one time if chance began so:
+    // simulated clocks don't drift.
+    for (uint32_t i = 0; m_accessPoints.GetN() > 1 && i < m_accessPoints.GetN(); i++)
+    {
+        const double share = (i + 0.5) / m_accessPoints.GetN();
+        auto start = CreateObject<UniformRandomVariable>();
+        start->SetAttribute("Min", DoubleValue(share));
+        start->SetAttribute("Max", DoubleValue(share));
+        DynamicCast<WifiNetDevice>(m_accessPoints.Get(i))
+            ->GetMac()
+            ->SetAttribute("BeaconJitter", PointerValue(start));
+    }
+}
+
+void
+WifiLink::BuildAddresses(const LinkContext& context)
 {
     Ipv4AddressHelper addresses;
     addresses.SetBase("10.1.0.0", "255.255.0.0");
-    const auto ap = addresses.Assign(m_accessPoints);
+    const auto gateway = addresses.Assign(m_accessPoints).GetAddress(0);
     addresses.Assign(m_stations);
-    addresses.SetBase("10.2.0.0", "255.255.255.0");
-    const auto wired = addresses.Assign(backhaul);
-    m_edgeAddress = wired.GetAddress(1);
 
     // ns-3 puts a CoDel queue before each device; the UE paces by its device's own queue instead,
     // so that a loss has one place to happen in.
     TrafficControlHelper trafficControl;
     trafficControl.Uninstall(m_stations);
     trafficControl.Uninstall(m_accessPoints);
-    trafficControl.Uninstall(backhaul);
 
     Ipv4StaticRoutingHelper routing;
     for (uint32_t i = 0; i < context.ues.GetN(); i++)
     {
         routing.GetStaticRouting(context.ues.Get(i)->GetObject<Ipv4>())
-            ->SetDefaultRoute(ap.GetAddress(0), RADIO_INTERFACE);
+            ->SetDefaultRoute(gateway, RADIO_INTERFACE);
     }
-    routing.GetStaticRouting(context.edge->GetObject<Ipv4>())
-        ->SetDefaultRoute(wired.GetAddress(0), 1);
-    FillNeighbours();
-    KeepNeighbours(context, ap.GetAddress(0));
+}
+
+void
+WifiLink::BuildWires(const LinkContext& context)
+{
+    // The edge has one address on all its wires, whichever access point a UE comes through; so each
+    // wire has the same two.
+    m_edgeAddress = Ipv4Address("10.2.0.1");
+    const Ipv4Address siteAddress("10.2.0.2");
+    const Ipv4Mask mask("255.255.255.252");
+    const auto attach = [mask](Ptr<NetDevice> device, Ipv4Address address) {
+        const auto stack = device->GetNode()->GetObject<Ipv4>();
+        const auto interface = stack->AddInterface(device);
+        stack->AddAddress(interface, Ipv4InterfaceAddress(address, mask));
+        stack->SetUp(interface);
+    };
+    for (uint32_t i = 0; i < m_sites.GetN(); i++)
+    {
+        const auto wire =
+            BuildBackhaul(m_config.backhaul, m_sites.Get(i), context.edge, context.onDrop);
+        attach(wire.Get(0), siteAddress);
+        attach(wire.Get(1), m_edgeAddress);
+    }
+}
+
+std::vector<Mac48Address>
+WifiLink::GetBssids() const
+{
+    std::vector<Mac48Address> bssids;
+    for (uint32_t i = 0; i < m_accessPoints.GetN(); i++)
+    {
+        bssids.push_back(Mac48Address::ConvertFrom(m_accessPoints.Get(i)->GetAddress()));
+    }
+    return bssids;
 }
 
 void
@@ -377,24 +426,27 @@ WifiLink::FillNeighbours() const
 }
 
 void
-WifiLink::KeepNeighbours(const LinkContext& context, Ipv4Address accessPoint) const
+WifiLink::FollowAssociations(const LinkContext& context) const
 {
-    const auto mac = m_accessPoints.Get(0)->GetAddress();
+    const auto edge = Ipv4StaticRoutingHelper().GetStaticRouting(context.edge->GetObject<Ipv4>());
     for (uint32_t i = 0; i < context.ues.GetN(); i++)
     {
-        auto interface =
+        // Until its first association a UE is looked for behind the first access point.
+        edge->AddHostRouteTo(GetUeAddress(i), 1);
+        auto attachment = std::make_shared<Attachment>();
+        attachment->station =
+            DynamicCast<StaWifiMac>(DynamicCast<WifiNetDevice>(m_stations.Get(i))->GetMac());
+        attachment->interface =
             context.ues.Get(i)->GetObject<Ipv4L3Protocol>()->GetInterface(RADIO_INTERFACE);
-        auto fill = [interface, accessPoint, mac] {
-            auto cache = interface->GetArpCache();
-            auto entry = cache->Lookup(accessPoint);
-            entry = entry ? entry : cache->Add(accessPoint);
-            entry->SetMacAddress(mac);
-            entry->MarkPermanent();
-        };
-        // ns-3 empties the cache whenever the station associates or loses the access point; without
-        // this a whole prompt would wait, three packets deep, for an ARP answer.
-        m_stations.Get(i)->AddLinkChangeCallback(
-            Callback<void>([fill] { Simulator::ScheduleNow(fill); }));
+        attachment->gateway =
+            m_sites.Get(0)->GetObject<Ipv4>()->GetAddress(RADIO_INTERFACE, 0).GetLocal();
+        attachment->edge = edge;
+        attachment->bssids = GetBssids();
+        attachment->serving = attachment->bssids.front();
+        // ns-3 empties the UE's ARP cache whenever the station associates or loses the access point;
+        // without this a whole prompt would wait, three packets deep, for an ARP answer.
+        m_stations.Get(i)->AddLinkChangeCallback(Callback<void>(
+            [attachment] { Simulator::ScheduleNow([attachment] { attachment->Follow(); }); }));
     }
 }
 
@@ -421,16 +473,12 @@ WifiLink::WatchDrops(const LinkContext& context) const
         mac->TraceConnectWithoutContext("DroppedMpdu", given);
         // A station that isn't associated refuses the packet here.
         mac->TraceConnectWithoutContext("MacTxDrop", refused);
+        // What an access point hears from a station that it doesn't hold for associated, and what a
+        // station still gets from the access point that it left.
+        mac->TraceConnectWithoutContext("MacRxDrop", refused);
         devices.Get(i)->GetNode()->GetObject<TrafficControlLayer>()->TraceConnectWithoutContext(
             "TcDrop",
             full);
-    }
-    for (uint32_t i = 0; i < m_accessPoints.GetN(); i++)
-    {
-        // What the access point hears from a station that it doesn't hold for associated.
-        DynamicCast<WifiNetDevice>(m_accessPoints.Get(i))
-            ->GetMac()
-            ->TraceConnectWithoutContext("MacRxDrop", refused);
     }
 }
 
@@ -509,9 +557,21 @@ WifiLink::GetReception(uint32_t site, Ptr<MobilityModel> where) const
     Reception reception;
     const auto from = m_sites.Get(site)->GetObject<MobilityModel>();
     reception.rxPowerDbm = m_meanLoss->CalcRxPower(m_config.txPowerDbm, from, where);
-    // Thermal noise at 290 K and the noise figure of ns-3's WifiPhy.
-    const double noiseDbm = -173.98 + 10 * std::log10(m_config.channelWidthMhz * 1e6) + 7;
-    reception.snrDb = reception.rxPowerDbm - noiseDbm;
+    reception.snrDb = reception.rxPowerDbm - NoiseDbm(BEACON_WIDTH_MHZ);
+    // Data takes the whole channel: its power is spread over it, and it has more noise.
+    const double spreadDb = 10 * std::log10(double(m_config.channelWidthMhz) / BEACON_WIDTH_MHZ);
+    const double dataSnrDb = reception.snrDb - spreadDb;
+    if (reception.rxPowerDbm - spreadDb < WEAKEST_PREAMBLE_DBM)
+    {
+        return reception;
+    }
+    for (const auto& step : m_rateSteps)
+    {
+        if (dataSnrDb >= step.snrDb)
+        {
+            reception.rateMbps = std::max(reception.rateMbps, step.rateMbps);
+        }
+    }
     return reception;
 }
 

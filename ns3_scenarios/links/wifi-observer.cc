@@ -3,6 +3,7 @@
  */
 #include "wifi-observer.h"
 
+#include "ns3/ampdu-subframe-header.h"
 #include "ns3/pointer.h"
 #include "ns3/qos-txop.h"
 #include "ns3/simulator.h"
@@ -11,6 +12,7 @@
 #include "ns3/wifi-mac-header.h"
 #include "ns3/wifi-mpdu.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace splitsim
@@ -23,20 +25,24 @@ NS_OBJECT_ENSURE_REGISTERED(WifiObserver);
 namespace
 {
 
-bool
-IsBeacon(Ptr<const Packet> packet)
-{
-    WifiMacHeader header;
-    packet->PeekHeader(header);
-    return header.IsBeacon();
-}
+/// How long sent frames count in the share of repetitions.
+constexpr double WINDOW_S = 1.0;
 
-bool
-IsData(Ptr<const Packet> packet)
+/// A packet of an A-MPDU begins with a delimiter, not with a MAC header.
+WifiMacHeader
+HeaderOf(Ptr<const Packet> packet, const MpduInfo& mpdu)
 {
     WifiMacHeader header;
-    packet->PeekHeader(header);
-    return header.IsData() && header.HasData();
+    if (mpdu.type == NORMAL_MPDU)
+    {
+        packet->PeekHeader(header);
+        return header;
+    }
+    auto subframe = packet->Copy();
+    AmpduSubframeHeader delimiter;
+    subframe->RemoveHeader(delimiter);
+    subframe->PeekHeader(header);
+    return header;
 }
 
 } // namespace
@@ -52,9 +58,12 @@ WifiObserver::GetTypeId()
 WifiObserver::WifiObserver() = default;
 
 void
-WifiObserver::Attach(Ptr<WifiNetDevice> ue)
+WifiObserver::Attach(Ptr<WifiNetDevice> ue, std::vector<Mac48Address> sites)
 {
     m_ue = ue;
+    m_sites = std::move(sites);
+    ue->GetMac()->TraceConnectWithoutContext("Assoc",
+                                             MakeCallback(&WifiObserver::HandleAssociation, this));
     PointerValue txop;
     ue->GetMac()->GetAttribute("BE_Txop", txop);
     m_queue = txop.Get<QosTxop>()->GetWifiMacQueue();
@@ -73,6 +82,21 @@ WifiObserver::SetRoomCallback(std::function<void()> onRoom)
 }
 
 void
+WifiObserver::HandleAssociation(Mac48Address bssid)
+{
+    if (m_serving == bssid)
+    {
+        return;
+    }
+    if (m_serving)
+    {
+        m_handoverS = Simulator::Now().GetSeconds();
+    }
+    m_serving = bssid;
+    m_signal.Clear();
+}
+
+void
 WifiObserver::HandleFrame(Ptr<const Packet> packet,
                           uint16_t /* frequencyMhz */,
                           WifiTxVector /* txVector */,
@@ -80,12 +104,15 @@ WifiObserver::HandleFrame(Ptr<const Packet> packet,
                           SignalNoiseDbm signalNoise,
                           uint16_t /* staId */)
 {
-    // A packet of an A-MPDU begins with a delimiter, not with a MAC header; a beacon is never in one.
-    if (mpdu.type != NORMAL_MPDU || !IsBeacon(packet))
+    if (mpdu.type != NORMAL_MPDU) // a beacon is never in an A-MPDU
     {
         return;
     }
-    m_signal.Note(signalNoise.signal - signalNoise.noise, signalNoise.signal);
+    const auto header = HeaderOf(packet, mpdu);
+    if (header.IsBeacon() && (!m_serving || header.GetAddr3() == *m_serving))
+    {
+        m_signal.Note(signalNoise.signal - signalNoise.noise, signalNoise.signal);
+    }
 }
 
 void
@@ -95,10 +122,19 @@ WifiObserver::HandleSent(Ptr<const Packet> packet,
                          MpduInfo mpdu,
                          uint16_t /* staId */)
 {
-    // Only data is aggregated here.
-    if (mpdu.type != NORMAL_MPDU || IsData(packet))
+    const auto header = HeaderOf(packet, mpdu);
+    if (!header.IsData() || !header.HasData())
     {
-        m_phyRateMbps = txVector.GetMode().GetDataRate(txVector) / 1e6;
+        return;
+    }
+    const auto mode = txVector.GetMode();
+    m_phyRateMbps = mode.GetDataRate(txVector) / 1e6;
+    m_mcs = mode.GetModulationClass() >= WIFI_MOD_CLASS_HT ? mode.GetMcsValue() : 0;
+    const double nowS = Simulator::Now().GetSeconds();
+    m_sent.push_back({nowS, header.IsRetry()});
+    while (m_sent.front().timeS < nowS - WINDOW_S)
+    {
+        m_sent.pop_front();
     }
 }
 
@@ -119,21 +155,41 @@ WifiObserver::GetQueueDepth() const
     return m_queue->GetNPackets();
 }
 
+double
+WifiObserver::GetRetryShare() const
+{
+    const auto again =
+        std::count_if(m_sent.begin(), m_sent.end(), [](const Sent& sent) { return sent.again; });
+    return m_sent.empty() ? 0 : static_cast<double>(again) / m_sent.size();
+}
+
+int32_t
+WifiObserver::GetServingCell(const LinkState& state) const
+{
+    bool associated = DynamicCast<StaWifiMac>(m_ue->GetMac())->IsAssociated();
+#if SPLITSIM_NS3_MINOR < 44
+    // There a station never gives its access point up (see wifi-link.cc); ten beacons missed is
+    // when newer ones do.
+    associated = associated && state.snrAgeS < 1.024;
+#else
+    (void)state;
+#endif
+    const auto found =
+        associated ? std::find(m_sites.begin(), m_sites.end(), m_serving) : m_sites.end();
+    return found == m_sites.end() ? -1 : static_cast<int32_t>(found - m_sites.begin());
+}
+
 LinkState
 WifiObserver::GetState() const
 {
     LinkState state;
     state.queueDepth = GetQueueDepth();
     state.phyRateMbps = m_phyRateMbps;
-    state.handoverAgeS = Simulator::Now().GetSeconds();
+    state.mcs = m_mcs;
+    state.retryShare = GetRetryShare();
+    state.handoverAgeS = Simulator::Now().GetSeconds() - m_handoverS;
     m_signal.Describe(state);
-    bool associated = DynamicCast<StaWifiMac>(m_ue->GetMac())->IsAssociated();
-#if SPLITSIM_NS3_MINOR < 44
-    // There a station never gives its access point up (see wifi-link.cc); ten beacons missed is
-    // when newer ones do.
-    associated = associated && state.snrAgeS < 1.024;
-#endif
-    state.servingCell = associated ? 0 : -1;
+    state.servingCell = GetServingCell(state);
     return state;
 }
 

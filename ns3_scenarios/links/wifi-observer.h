@@ -7,8 +7,7 @@
 #include "link.h"
 #include "signal-window.h"
 
-#include "ns3/net-device-container.h"
-#include "ns3/nstime.h"
+#include "ns3/mac48-address.h"
 #include "ns3/object.h"
 #include "ns3/packet.h"
 #include "ns3/wifi-mac-queue.h"
@@ -17,14 +16,18 @@
 #include "ns3/wifi-phy.h"
 #include "ns3/wifi-tx-vector.h"
 
+#include <deque>
 #include <functional>
+#include <optional>
+#include <vector>
 
 namespace splitsim
 {
 
 /**
- * Listens to the UE's Wi-Fi device: signal quality from the beacons (which come whatever the agent
- * does), the rate of the last data frame, repetitions, and the device queue.
+ * Listens to the UE's Wi-Fi device: signal quality from the serving access point's beacons (which come
+ * whatever the agent does), rate and MCS of the last data frame, repetitions, changes of the access
+ * point, and the device queue.
  */
 class WifiObserver : public ns3::Object
 {
@@ -32,8 +35,8 @@ class WifiObserver : public ns3::Object
     static ns3::TypeId GetTypeId();
     WifiObserver();
 
-    /** @param ue the UE's device */
-    void Attach(ns3::Ptr<ns3::WifiNetDevice> ue);
+    /** @param ue the UE's device @param sites BSSIDs of the access points, in order of the sites */
+    void Attach(ns3::Ptr<ns3::WifiNetDevice> ue, std::vector<ns3::Mac48Address> sites);
 
     /** @param onRoom called whenever a packet left the UE's device queue */
     void SetRoomCallback(std::function<void()> onRoom);
@@ -44,6 +47,14 @@ class WifiObserver : public ns3::Object
     uint32_t GetQueueDepth() const;
 
   private:
+    /// A frame with data that was sent, for the first time or again.
+    struct Sent
+    {
+        double timeS;
+        bool again;
+    };
+
+    void HandleAssociation(ns3::Mac48Address bssid);
     void HandleFrame(ns3::Ptr<const ns3::Packet> packet,
                      uint16_t frequencyMhz,
                      ns3::WifiTxVector txVector,
@@ -56,12 +67,19 @@ class WifiObserver : public ns3::Object
                     ns3::MpduInfo mpdu,
                     uint16_t staId);
     void HandleDequeue(ns3::Ptr<const ns3::WifiMpdu> mpdu);
+    double GetRetryShare() const;
+    int32_t GetServingCell(const LinkState& state) const;
 
     ns3::Ptr<ns3::WifiNetDevice> m_ue;
     ns3::Ptr<ns3::WifiMacQueue> m_queue;
     std::function<void()> m_onRoom;
+    std::vector<ns3::Mac48Address> m_sites;
+    std::optional<ns3::Mac48Address> m_serving; ///< the last that the UE was associated to
+    double m_handoverS{0};                      ///< when it changed
     SignalWindow m_signal;
+    std::deque<Sent> m_sent; ///< of the last second before the newest
     double m_phyRateMbps{0};
+    double m_mcs{0};
 };
 
 } // namespace splitsim

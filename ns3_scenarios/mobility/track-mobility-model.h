@@ -26,8 +26,8 @@ AtEnd AtEndOf(const std::string& name);
 /**
  * A path over time, as a pure function of time: no events, any number of points.
  *
- * A node that isn't there (before its track begins or after it ends, where the track doesn't say that
- * it stays) is far away, out of every transmitter's reach.
+ * A node that isn't there (before its track begins or after it ends) is far away, out of every
+ * transmitter's reach.
  */
 class TrackMobilityModel : public ns3::MobilityModel
 {

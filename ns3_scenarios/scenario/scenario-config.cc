@@ -51,6 +51,8 @@ ReadArea(const Section& section, MobilityConfig& mobility)
     section.Read("height_m", mobility.heightM);
 }
 
+} // namespace
+
 MobilityConfig
 ReadMobility(const Section& section)
 {
@@ -106,6 +108,9 @@ ReadMobility(const Section& section)
     }
     return mobility;
 }
+
+namespace
+{
 
 TrafficConfig
 ReadTraffic(const Section& section)
@@ -247,6 +252,12 @@ Section
 ScenarioConfig::GetLink() const
 {
     return {link, "link."};
+}
+
+Section
+ScenarioConfig::GetEnvironment() const
+{
+    return {environment, "environment."};
 }
 
 ScenarioConfig

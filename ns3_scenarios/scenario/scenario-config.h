@@ -27,7 +27,7 @@ struct Waypoint
 struct Track
 {
     std::vector<Waypoint> waypoints; ///< times increase
-    bool stays{true};                ///< outside its times it stands still, else it isn't there
+    bool stays{true};                ///< before its first time it stands there, else it isn't there
 };
 
 /** How a node moves; `model` says which of the fields count. */
@@ -49,6 +49,9 @@ struct MobilityConfig
     Range offsetS;             ///< track: the seed chooses where in it time 0 is
     std::string atEnd;         ///< track: stay, leave, loop or return
 };
+
+/** @param section a `mobility`. @return it @throws ConfigError for a field that isn't valid */
+MobilityConfig ReadMobility(const Section& section);
 
 /** A stream of packets beside the inference. */
 struct TrafficConfig
@@ -138,6 +141,8 @@ struct ScenarioConfig
     uint32_t CountUes() const;
     /** @return the link's section @throws ConfigError when it is no object */
     Section GetLink() const;
+    /** @return the environment's section @throws ConfigError when it is no object */
+    Section GetEnvironment() const;
 
     /**
      * @param path a JSON file as `splitsim` writes it

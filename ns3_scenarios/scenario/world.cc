@@ -3,6 +3,7 @@
  */
 #include "world.h"
 
+#include "../links/environment.h"
 #include "../mobility/mobility-builder.h"
 #include "../traffic/traffic.h"
 
@@ -24,6 +25,7 @@ constexpr uint32_t FIRST_REPLICATE_SEED = 1000;
 
 // Stream numbers, far enough apart for any number of UEs here.
 constexpr int64_t MOBILITY_STREAM = 0;
+constexpr int64_t OBSTACLE_STREAM = 50000;
 constexpr int64_t TRAFFIC_STREAM = 100000;
 constexpr int64_t LINK_STREAM = 200000;
 
@@ -60,6 +62,7 @@ World::BuildUes(const ScenarioConfig& config, uint64_t seed)
         }
     }
     m_edge.Create(1);
+    m_environment = MakeEnvironment(config.GetEnvironment(), seed, OBSTACLE_STREAM);
 }
 
 void
@@ -68,7 +71,7 @@ World::BuildLink(const ScenarioConfig& config, uint64_t seed)
     m_link = MakeLink(config.GetLink());
     m_link->Build({m_ues,
                    m_edge.Get(0),
-                   config.environment,
+                   m_environment,
                    seed,
                    LINK_STREAM,
                    m_endS,

@@ -66,6 +66,7 @@ class World
     double m_endS{0};
     ns3::NodeContainer m_ues;
     ns3::NodeContainer m_edge;
+    std::shared_ptr<const Environment> m_environment;
     ns3::Ptr<Link> m_link;
     SplitInferenceHelper m_inference;
     ns3::Ptr<SplitInferenceUe> m_agent;

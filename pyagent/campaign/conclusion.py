@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pyagent.campaign.contenders import LEARNED, TUNED
 from pyagent.campaign.experiment import Experiment, Tuned
 from pyagent.campaign.learn import Learner
-from pyagent.envs.observation import NAMES, normalise
+from pyagent.envs.observation import FEATURES, NAMES, normalise
 from pyagent.evaluation.oracle import Oracle
 from pyagent.evaluation.recorded import RecordedTable
 from pyagent.evaluation.statistics import bootstrap_interval, paired_difference
@@ -17,26 +20,18 @@ from pyagent.evaluation.summary import compare, oracle_frame, summarise
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.policies.random import RandomPolicy
+from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.surrogate.calibration import calibration
 from pyagent.surrogate.types import Batch
 
 
 def conclude(
-    run: Experiment, learner: Learner, tuned: Tuned, table: RecordedTable, best: Oracle
+    run: Experiment, learner: Learner | None, tuned: Tuned, table: RecordedTable, best: Oracle
 ) -> dict[str, Any]:
     """Write oracle, predictions and learning curve, and return what summary.json holds."""
     values = oracle_frame(table.seeds, table.decisions, best.value)
-    bought = {
-        "random": 0,
-        "all-local": 0,
-        "min-split": 0,
-        "best-static": tuned.decisions,
-        "threshold": tuned.decisions,
-        "surrogate-argmax": run.budget,
-        "ppo-imagination": run.budget,
-    }
     judged = _judged(run, tuned)
-    policies = summarise(judged, oracle=values, real_evaluations=bought)
+    policies = summarise(judged, oracle=values, real_evaluations=_bought(run, tuned))
     static = table.rewards[:, tuned.best_static].mean(1)
     gap = paired_difference(best.value, static, table.seeds)
     value = bootstrap_interval(best.value, table.seeds)
@@ -50,14 +45,16 @@ def conclude(
         "proxy_note": run.scorer.proxy_note(),
         "proxy_splits": {str(split): run.scorer.proxy(split) for split in run.splits},
         "policies": policies,
+        "guests": [guest.name for guest in run.contenders.guests],
         "best_static_split": run.splits[tuned.best_static],
+        "threshold": _described(tuned.threshold, run.splits),
         "oracle": {
             "reward": value.estimate,
             "reward_ci": [value.low, value.high],
             "mean_split": float(np.asarray(run.splits)[best.action].mean()),
             "naive_reward": float(best.naive_value.mean()),
         },
-        "paired": _paired(judged),
+        "paired": _paired(run, judged),
         "oracle_over_best_static": gap.estimate,
         "oracle_over_best_static_ci": [gap.low, gap.high],
         "decisions": len(run.rows),
@@ -68,14 +65,39 @@ def conclude(
             }
             for phase, passes in run.passes.items()
         },
-        "calibration": _calibration(run, learner),
+        "calibration": None if learner is None else _calibration(run, learner),
     }
 
 
-def _paired(judged: pd.DataFrame) -> dict[str, Any]:
-    """Reward of each learned policy over each tuned one, on the same decisions."""
-    learned, tuned = ("surrogate-argmax", "ppo-imagination"), ("threshold", "best-static")
-    return {f"{a} - {b}": compare(judged, a, b) for a in learned for b in tuned}
+def _bought(run: Experiment, tuned: Tuned) -> dict[str, int]:
+    """Real decisions that each policy was trained or tuned on."""
+    return {
+        **dict.fromkeys(("random", "all-local", "min-split"), 0),
+        **dict.fromkeys(TUNED, tuned.decisions),
+        **dict.fromkeys(LEARNED, run.budget),
+        **{guest.name: tuned.decisions if guest.tunes else 0 for guest in run.contenders.guests},
+    }
+
+
+def _described(rule: ThresholdPolicy, splits: Sequence[int]) -> dict[str, Any]:
+    """A threshold rule in physical units; no threshold where it never switches."""
+    feature = FEATURES[rule.feature]
+    finite = math.isfinite(rule.threshold)
+    return {
+        "feature": feature.name,
+        "threshold": float(feature.restore(rule.threshold)) if finite else None,
+        "split_below": splits[rule.below],
+        "split_above": splits[rule.above],
+    }
+
+
+def _paired(run: Experiment, judged: pd.DataFrame) -> dict[str, Any]:
+    """Reward of each learned policy over each tuned one, and of each guest over all, decision by decision."""
+    there = list(dict.fromkeys(judged["policy"]))
+    guests = [guest.name for guest in run.contenders.guests]
+    pairs = [(a, b) for a in guests for b in there if b not in guests]
+    pairs += [(a, b) for a in LEARNED for b in TUNED if a in there and b in there]
+    return {f"{a} - {b}": compare(judged, a, b) for a, b in pairs}
 
 
 def _judged(run: Experiment, tuned: Tuned) -> pd.DataFrame:
@@ -87,9 +109,13 @@ def _judged(run: Experiment, tuned: Tuned) -> pd.DataFrame:
         "min-split": run.splits[0],
         "best-static": run.splits[tuned.best_static],
     }
-    live = run.frame("test")
+    live = pd.DataFrame(run.frame("test"), columns=static.columns)
     frames = [live[live["policy"] == "random"]]
-    frames += [static[static["split"] == split].assign(policy=name) for name, split in named.items()]
+    frames += [
+        static[static["split"] == split].assign(policy=name)
+        for name, split in named.items()
+        if name in run.contenders.baselines
+    ]
     frames += [live[live["policy"] != "random"]]
     judged: pd.DataFrame = pd.concat(frames, ignore_index=True)
     return judged
@@ -116,7 +142,7 @@ def _calibration(run: Experiment, learner: Learner) -> dict[str, Any]:
 
 
 def _write_tables(
-    run: Experiment, learner: Learner, tuned: Tuned, table: RecordedTable, best: Oracle
+    run: Experiment, learner: Learner | None, tuned: Tuned, table: RecordedTable, best: Oracle
 ) -> None:
     choices = np.asarray(run.splits)[best.action]
     run.folder.write_table(
@@ -132,25 +158,33 @@ def _write_tables(
             }
         ),
     )
-    run.folder.write_table("predictions.parquet", pd.DataFrame(learner.predictions))
+    if learner is not None:
+        run.folder.write_table("predictions.parquet", pd.DataFrame(learner.predictions))
     run.folder.write_table("learning.parquet", _learning_curve(run, learner, tuned, table, best))
 
 
 def _learning_curve(
-    run: Experiment, learner: Learner, tuned: Tuned, table: RecordedTable, best: Oracle
+    run: Experiment, learner: Learner | None, tuned: Tuned, table: RecordedTable, best: Oracle
 ) -> pd.DataFrame:
     """Regret of the surrogate's snapshots, and of what needs no surrogate, on the recorded table."""
     cost = run.scenario.reward.as_weights().switching
     actions = len(run.splits)
-    entries: list[tuple[str, int, Policy]] = [
-        ("surrogate-argmax", count, learner.argmax_policy(snapshot)) for count, snapshot in learner.snapshots
-    ]
+    bought = _bought(run, tuned)
+    references: dict[str, Policy] = {
+        "random": RandomPolicy(run.splits),
+        "min-split": BestStaticPolicy(0, actions),
+        "best-static": BestStaticPolicy(tuned.best_static, actions),
+        "threshold": tuned.threshold,
+    }
+    entries: list[tuple[str, int, Policy]] = []
+    if learner is not None and "surrogate-argmax" in run.contenders.baselines:
+        entries += [("surrogate-argmax", n, learner.argmax_policy(copy)) for n, copy in learner.snapshots]
     entries += [
-        ("random", 0, RandomPolicy(run.splits)),
-        ("min-split", 0, BestStaticPolicy(0, actions)),
-        ("best-static", tuned.decisions, BestStaticPolicy(tuned.best_static, actions)),
-        ("threshold", tuned.decisions, tuned.threshold),
+        (name, bought[name], policy)
+        for name, policy in references.items()
+        if name in run.contenders.baselines
     ]
+    entries += [(guest.name, bought[guest.name], guest.copy()) for guest in run.contenders.guests]
     rows = []
     for name, count, policy in entries:
         played = np.mean([table.replay(policy, r, cost) for r in range(table.replicates)], axis=0)

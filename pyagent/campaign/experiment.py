@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from pyagent.campaign.collect import Row
+from pyagent.campaign.contenders import Contenders
 from pyagent.campaign.folder import RunFolder
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.campaign.seeds import Seeds
@@ -25,6 +26,7 @@ class Experiment:
     folder: RunFolder
     progress: PhaseProgress
     scorer: Scorer
+    contenders: Contenders
     rows: list[Row] = field(default_factory=list)
     passes: dict[str, int] = field(default_factory=dict)
 

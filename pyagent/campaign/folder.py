@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -78,9 +78,9 @@ class RunFolder:
         return target
 
 
-def default_run_path(scenario: Scenario, budget: int, seed: int) -> Path:
-    """`runs/<name>-<hash>` under the current folder; the hash covers scenario, budget, seed and code."""
-    key = json.dumps([scenario.model_dump(mode="json"), budget, seed, git_commit()], sort_keys=True)
+def default_run_path(scenario: Scenario, budget: int, seed: int, options: Sequence[str] = ()) -> Path:
+    """`runs/<name>-<hash>` under the current folder; the hash covers the arguments and the code."""
+    key = json.dumps([scenario.model_dump(mode="json"), budget, seed, git_commit(), *options], sort_keys=True)
     return Path("runs") / f"{scenario.name}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 
 

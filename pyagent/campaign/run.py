@@ -1,4 +1,4 @@
-"""`splitsim run`: train in the live co-simulation, evaluate on unseen seeds, write the run folder."""
+"""`splitsim run` and `splitsim evaluate`: train, evaluate on unseen seeds, write the run folder."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from pyagent.campaign.collect import EpisodePool, Job, score_episode
 from pyagent.campaign.conclusion import conclude
+from pyagent.campaign.contenders import Contenders
 from pyagent.campaign.experiment import Experiment, Tuned
 from pyagent.campaign.folder import default_run_path, describe, open_run_folder, resolved_yaml
 from pyagent.campaign.learn import Learner, make_learner, train
@@ -34,6 +35,8 @@ from pyagent.scenario.preview import preview_json
 from pyagent.scenario.schema import Scenario
 
 LIVE_REPLICATES = 2
+THRESHOLD_FEATURES = ("snr_db", "phy_rate_mbps", "recent_delay_s")
+"""What the threshold rule may cut on; the training seeds choose."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,25 @@ class RunResult:
     summary: dict[str, Any]
 
 
-def run_experiment(scenario: Scenario, *, budget: int, seed: int, out: Path | None = None) -> RunResult:
+def run_experiment(
+    scenario: Scenario,
+    *,
+    budget: int,
+    seed: int,
+    out: Path | None = None,
+    contenders: Contenders | None = None,
+) -> RunResult:
     """Train and evaluate; see the module.
 
     Args:
         scenario: the experiment.
-        budget: real decisions that the learning agent may buy, 1 or more.
+        budget: real decisions that the learning agent may buy, 1 or more; none are bought when nobody learns.
         seed: of the run.
         out: run folder; None: `runs/<name>-<hash>`.
+        contenders: who is tested; None: every baseline.
 
     Raises:
-        UserError: something in the scenario or the set-up is wrong.
+        UserError: something in the scenario, the set-up or a user's policy is wrong.
         SimulatorDied, SimulatorTimeout: ns-3 failed. What was finished is in decisions.parquet.
     """
     started = time.monotonic()
@@ -69,16 +80,21 @@ def run_experiment(scenario: Scenario, *, budget: int, seed: int, out: Path | No
         )
     simulator_executable()  # missing things are said before an earlier run's folder is cleared
     scorer = Scorer(scenario)
-    path = out or default_run_path(scenario, budget, seed)
+    contenders = contenders or Contenders()
+    for guest in contenders.guests:
+        guest.prepare(scorer.deployment.splits, scorer.deployment.num_layers)
+    verb, options = contenders.command
+    path = out or default_run_path(scenario, budget, seed, options)
     command = shlex.join(
-        ["splitsim", "run", f"{path}/config.yaml", "--budget", str(budget), "--seed", str(seed)]
+        ["splitsim", verb, f"{path}/config.yaml", *options, "--budget", str(budget), "--seed", str(seed)]
     )
+    bought = budget if contenders.learns else 0
     with PhaseProgress() as progress:
         with progress.phase("load", "Loading the language model", 1):
             scorer.evaluator("train")
             progress.advance()
         with open_run_folder(path) as folder:
-            experiment = Experiment(scenario, budget, seed, folder, progress, scorer)
+            experiment = Experiment(scenario, bought, seed, folder, progress, scorer, contenders)
             summary = _recorded(experiment, command)
             # Drawn from the folder's files, the time it took included; so the summary is written twice.
             folder.write_json("summary.json", summary | _times(started, progress))
@@ -114,21 +130,28 @@ def _recorded(run: Experiment, command: str) -> dict[str, Any]:
 
 def _run(run: Experiment) -> dict[str, Any]:
     _look(run)
-    learner = make_learner(run.scorer, run.seed)
-    _train(run, learner)
+    learner = _train(run) if run.contenders.learns else None
     tuned = _tune(run)
-    with run.progress.phase("imagine", "Training PPO in imagination", 100):
-        ppo = _imagine(run, learner)
+    makers = _makers(run, learner, tuned)
     table, best = _oracle(run)
-    contenders: dict[str, Callable[[], Policy]] = {
-        "random": partial(RandomPolicy, run.splits),
-        "threshold": lambda: tuned.threshold,
-        "surrogate-argmax": learner.argmax_policy,
-        "ppo-imagination": lambda: ppo,
-    }
-    _test(run, contenders)
+    _test(run, makers)
     with run.progress.phase("summarise", "Summarising", 1):
         return conclude(run, learner, tuned, table, best)
+
+
+def _makers(run: Experiment, learner: Learner | None, tuned: Tuned) -> dict[str, Callable[[], Policy]]:
+    """What builds each policy that plays live; the static ones are the oracle's runs."""
+    makers: dict[str, Callable[[], Policy]] = {
+        "random": partial(RandomPolicy, run.splits),
+        "threshold": lambda: tuned.threshold,
+    }
+    if learner is not None:
+        makers["surrogate-argmax"] = learner.argmax_policy
+        if run.contenders.imagines:
+            ppo = _imagine(run, learner)
+            makers["ppo-imagination"] = lambda: ppo
+    wanted = {name: make for name, make in makers.items() if name in run.contenders.baselines}
+    return wanted | {guest.name: guest.copy for guest in run.contenders.guests}
 
 
 def _look(run: Experiment) -> None:
@@ -139,7 +162,8 @@ def _look(run: Experiment) -> None:
         run.progress.advance()
 
 
-def _train(run: Experiment, learner: Learner) -> None:
+def _train(run: Experiment) -> Learner:
+    learner = make_learner(run.scorer, run.seed)
     before = run.scorer.evaluations
     with run.progress.phase("train", f"Training on {run.budget} real decisions", run.budget):
         try:
@@ -156,6 +180,7 @@ def _train(run: Experiment, learner: Learner) -> None:
             run.rows.extend(learner.rows)
             run.save()
     run.passes["train"] = run.scorer.evaluations - before
+    return learner
 
 
 def _collect(run: Experiment, phase: str, doing: str, jobs: Sequence[Job], part: Part) -> None:
@@ -190,9 +215,13 @@ def _tune(run: Experiment) -> Tuned:
     _collect(run, "tune", "Tuning static and threshold policies on training seeds", jobs, "train")
     table = _table(run, "tune")
     rewards = table.rewards[:, :, 0]
-    # The SNR comes from beacons, so any static run shows it; the first one will do.
-    threshold = ThresholdPolicy.tune(table.contexts[:, 0, 0], rewards, NAMES.index("snr_db"))
+    # The smallest split always uses the link, so its runs show what there is to see of it.
+    contexts = table.contexts[:, 0, 0]
+    threshold = ThresholdPolicy.tune(contexts, rewards, *map(NAMES.index, THRESHOLD_FEATURES))
     best = BestStaticPolicy.tune(rewards).action
+    for guest in run.contenders.guests:
+        if guest.tunes:
+            guest.tune(contexts, rewards)
     return Tuned(best, threshold, len(jobs) * run.scenario.requests.count)
 
 
@@ -206,7 +235,10 @@ def _imagine(run: Experiment, learner: Learner) -> PpoImaginationPolicy:
         done = percent
 
     settings = PpoSettings(total_steps=run.scenario.evaluation.imagined_steps)
-    return PpoImaginationPolicy.train(learner.imagined(), seed=run.seed, settings=settings, progress=report)
+    with run.progress.phase("imagine", "Training PPO in imagination", 100):
+        return PpoImaginationPolicy.train(
+            learner.imagined(), seed=run.seed, settings=settings, progress=report
+        )
 
 
 def _oracle(run: Experiment) -> tuple[RecordedTable, Oracle]:
@@ -217,11 +249,12 @@ def _oracle(run: Experiment) -> tuple[RecordedTable, Oracle]:
     return table, oracle(table.rewards)
 
 
-def _test(run: Experiment, contenders: dict[str, Callable[[], Policy]]) -> None:
+def _test(run: Experiment, makers: dict[str, Callable[[], Policy]]) -> None:
     jobs = [
         Job("test", name, seed, replicate, make)
-        for name, make in contenders.items()
+        for name, make in makers.items()
         for seed in run.seeds.test(run.scenario.evaluation.test_seeds)
         for replicate in range(LIVE_REPLICATES)
     ]
-    _collect(run, "test", "Testing policies in the live co-simulation", jobs, "test")
+    if jobs:
+        _collect(run, "test", "Testing policies in the live co-simulation", jobs, "test")

@@ -98,3 +98,20 @@ def normalise(raw: Sequence[float] | NDArray[np.float64], num_layers: int) -> ND
     physical = dict(zip(NAMES, map(float, raw), strict=True))
     physical["previous_split"] /= num_layers
     return np.array([f.normalise(physical[f.name]) for f in FEATURES], dtype=np.float32)
+
+
+def physical(context: NDArray[np.float32], num_layers: int) -> dict[str, float]:
+    """A policy's observation by feature name in physical units: `normalise` undone.
+
+    Args:
+        context: float32 [D] in [0, 1].
+        num_layers: L of the deployed model.
+
+    Returns:
+        Values to about six digits; what was beyond a feature's range is at its end.
+    """
+    values = {
+        feature.name: float(feature.restore(share)) for feature, share in zip(FEATURES, context, strict=True)
+    }
+    values["previous_split"] *= num_layers
+    return values

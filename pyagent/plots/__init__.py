@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from matplotlib.figure import Figure
 
-from pyagent.plots.data import MissingDataError
+from pyagent.plots.data import MissingDataError, NothingToDrawError
 from pyagent.plots.links import figure_links
 from pyagent.plots.map import figure_map
 from pyagent.plots.policies import figure_policies
@@ -36,8 +36,8 @@ _log = logging.getLogger(__name__)
 def draw_plots(run: Path) -> list[Path]:
     """Draw every figure that the run has data for into `run`/plots, as PNG and PDF.
 
-    A figure without data is left out with a warning that says what is missing. The same run folder gives
-    the same bytes.
+    A figure without data is left out, with a warning that says what is missing unless runs of this kind never
+    have it. The same run folder gives the same bytes.
 
     Args:
         run: run folder.
@@ -50,6 +50,8 @@ def draw_plots(run: Path) -> list[Path]:
     for name, draw in FIGURES.items():
         try:
             figure = draw(run)
+        except NothingToDrawError:
+            continue
         except MissingDataError as error:
             _log.warning("no %s plot: %s", name, error)
             continue
@@ -61,6 +63,7 @@ def draw_plots(run: Path) -> list[Path]:
 __all__ = [
     "FIGURES",
     "MissingDataError",
+    "NothingToDrawError",
     "draw_plots",
     "figure_links",
     "figure_map",

@@ -26,6 +26,10 @@ class MissingDataError(Exception):
     """The run folder lacks what a figure draws; the text says what."""
 
 
+class NothingToDrawError(MissingDataError):
+    """Runs like this one never have what the figure draws."""
+
+
 def read_table(run: Path, name: str, columns: Iterable[str]) -> pd.DataFrame:
     """A parquet table of the run.
 
@@ -122,7 +126,9 @@ def phase_rows(run: Path, phase: str, columns: Iterable[str]) -> pd.DataFrame:
 
 
 def focus_episode(run: Path, columns: Iterable[str]) -> pd.DataFrame:
-    """One episode to look at: first test seed and replicate, of the first policy of `FOCUS` that was tested.
+    """One episode to look at: first test seed and replicate, of the first policy that has something to show.
+
+    That is the user's own where one was tested (`guests` of summary.json), else the first of `FOCUS`.
 
     Returns:
         Its decisions in time order, at least one.
@@ -132,7 +138,8 @@ def focus_episode(run: Path, columns: Iterable[str]) -> pd.DataFrame:
     """
     rows = phase_rows(run, "test", {"seed", "replicate", "arrival_s", *columns})
     tested = list(dict.fromkeys(rows["policy"]))
-    policy = next((name for name in FOCUS if name in tested), tested[0])
+    guests = read_summary(run).get("guests", [])
+    policy = next((name for name in (*guests, *FOCUS) if name in tested), tested[0])
     rows = rows[(rows["policy"] == policy) & rows["arrival_s"].notna()]
     for key in ("seed", "replicate"):
         rows = rows[rows[key] == rows[key].min()]

@@ -1,4 +1,4 @@
-"""What the network did to the requests that used it, against the distance to the access point."""
+"""What the network did to the requests that used it, against distance, or rate where there are no sites."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 from pyagent.plots import style
 from pyagent.plots.data import MissingDataError, column, num_layers, phase_rows, proxy_note, read_scenario
 
+PLACES = {
+    "obs_distance_m": "Distance to the access point [m]",
+    "obs_phy_rate_mbps": "Rate of the link in the second before [Mbit/s]",
+}
+"""What the link is drawn against, and the label of that axis."""
 BINS = 8
 RESAMPLES = 1000
 
@@ -44,7 +49,9 @@ PANELS = (
 
 @style.styled()
 def figure_links(run: Path) -> Figure:
-    """Loss, one-way delay, failures and dNLL against distance in metres, of all splits that use the link.
+    """Loss, one-way delay, failures and dNLL of all splits that use the link, against distance in metres.
+
+    A link without sites has no distance: there, against its rate in Mbit/s.
 
     Args:
         run: run folder.
@@ -54,9 +61,10 @@ def figure_links(run: Path) -> Figure:
     """
     scenario = read_scenario(run)
     layers = num_layers(scenario)
-    wanted = {"obs_distance_m", "split", "seed", "decision", *(panel.column for panel in PANELS)}
+    place = "obs_distance_m" if scenario.link.sites_m else "obs_phy_rate_mbps"
+    wanted = {place, "split", "seed", "decision", *(panel.column for panel in PANELS)}
     rows = phase_rows(run, "oracle", wanted)
-    rows = rows[(rows["split"] < layers) & rows["obs_distance_m"].notna()]
+    rows = rows[(rows["split"] < layers) & rows[place].notna()]
     if rows.empty:
         raise MissingDataError("decisions.parquet has no oracle rows that used the link")
     figure = style.new_figure(
@@ -72,23 +80,23 @@ def figure_links(run: Path) -> Figure:
     grid = figure.subplots(2, 2, sharex=True)
     colours = style.split_colours(sorted({int(split) for split in rows["split"]}), layers)
     for panel, axes in zip(PANELS, grid.flat, strict=True):
-        _draw_panel(axes, panel, rows, colours)
+        _draw_panel(axes, panel, rows, place, colours)
     figure.suptitle("What the network did to the requests that used it")
     for axes in grid[-1]:
-        axes.set_xlabel("Distance to the access point [m]")
+        axes.set_xlabel(PLACES[place])
     mean = Line2D([], [], marker="o", ms=6, color=style.BLACK, mec="white", label="mean of all")
     dots = [style.dot(colour, f"split {split}") for split, colour in colours.items()]
     style.foot_legend(figure, [*dots, mean])
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel, rows: pd.DataFrame, colours: dict[int, str]) -> None:
+def _draw_panel(axes: Axes, panel: Panel, rows: pd.DataFrame, place: str, colours: dict[int, str]) -> None:
     rng = np.random.default_rng(0)
     for split, colour in colours.items():
         some = rows[rows["split"] == split]
         values = panel.factor * column(some, panel.column) + panel.jitter * rng.uniform(-1, 1, len(some))
-        axes.scatter(some["obs_distance_m"], values, s=9, color=colour, alpha=0.45, lw=0)
-    _draw_means(axes, panel, rows)
+        axes.scatter(some[place], values, s=9, color=colour, alpha=0.45, lw=0)
+    _draw_means(axes, panel, rows, place)
     if panel.scale == "log" and (column(rows, panel.column) > 0).any():
         axes.set_yscale("log")
         style.plain_log(axes.yaxis, *axes.get_ylim())
@@ -100,11 +108,11 @@ def _draw_panel(axes: Axes, panel: Panel, rows: pd.DataFrame, colours: dict[int,
     axes.set_ylabel(panel.label)
 
 
-def _draw_means(axes: Axes, panel: Panel, rows: pd.DataFrame) -> None:
-    binned = bin_means(rows.dropna(subset=[panel.column]), panel.column)
+def _draw_means(axes: Axes, panel: Panel, rows: pd.DataFrame, place: str) -> None:
+    binned = bin_means(rows.dropna(subset=[panel.column]), panel.column, place)
     mean, low, high = (panel.factor * column(binned, name) for name in ("mean", "low", "high"))
     axes.errorbar(
-        column(binned, "distance_m"),
+        column(binned, "place"),
         mean,
         np.nan_to_num(np.stack([mean - low, high - mean])),
         fmt="o-",
@@ -116,30 +124,31 @@ def _draw_means(axes: Axes, panel: Panel, rows: pd.DataFrame) -> None:
     )
 
 
-def bin_means(rows: pd.DataFrame, name: str, bins: int = BINS) -> pd.DataFrame:
-    """Mean of a column over distance, in bins of equal width; empty bins are left out.
+def bin_means(rows: pd.DataFrame, name: str, place: str, bins: int = BINS) -> pd.DataFrame:
+    """Mean of a column over another one, in bins of equal width; empty bins are left out.
 
     The interval resamples whole decisions: the splits and replicates of one decision share a place and a
     fade. A bin with a single decision has none.
 
     Args:
-        rows: with obs_distance_m, seed, decision and the column; no NaN in them.
+        rows: with both columns, seed and decision; no NaN in them.
         name: the column.
+        place: the one that is binned, of `PLACES`.
         bins: how many.
 
     Returns:
-        distance_m (mean of the bin's rows), mean, low, high (95 %, NaN where there is none).
+        place (mean of the bin's rows), mean, low, high (95 %, NaN where there is none).
     """
-    distance_m = column(rows, "obs_distance_m")
-    edges = np.linspace(distance_m.min(), distance_m.max(), bins + 1) if len(rows) else np.zeros(bins + 1)
-    place = np.clip(np.searchsorted(edges, distance_m, side="right") - 1, 0, bins - 1)
+    places = column(rows, place)
+    edges = np.linspace(places.min(), places.max(), bins + 1) if len(rows) else np.zeros(bins + 1)
+    bin_of = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, bins - 1)
     found = []
-    for number in np.unique(place):
-        inside = rows[place == number]
+    for number in np.unique(bin_of):
+        inside = rows[bin_of == number]
         low, high = _cluster_interval(inside, name)
         values = column(inside, name)
-        found.append((distance_m[place == number].mean(), values.mean(), low, high))
-    table: pd.DataFrame = pd.DataFrame(found, columns=["distance_m", "mean", "low", "high"])
+        found.append((places[bin_of == number].mean(), values.mean(), low, high))
+    table: pd.DataFrame = pd.DataFrame(found, columns=["place", "mean", "low", "high"])
     return table
 
 

@@ -14,7 +14,15 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from pyagent.plots import style
-from pyagent.plots.data import MissingDataError, as_number, column, proxy_note, read_summary, read_table
+from pyagent.plots.data import (
+    MissingDataError,
+    NothingToDrawError,
+    as_number,
+    column,
+    proxy_note,
+    read_summary,
+    read_table,
+)
 
 EARLY_SHARE = 0.25
 """Predictions of the first quarter of the decisions, when little was learned, are drawn hollow."""
@@ -58,14 +66,18 @@ def figure_surrogate(run: Path) -> Figure:
 
     Raises:
         MissingDataError: no predictions.
+        NothingToDrawError: the run trained no surrogate.
     """
+    summary = read_summary(run)
+    if "calibration" in summary and summary["calibration"] is None:
+        raise NothingToDrawError("the run trained no surrogate")
     table = read_table(run, "predictions", ("decision", "component", "predicted", "observed"))
     if "std" not in table.columns:
         table = table.assign(std=np.nan)
     table = table[np.isfinite(column(table, "predicted")) & np.isfinite(column(table, "observed"))]
     if table.empty:
         raise MissingDataError("predictions.parquet has no finite prediction")
-    calibration = read_summary(run).get("calibration")
+    calibration = summary.get("calibration")
     figure = style.new_figure(
         6.6,
         [

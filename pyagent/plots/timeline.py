@@ -30,6 +30,7 @@ _COLUMNS = (
     "latency_s",
     "mean_delay_s",
     "obs_snr_db",
+    "obs_phy_rate_mbps",
     *(f"loss_{kind}" for kind in style.LOSS_COLOURS),
 )
 
@@ -37,6 +38,8 @@ _COLUMNS = (
 @style.styled()
 def figure_timeline(run: Path) -> Figure:
     """SNR, loss, delay, split and reward of one test episode over a shared time axis in seconds.
+
+    For a link without sites its rate stands in the place of the SNR.
 
     Args:
         run: run folder.
@@ -50,7 +53,10 @@ def figure_timeline(run: Path) -> Figure:
     notes = ["reward: of this one replicate, the oracle's a mean over replicates", style.REWARD_NOTE]
     figure = style.new_figure(8.2, [*notes, proxy_note(run)])
     panels = figure.subplots(5, 1, sharex=True, height_ratios=[1, 1, 1.25, 1.15, 1.15])
-    _draw_snr(panels[0], rows)
+    if scenario.link.sites_m:
+        _draw_snr(panels[0], rows)
+    else:
+        _draw_rate(panels[0], rows)
     _draw_loss(panels[1], rows)
     _draw_delay(panels[2], rows, scenario, policy)
     _draw_split(panels[3], rows, scenario, policy)
@@ -91,6 +97,13 @@ def _cross_failures(axes: Axes, rows: pd.DataFrame, name: str) -> None:
 def _draw_snr(axes: Axes, rows: pd.DataFrame) -> None:
     axes.plot(rows["arrival_s"], rows["obs_snr_db"], "o-", color="#555555", label="beacons,\nlast 1 s")
     axes.set_ylabel("SNR [dB]")
+
+
+def _draw_rate(axes: Axes, rows: pd.DataFrame) -> None:
+    axes.plot(
+        rows["arrival_s"], rows["obs_phy_rate_mbps"], "o-", color="#555555", label="link's mean,\nlast 1 s"
+    )
+    axes.set_ylabel("Rate\n[Mbit/s]")
 
 
 def _draw_loss(axes: Axes, rows: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ from llm_split.codecs import get_codec
 from llm_split.devices import DeviceCard, ModelShape, load_device, load_shape
 from llm_split.roofline import ComputeTables, compute_tables, ue_memory_bytes
 from pyagent.scenario.load import ScenarioError
-from pyagent.scenario.schema import Scenario
+from pyagent.scenario.schema import Movement, Scenario, TraceMobility
 
 GIB = 2**30
 
@@ -121,13 +121,14 @@ def simulator_config(scenario: Scenario) -> dict[str, Any]:
     requests, transport = scenario.requests, scenario.transport
     return {
         "name": scenario.name,
-        "mobility": scenario.mobility.simulator(),
+        "mobility": _agent_mobility(scenario.mobility).simulator(),
         "others": [group.simulator() for group in scenario.others],
         "link": scenario.link.simulator(),
         "environment": scenario.environment.simulator(),
         "arrivals": requests.model_dump(),
         "transport": {
-            "reassembly_timeout_s": transport.reassembly_timeout_ms / 1e3,
+            "reassembly_timeout_s": (transport.reassembly_timeout_ms or scenario.link.reassembly_timeout_ms)
+            / 1e3,
             "retry_timeout_s": transport.retry_timeout_ms / 1e3,
             "max_retries": transport.max_retries,
             "device_queue_window": transport.device_queue_window,
@@ -143,6 +144,10 @@ def simulator_config(scenario: Scenario) -> dict[str, Any]:
             "background_job_s": scenario.edge.background_job_ms / 1e3,
         },
     }
+
+
+def _agent_mobility(mobility: Movement) -> Movement:
+    return mobility.staying() if isinstance(mobility, TraceMobility) else mobility
 
 
 def write_simulator_config(scenario: Scenario, path: Path) -> Path:

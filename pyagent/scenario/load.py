@@ -79,18 +79,20 @@ def parse_scenario(data: Any, source: str = "scenario", folder: Path | None = No
 def _describe(error: ValidationError, data: Any) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
-    field = ".".join(_path(first["loc"], data)) or "scenario"
+    field = ".".join(_path(first["loc"], data, missing=first["type"] == "missing"))
     message = first["msg"].removeprefix("Value error, ")
     value = first.get("input")
     shown = "" if isinstance(value, dict) or value is None else f" = {_one_line(repr(value))}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{field}{shown}: {message}{more}"
+    # A check across sections names its fields itself.
+    return f"{field}{shown}: {message}{more}" if field else f"{message}{more}"
 
 
-def _path(location: tuple[int | str, ...], data: Any) -> Iterator[str]:
+def _path(location: tuple[int | str, ...], data: Any, *, missing: bool) -> Iterator[str]:
     """The keys of a field as the file has them, without pydantic's names of the kinds of a section."""
     for place, part in enumerate(location):
-        if isinstance(data, dict) and part not in data and place + 1 < len(location):
+        is_missing_field = missing and place + 1 == len(location)
+        if isinstance(data, dict) and part not in data and not is_missing_field:
             continue
         yield str(part)
         inside = isinstance(data, dict) and part in data

@@ -10,6 +10,10 @@ from episodes import ALL_LOCAL, HALF, MIN_SPLIT, Decision, make_scenario, play, 
 pytestmark = pytest.mark.ns3
 
 WALK: dict[str, Any] = {"model": "random-waypoint", "area_x_m": (2, 40), "area_y_m": (-10, 10)}
+CLUTTER: dict[str, Any] = {
+    "shadowing": {"std_db": 4, "decorrelation_m": 6},
+    "obstacles": [{"count": 3, "mobility": WALK, "radius_m": 1.5, "height_m": 2.5, "loss_db": 12}],
+}
 CONTENTION: list[dict[str, Any]] = [{"count": 3, "traffic": {"rate_kbps": 1000}}]
 
 
@@ -58,9 +62,12 @@ def test_actions_and_replicates_leave_the_world_alone(runs: dict[str, list[Decis
     assert way(runs[name]) == pytest.approx(way(runs["min-split"]), abs=1e-9)
 
 
-def test_beacons_of_an_idle_cell_show_the_same_channel_whatever_the_actions() -> None:
+@pytest.mark.parametrize("environment", [{}, CLUTTER], ids=["open", "cluttered"])
+def test_beacons_of_an_idle_cell_show_the_same_channel_whatever_the_actions(
+    environment: dict[str, Any],
+) -> None:
     # In a loaded cell one beacon in many collides, or waits into another fading block, in one of the runs.
-    scenario = make_scenario(mobility=WALK)
+    scenario = make_scenario(mobility=WALK, environment=environment)
     quiet = play(scenario, 11, ALL_LOCAL)
     for action in (MIN_SPLIT, HALF):
         for (one, _), (other, _) in zip(play(scenario, 11, action), quiet, strict=True):

@@ -15,8 +15,17 @@ SCENARIO = make_scenario(at_m=3, link={"rate_manager": "ideal", "fading": {"mode
 DEPLOYMENT = deploy(SCENARIO)
 LAYERS = DEPLOYMENT.num_layers
 
-PHY_RATE_BPS = 143.4e6
-"""Highest rate of 802.11ax at 20 MHz with one stream: MCS 11, guard interval 0.8 us (IEEE 802.11ax-2021)."""
+PHY_RATE_BPS = 121.875e6
+"""Highest rate of 802.11ax at 20 MHz with one stream: MCS 11 with ns-3's guard interval of 3.2 us (IEEE
+802.11ax-2021)."""
+HEADER_BYTES = 8 + 20 + 8 + 26 + 4 + 4
+"""UDP, IP, LLC, 802.11 header and checksum, A-MPDU delimiter."""
+PREAMBLE_S = 44e-6
+SYMBOL_S = 16e-6
+BURST_BYTES = 65_535
+"""Most of an A-MPDU."""
+BETWEEN_BURSTS_S = PREAMBLE_S + 16e-6 + 32e-6 + 43e-6 + 7.5 * 9e-6
+"""Preamble, SIFS, block acknowledgement at 24 Mbit/s, AIFS, mean backoff."""
 OVERHEAD = 2.0
 """Preambles, headers, acknowledgements and contention at most double the time on air of a long burst."""
 ACCESS_S = 2e-3
@@ -43,6 +52,24 @@ def decode_s(record: DeliveryRecord) -> float:
         for context in contexts
     ]
     return sum(blocks_s) / len(blocks_s) + DEPLOYMENT.edge.decode_head_s
+
+
+def transfer_s(record: DeliveryRecord) -> float:
+    """Prompt and later tokens up, token ids down, over the idle channel: whoever waits needs no backoff."""
+    token_bytes = sum(DEPLOYMENT.fragment_bytes) + len(DEPLOYMENT.fragment_bytes) * HEADER_BYTES
+    prompt_bytes = record.prompt_tokens * token_bytes
+    later = record.output_tokens - 1
+    on_air_s = 8 * (prompt_bytes + later * token_bytes) / PHY_RATE_BPS
+    bursts_s = PREAMBLE_S + (prompt_bytes // BURST_BYTES) * BETWEEN_BURSTS_S
+    downlink_s = record.output_tokens * (PREAMBLE_S + SYMBOL_S)
+    return on_air_s + bursts_s + later * PREAMBLE_S + downlink_s + record.output_tokens * backhaul_s()
+
+
+@pytest.mark.parametrize("action", [MIN_SPLIT, HALF])
+def test_a_request_over_the_idle_link_takes_what_arithmetic_says(action: int) -> None:
+    for _, record in play(SCENARIO, 5, action):
+        computing_s = prefill_s(record) + (record.output_tokens - 1) * decode_s(record)
+        assert record.latency_s == pytest.approx(computing_s + transfer_s(record), rel=0.02)
 
 
 @pytest.mark.parametrize("action", [MIN_SPLIT, HALF])

@@ -3,16 +3,27 @@
 from pyagent.scenario.schema.compute import Edge, Model, Ue
 from pyagent.scenario.schema.environment import Environment
 from pyagent.scenario.schema.judging import Evaluation, Reward
-from pyagent.scenario.schema.links import Backhaul, Fading, Link, PathLoss, RadioLink, WifiLink
+from pyagent.scenario.schema.links import (
+    Backhaul,
+    Fading,
+    Link,
+    LteLink,
+    PathLoss,
+    RadioLink,
+    ReplayLink,
+    WifiLink,
+)
 from pyagent.scenario.schema.mobility import (
     ConstantMobility,
     GaussMarkovMobility,
     LinearMobility,
     Mobility,
+    Movement,
     RandomWalkMobility,
     RandomWaypointMobility,
     RingMobility,
     ScatterMobility,
+    TraceMobility,
     WaypointMobility,
 )
 from pyagent.scenario.schema.others import Others, Traffic
@@ -29,18 +40,22 @@ __all__ = [
     "GaussMarkovMobility",
     "LinearMobility",
     "Link",
+    "LteLink",
     "Mobility",
     "Model",
+    "Movement",
     "Others",
     "PathLoss",
     "RadioLink",
     "RandomWalkMobility",
     "RandomWaypointMobility",
+    "ReplayLink",
     "Requests",
     "Reward",
     "RingMobility",
     "ScatterMobility",
     "Scenario",
+    "TraceMobility",
     "Traffic",
     "Transport",
     "Ue",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from pyagent.scenario.schema.base import (
+    DataFile,
     NotNegative,
     Position,
     Positive,
@@ -16,6 +20,7 @@ from pyagent.scenario.schema.base import (
     Share,
     require_order,
 )
+from pyagent.traces.mobility import Options, Track, Tracks, read_tracks
 
 AtEnd = Literal["stay", "leave", "loop", "return"]
 HEIGHT_M = 1.5
@@ -165,6 +170,109 @@ class WaypointMobility(Movement):
         }
 
 
+class TraceMobility(Movement):
+    """The UE goes where a recorded node went (docs/mobility-traces.md)."""
+
+    model: Literal["trace"]
+    file: DataFile
+    """the trace; gzipped or not"""
+    format: Literal["ns2", "fcd", "bonnmotion", "gpx", "csv"] | None = None
+    """None: told from the content"""
+    node: str | None = None
+    """the node to follow; None: the nodes of the file in its order, or, with choose: seed, one of them"""
+    choose: Literal["in-order", "seed"] = "in-order"
+    """which node of the file a UE follows where none is named; the seed chooses anew in each episode"""
+    start_s: NotNegative = 0.0
+    """time of the file that becomes time 0"""
+    end_s: Positive | None = None
+    """what comes after this time of the file is left out"""
+    from_entry: bool = False
+    """time 0 is when the node enters, whenever that is in the file"""
+    origin: Literal["lower", "centre"] | tuple[float, float] | None = None
+    """what becomes (0, 0): the lower corner or the centre of all places, or a place of the file in metres"""
+    height_m: float = HEIGHT_M
+    """is added to the file's heights, which are 0 on the ground"""
+    offset_s: tuple[NotNegative, NotNegative] = (0.0, 0.0)
+    """the seed draws from this range how far the UE has already come at time 0"""
+    at_end: AtEnd | None = None
+    """where the trace ends: stay, leave, loop or return; None: as the file says, but the agent's UE stays"""
+    max_speed_mps: Positive = 150.0
+    """a faster move is refused"""
+    activity: DataFile | None = None
+    """ns2: SUMO's activity file, which says when nodes enter and leave"""
+    geo: bool | None = None
+    """fcd: whether places are longitude and latitude; None: told from the file"""
+    gaps: Literal["refuse", "join"] = "refuse"
+    """fcd, gpx: whether a node may be missing in between, a straight line there"""
+    dimensions: Literal[2, 3] | None = None
+    """bonnmotion: numbers of a place"""
+    elevation: bool = False
+    """gpx: heights from the file"""
+    speed_mps: Positive | None = None
+    """gpx without times: the constant speed"""
+
+    @model_validator(mode="after")
+    def _readable(self) -> TraceMobility:
+        require_order(self, "offset_s")
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise ValueError(f"end_s ({self.end_s:g}) must be greater than start_s ({self.start_s:g})")
+        self.tracks()
+        return self
+
+    def tracks(self) -> list[Track]:
+        """The tracks that UEs may follow; time 0 is the scenario's.
+
+        Raises:
+            TraceError: the file can't be used, or holds no such node.
+        """
+        tracks = _read(self.file, self.format, self._options())
+        if self.origin is not None:
+            tracks = tracks.recentred(self.origin)
+        if self.start_s > 0 or self.end_s is not None:
+            end_s = tracks.end_s if self.end_s is None else self.end_s
+            tracks = tracks.cut(self.start_s, max(end_s, self.start_s + 1e-9)).shifted(time_s=-self.start_s)
+        return [tracks.select(self.node)] if self.node is not None else list(tracks.tracks.values())
+
+    def simulator(self) -> dict[str, Any]:
+        """What ns-3 is given: the tracks."""
+        tracks = self.tracks()
+        return {
+            "model": "track",
+            "tracks": [self._track(track) for track in tracks],
+            "choose": self.choose == "seed",
+            "offset_s": self.offset_s,
+            "at_end": self.at_end or ("stay" if all(track.stays for track in tracks) else "leave"),
+        }
+
+    def staying(self) -> TraceMobility:
+        """The same, but a UE whose trace is over stays unless `at_end` says otherwise."""
+        return self.model_copy(update={"at_end": self.at_end or "stay"})
+
+    def _track(self, track: Track) -> dict[str, Any]:
+        times_s = track.times_s - (track.enter_s if self.from_entry else 0.0)
+        places_m = track.positions_m + np.array([0.0, 0.0, self.height_m])
+        return {
+            "rows": np.column_stack([times_s, places_m]).tolist(),
+            "stays": bool(times_s[0] <= 0),
+        }
+
+    def _options(self) -> Options:
+        return Options(
+            max_speed_mps=self.max_speed_mps,
+            activity=self.activity,
+            geo=self.geo,
+            gaps=self.gaps,
+            dimensions=self.dimensions,
+            elevation=self.elevation,
+            speed_mps=self.speed_mps,
+        )
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, format: str | None, options: Options) -> Tracks:
+    return read_tracks(file, format, options=options)
+
+
 Mobility = Annotated[
     ConstantMobility
     | LinearMobility
@@ -173,6 +281,7 @@ Mobility = Annotated[
     | RandomWaypointMobility
     | RandomWalkMobility
     | GaussMarkovMobility
-    | WaypointMobility,
+    | WaypointMobility
+    | TraceMobility,
     Field(discriminator="model"),
 ]

@@ -60,8 +60,9 @@ class Transport(Section):
     """what carries the fragments"""
     payload_bytes: Annotated[int, Field(ge=64, le=1448)] = 1400
     """activation bytes of a packet at most; a token is cut into fragments of this size"""
-    reassembly_timeout_ms: Positive = 100.0
-    """the edge waits so long for another new fragment of a step, then computes without the rest"""
+    reassembly_timeout_ms: Positive | None = None
+    """the edge waits so long for another new fragment of a step, then computes without the rest; None: what
+    suits the link, 100, and 300 over LTE, whose reordering alone holds packets back for 100"""
     retry_timeout_ms: Positive = 100.0
     """what the UE waits for the token id, on top of reassembly_timeout_ms"""
     max_retries: Annotated[int, Field(ge=0, le=254)] = 8

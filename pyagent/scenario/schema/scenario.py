@@ -15,7 +15,7 @@ from pyagent.scenario.schema.compute import Edge, Model, Ue
 from pyagent.scenario.schema.environment import Environment
 from pyagent.scenario.schema.judging import Evaluation, Reward
 from pyagent.scenario.schema.links import Link, WifiLink
-from pyagent.scenario.schema.mobility import Mobility
+from pyagent.scenario.schema.mobility import Mobility, TraceMobility
 from pyagent.scenario.schema.others import Others
 from pyagent.scenario.schema.requests import Requests, Transport
 
@@ -54,6 +54,22 @@ class Scenario(Section):
     @classmethod
     def _wifi_unless_said(cls, link: Any) -> Any:
         return {"technology": "wifi", **link} if isinstance(link, dict) else link
+
+    @model_validator(mode="after")
+    def _tracks_fit(self) -> Scenario:
+        if isinstance(self.mobility, TraceMobility):
+            for track in self.mobility.tracks()[: None if self.mobility.choose == "seed" else 1]:
+                if track.enter_s > 0 and not self.mobility.from_entry:
+                    raise ValueError(
+                        f"mobility.file: node {track.node!r} enters at {track.enter_s:g} s, but the agent's "
+                        "UE must be there from 0 s; valid: another node, a later start_s, or from_entry: true"
+                    )
+        for i, group in enumerate(self.others):
+            if isinstance(group.mobility, TraceMobility) and group.mobility.choose == "in-order":
+                known = len(group.mobility.tracks())
+                if group.count > known:
+                    raise ValueError(f"others.{i}.count = {group.count}: its trace has only {known} nodes")
+        return self
 
     @model_validator(mode="after")
     def _window_fits_queue(self) -> Scenario:

@@ -54,7 +54,7 @@ def test_bin_means_resample_whole_decisions():
     rows = pd.DataFrame({"seed": 1, "decision": np.repeat(range(40), 16), "obs_distance_m": 10.0})
     rows["loss"] = place[rows["decision"]]
 
-    (_, mean, low, high) = bin_means(rows, "loss").to_numpy()[0]
+    (_, mean, low, high) = bin_means(rows, "loss", "obs_distance_m").to_numpy()[0]
 
     assert mean == pytest.approx(place.mean())
     assert high - low == pytest.approx(2 * 1.96 * place.std() / 40**0.5, rel=0.15)
@@ -64,8 +64,8 @@ def test_bins_have_the_means_of_their_rows():
     rows = pd.DataFrame({"seed": 1, "decision": range(4), "obs_distance_m": [0.0, 1.0, 9.0, 10.0]})
     rows["loss"] = [0.0, 0.2, 0.4, 1.0]
 
-    table = bin_means(rows, "loss", bins=2)
+    table = bin_means(rows, "loss", "obs_distance_m", bins=2)
 
-    np.testing.assert_allclose(table[["distance_m", "mean"]], [[0.5, 0.1], [9.5, 0.7]])
-    assert bin_means(rows.iloc[:0], "loss").empty
-    assert bin_means(rows.iloc[:1], "loss")[["low", "high"]].isna().all(axis=None)
+    np.testing.assert_allclose(table[["place", "mean"]], [[0.5, 0.1], [9.5, 0.7]])
+    assert bin_means(rows.iloc[:0], "loss", "obs_distance_m").empty
+    assert bin_means(rows.iloc[:1], "loss", "obs_distance_m")[["low", "high"]].isna().all(axis=None)

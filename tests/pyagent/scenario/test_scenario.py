@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
-from pyagent.paths import shipped_scenarios
+from pyagent.errors import UserError
+from pyagent.paths import REPOSITORY, shipped_scenarios
 from pyagent.scenario.compile import deploy, simulator_config, write_simulator_config
 from pyagent.scenario.load import ScenarioError, load_scenario, parse_scenario
-from pyagent.scenario.schema import WifiLink
+from pyagent.scenario.schema import Others, Scenario, WifiLink
+from pyagent.traces.mobility import read_tracks
 
 MINIMAL: dict[str, Any] = {"name": "minimal", "mobility": {"model": "constant", "position_m": [5, 0, 1.5]}}
 
@@ -33,6 +36,60 @@ def test_every_shipped_scenario_is_valid_and_deployable(name: str) -> None:
     scenario = load_scenario(name)
     assert scenario.name == name
     assert deploy(scenario).splits
+
+
+TRACES = REPOSITORY / "ns3_scenarios" / "scenarios" / "traces"
+HIGHWAY = {"model": "trace", "file": "highway.fcd.xml.gz", "from_entry": True}
+
+
+def on_trace(**fields: Any) -> Scenario:
+    return parse_scenario(changed("mobility", HIGHWAY | fields), "my.yaml", TRACES)
+
+
+def test_a_trace_becomes_tracks_from_the_nodes_entry() -> None:
+    config = simulator_config(on_trace(node="car3"))["mobility"]
+    recorded = read_tracks(TRACES / "highway.fcd.xml.gz").select("car3")
+    (track,) = config["tracks"]
+    rows = np.array(track["rows"])
+    assert rows[0, 0] == 0
+    assert rows[:, 0] == pytest.approx(recorded.times_s - recorded.enter_s)
+    assert rows[:, 1:] == pytest.approx(recorded.positions_m + np.array([0, 0, 1.5]))
+    assert config["at_end"] == "stay"  # the agent's UE doesn't vanish; others do
+    others = on_trace().model_copy(update={"others": [Others(mobility=on_trace().mobility, split=1)]})
+    group = simulator_config(others)["others"][0]["mobility"]
+    assert len(group["tracks"]) == 25
+    assert group["at_end"] == "leave"
+
+
+def test_a_trace_keeps_the_files_times_and_says_who_is_not_there_yet() -> None:
+    group = Others(mobility=on_trace(from_entry=False, start_s=50).mobility, split=1)
+    tracks = group.simulator()["mobility"]["tracks"]
+    assert {track["stays"] for track in tracks} == {True, False}  # on the road at 50 s, or not yet
+    for track in tracks:
+        assert track["stays"] == (track["rows"][0][0] <= 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"from_entry": False}, "node 'car0' enters at 1 s, but the agent's UE must be there from 0 s"),
+        ({"node": "bus9"}, "highway.fcd.xml.gz: node 'bus9': not in the file; valid: car0, car1"),
+        ({"file": "nowhere.xml"}, "mobility.file = 'nowhere.xml': no such file; looked for"),
+        ({"start_s": 9, "end_s": 9}, "end_s (9) must be greater than start_s (9)"),
+        ({"start_s": 900}, "cut = [900, 900]: no node is there then; valid: within [1, 199]"),
+        ({"dimensions": 3}, "dimensions = 3: not an option of format fcd"),
+    ],
+)
+def test_what_a_trace_does_not_have_is_said(fields: dict[str, Any], expected: str) -> None:
+    with pytest.raises(UserError) as caught:
+        on_trace(**fields)
+    assert expected in str(caught.value)
+
+
+def test_more_ues_than_the_trace_has_nodes_are_refused() -> None:
+    data = changed("others", [{"count": 26, "mobility": HIGHWAY, "split": 1}])
+    with pytest.raises(ScenarioError, match=r"others\.0\.count = 26: its trace has only 25 nodes"):
+        parse_scenario(data, "my.yaml", TRACES)
 
 
 def test_the_resolved_scenario_loads_as_the_same_scenario(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pyagent.scenario.schema.base import NotNegative, Position, Positive, Section
 
@@ -19,12 +19,18 @@ class Fading(Section):
     5.40.c, with the maximum Doppler shift f_d = v f / c).
     """
 
-    model: Literal["none", "nakagami-block"] = "nakagami-block"
-    """none, or Nakagami-m with a constant gain in each coherence time"""
+    model: Literal["none", "nakagami-block", "rayleigh-block"] = "nakagami-block"
+    """none, or Nakagami-m with a constant gain in each coherence time; rayleigh-block is that with m = 1"""
     m: Annotated[float, Field(ge=0.5)] = 1.0
-    """shape; 1 is Rayleigh"""
+    """shape of nakagami-block; 1 is Rayleigh"""
     speed_mps: Positive = 1.4
     """of the UE, for the coherence time"""
+
+    @model_validator(mode="after")
+    def _rayleigh_has_no_shape(self) -> Fading:
+        if self.model == "rayleigh-block" and self.m != 1:
+            raise ValueError(f"m is {self.m}; rayleigh-block has m = 1, another m is model: nakagami-block")
+        return self
 
     def coherence_time_s(self, frequency_hz: float) -> float:
         """Length of a fading block in seconds at a carrier frequency."""
@@ -33,7 +39,7 @@ class Fading(Section):
     def simulator(self, frequency_hz: float) -> dict[str, Any]:
         """What ns-3 is given."""
         return {
-            "model": self.model,
+            "model": "none" if self.model == "none" else "nakagami-block",
             "nakagami_m": self.m,
             "coherence_time_s": self.coherence_time_s(frequency_hz),
         }
@@ -65,6 +71,11 @@ class RadioLink(Section):
     @abstractmethod
     def sites_m(self) -> list[Position]:
         """Where access points or base stations stand."""
+
+    @property
+    def reassembly_timeout_ms(self) -> float:
+        """Silence after which the edge has reason to think that nothing more of a step comes."""
+        return 100.0
 
     @property
     @abstractmethod

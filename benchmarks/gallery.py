@@ -1,0 +1,230 @@
+"""What each ready-made scenario is like, and whether its decision is worth learning.
+
+Plays every split of a scenario on the same seeds with several replicates, asks the language model, and scores
+the oracle on runs that it did not choose from (design: docs/how-it-works.md#the-oracle). One JSON line per
+scenario; the rows are kept in a file, from which the table of docs/gallery.md is written.
+
+    python -m benchmarks.gallery                        # every shipped scenario that has no row yet
+    python -m benchmarks.gallery campus-walk --again    # this one anew
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pyagent.campaign.collect import EpisodePool, Job, score_episode
+from pyagent.campaign.progress import PhaseProgress
+from pyagent.campaign.seeds import Seeds
+from pyagent.envs.observation import normalise
+from pyagent.envs.scoring import Scorer
+from pyagent.envs.simulator import Episode
+from pyagent.evaluation.oracle import oracle
+from pyagent.evaluation.recorded import recorded_table
+from pyagent.evaluation.statistics import paired_difference
+from pyagent.paths import REPOSITORY, shipped_scenarios
+from pyagent.policies.best_static import BestStaticPolicy
+from pyagent.scenario.load import load_scenario
+from pyagent.scenario.schema import Scenario
+
+ROWS = REPOSITORY / "docs" / "gallery.json"
+PAGE = REPOSITORY / "docs" / "gallery.md"
+BEGIN, END = "<!-- table: python -m benchmarks.gallery -->", "<!-- end of table -->"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario.
+
+    Attributes:
+        decisions: per split and replicate.
+        loss, delay_ms: mean over all requests that used the link.
+        rate_mbps: mean PHY rate that the UE knew at decisions where a site served it.
+        covered: share of the decisions at which a site served the UE.
+        failed: share of failed requests, all splits.
+        sim_s_per_wall_s: of one episode at the smallest split, alone on the machine.
+        static_split: best over the whole table.
+        gain, gain_low, gain_high: oracle over the best static split, per decision, cross-scored, 95 %.
+        naive_gain: the same by a plain maximum over the table, biased upwards.
+    """
+
+    scenario: str
+    technology: str
+    ues: int
+    seeds: int
+    replicates: int
+    decisions: int
+    splits: list[int]
+    loss: float
+    delay_ms: float
+    rate_mbps: float
+    covered: float
+    failed: float
+    sim_s_per_wall_s: float
+    static_split: int
+    static_reward: float
+    oracle_reward: float
+    gain: float
+    gain_low: float
+    gain_high: float
+    naive_gain: float
+    wall_s: float
+
+    @property
+    def worth_learning(self) -> bool:
+        """Whether the gain's interval is above 0."""
+        return self.gain_low > 0
+
+
+def measure(name: str, seeds: int, replicates: int, progress: PhaseProgress) -> Row:
+    """Play and judge one scenario."""
+    scenario = load_scenario(name)
+    started = time.monotonic()
+    speed = _speed(scenario, progress)
+    rows, scorer = _play(scenario, seeds, replicates, progress)
+    splits, layers = scorer.deployment.splits, scorer.deployment.num_layers
+    table = recorded_table(rows, len(splits), lambda raw: normalise(raw, layers))
+    best = oracle(table.rewards)
+    gain = paired_difference(best.value, best.static_value, table.seeds)
+    used, served = rows[rows["uplink_bytes"] > 0], rows[rows["obs_serving_cell"] >= 0]
+    return Row(
+        scenario=name,
+        technology=scenario.link.technology,
+        ues=1 + sum(group.count for group in scenario.others),
+        seeds=seeds,
+        replicates=replicates,
+        decisions=len(table.rewards),
+        splits=list(splits),
+        loss=float(used["loss"].mean()),
+        delay_ms=float(1e3 * used["mean_delay_s"].mean()),
+        rate_mbps=float(served["obs_phy_rate_mbps"].mean()),
+        covered=len(served) / len(rows),
+        failed=float(rows["failed"].mean()),
+        sim_s_per_wall_s=speed,
+        static_split=splits[best.static_action],
+        static_reward=float(best.static_value.mean()),
+        oracle_reward=float(best.value.mean()),
+        gain=gain.estimate,
+        gain_low=gain.low,
+        gain_high=gain.high,
+        naive_gain=best.naive_gap,
+        wall_s=round(time.monotonic() - started, 1),
+    )
+
+
+def _speed(scenario: Scenario, progress: PhaseProgress) -> float:
+    with progress.phase("speed", f"{scenario.name}: one episode alone", scenario.requests.count):
+        started = time.monotonic()
+        with Episode(scenario, Seeds(0).test(1)[0]) as episode:
+            state, over = episode.begin(), False
+            while not over:
+                _, state, over = episode.decide(0)
+                progress.advance()
+        return state.sim_time_s / (time.monotonic() - started)
+
+
+def _play(
+    scenario: Scenario, seeds: int, replicates: int, progress: PhaseProgress
+) -> tuple[pd.DataFrame, Scorer]:
+    scorer = Scorer(scenario)
+    splits = scorer.deployment.splits
+    jobs = [
+        Job("gallery", f"static-{split}", seed, replicate, partial(BestStaticPolicy, action, len(splits)))
+        for seed in Seeds(1).test(seeds)
+        for replicate in range(replicates)
+        for action, split in enumerate(splits)
+    ]
+    rows: list[dict[str, Any]] = []
+    decisions = len(jobs) * scenario.requests.count
+    with (
+        tempfile.TemporaryDirectory(prefix="splitsim-gallery-") as logs,
+        progress.phase("play", f"{scenario.name}: {len(jobs)} episodes", decisions),
+    ):
+        for job, episode in EpisodePool(scenario, Path(logs)).run(jobs):
+            rows.extend(score_episode(scorer, job, episode, "test"))
+            progress.advance(len(episode), note=f"{job.policy}, seed {job.seed}")
+    return pd.DataFrame(rows), scorer
+
+
+def markdown(rows: list[Row]) -> str:
+    """The table of the gallery page."""
+    head = (
+        "| scenario | link | UEs | loss | delay ms | rate Mbit/s | covered | failed | sim-s per wall-s "
+        "| best static | oracle over it [95 %] | plain maximum | worth learning |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+    )
+    return head + "".join(f"| {' | '.join(_cells(row))} |\n" for row in rows)
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        f"[{row.scenario}](#{row.scenario})",
+        row.technology,
+        str(row.ues),
+        f"{row.loss:.1%}",
+        _digits(row.delay_ms),
+        _digits(row.rate_mbps),
+        f"{row.covered:.0%}",
+        f"{row.failed:.1%}",
+        _digits(row.sim_s_per_wall_s),
+        f"{row.static_split} ({row.static_reward:.2f})",
+        f"{row.gain:+.3f} [{row.gain_low:+.3f}, {row.gain_high:+.3f}]",
+        f"{row.naive_gain:+.3f}",
+        "**yes**" if row.worth_learning else "no",
+    ]
+
+
+def _digits(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3g}"
+
+
+def _load(path: Path) -> dict[str, Row]:
+    if not path.is_file():
+        return {}
+    return {data["scenario"]: Row(**data) for data in json.loads(path.read_text(encoding="utf-8"))}
+
+
+def _store(rows: dict[str, Row], path: Path, page: Path) -> None:
+    ordered = [rows[name] for name in sorted(rows)]
+    path.write_text(json.dumps([asdict(row) for row in ordered], indent=1) + "\n", encoding="utf-8")
+    if page.is_file():
+        before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+        after = rest.split(END)[1]
+        page.write_text(f"{before}{BEGIN}\n\n{markdown(ordered)}\n{END}{after}", encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("scenarios", nargs="*", help="names of shipped scenarios; default: all")
+    parser.add_argument("--seeds", type=int, default=2, help="test seeds")
+    parser.add_argument("--replicates", type=int, default=4, help="even, 4 or more")
+    parser.add_argument("--again", action="store_true", help="also those that have a row")
+    parser.add_argument("--rows", type=Path, default=ROWS, help="file of the rows")
+    parser.add_argument("--page", type=Path, default=PAGE, help="page that holds the table")
+    chosen = parser.parse_args(arguments)
+    rows = _load(chosen.rows)
+    names = chosen.scenarios or sorted(shipped_scenarios())
+    for name in names:
+        if name in rows and not chosen.again:
+            continue
+        with PhaseProgress() as progress:
+            rows[name] = measure(name, chosen.seeds, chosen.replicates, progress)
+        _store(rows, chosen.rows, chosen.page)
+        print(json.dumps({"benchmark": "gallery", **asdict(rows[name])}), flush=True)
+    worth = sum(row.worth_learning for row in rows.values())
+    print(f"{worth} of {len(rows)} scenarios are worth learning", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "../links/environment.h"
+#include "../mobility/mobility-builder.h"
+
+#include "ns3/constant-position-mobility-model.h"
+#include "ns3/node.h"
+#include "ns3/simulator.h"
+#include "ns3/test.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+using namespace ns3;
+using nlohmann::json;
+using splitsim::ConfigError;
+using splitsim::Link;
+using splitsim::MakeLink;
+using splitsim::Reception;
+using splitsim::Section;
+
+namespace
+{
+
+json
+Wifi()
+{
+    return {
+        {"technology", "wifi"},
+        {"standard", "80211ax"},
+        {"band", "5GHz"},
+        {"channel", 36},
+        {"channel_width_mhz", 20},
+        {"tx_power_dbm", 16},
+        {"rate_manager", "ideal"},
+        {"access_points_m", {{0, 0, 3}}},
+        {"roaming", {{"policy", "strongest"}, {"hysteresis_db", 6}, {"time_to_trigger_s", 0.5}}},
+        {"reference_loss_db", 46.7},
+        {"reference_distance_m", 1},
+        {"path_loss_exponent", 3},
+        {"fading", {{"model", "nakagami-block"}, {"nakagami_m", 1}, {"coherence_time_s", 0.02}}},
+        {"mac_queue_packets", 500},
+        {"mac_queue_lifetime_s", 0.5},
+        {"backhaul", {{"rate_mbps", 1000}, {"delay_s", 0.001}}},
+        {"radio_energy",
+         {{"voltage_v", 3},
+          {"idle_a", 0.273},
+          {"cca_busy_a", 0.273},
+          {"tx_a", 0.38},
+          {"rx_a", 0.313},
+          {"switching_a", 0.273},
+          {"sleep_a", 0.033}}},
+    };
+}
+
+/** A link that stands, with one UE at its first access point. */
+Ptr<Link>
+Build(const json& wifi)
+{
+    NodeContainer ues(CreateObject<Node>());
+    splitsim::InstallFixed(ues.Get(0), {0, 0, 1.5});
+    auto link = MakeLink({wifi, "link."});
+    const json none{{"buildings", json::array()},
+                    {"zones", json::array()},
+                    {"obstacles", json::array()}};
+    link->Build({ues,
+                 CreateObject<Node>(),
+                 splitsim::MakeEnvironment({none, "environment."}, 1, 0),
+                 1,
+                 0,
+                 1,
+                 {}});
+    return link;
+}
+
+/** What is received this far from the first access point, straight below the line y = 0. */
+Reception
+ReceiveAt(Ptr<Link> link, double distanceM)
+{
+    auto where = CreateObject<ConstantPositionMobilityModel>();
+    where->SetPosition({distanceM, 0, 3});
+    return link->GetReception(0, where);
+}
+
+} // namespace
+
+/** Received power, SNR and rate at a distance, against arithmetic; fading plays no part. */
+class ReceptionTestCase : public TestCase
+{
+  public:
+    ReceptionTestCase()
+        : TestCase("reception by distance")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        const auto link = Build(Wifi());
+        const double noiseDbm = 10 * std::log10(1.3803e-23 * 290 * 20e6) + 30 + 7;
+        for (const double distanceM : {1.0, 10.0, 42.0, 100.0})
+        {
+            const auto reception = ReceiveAt(link, distanceM);
+            const double expectedDbm = 16 - 46.7 - 30 * std::log10(distanceM);
+            NS_TEST_EXPECT_MSG_EQ_TOL(reception.rxPowerDbm, expectedDbm, 1e-9, "power");
+            NS_TEST_EXPECT_MSG_EQ_TOL(reception.snrDb, expectedDbm - noiseDbm, 1e-6, "SNR");
+        }
+        // MCS 11 with a guard interval of 3.2 us; nothing below -82 dBm, which is at 51.3 m.
+        NS_TEST_EXPECT_MSG_EQ_TOL(ReceiveAt(link, 1).rateMbps, 121.9, 0.1, "highest rate");
+        NS_TEST_EXPECT_MSG_GT(ReceiveAt(link, 51.2).rateMbps, 0, "within reach");
+        NS_TEST_EXPECT_MSG_EQ(ReceiveAt(link, 51.4).rateMbps, 0, "out of reach");
+        double lastMbps = ReceiveAt(link, 1).rateMbps;
+        for (double distanceM = 2; distanceM < 60; distanceM++)
+        {
+            const double rateMbps = ReceiveAt(link, distanceM).rateMbps;
+            NS_TEST_EXPECT_MSG_EQ((rateMbps <= lastMbps), true, "falls with distance");
+            lastMbps = rateMbps;
+        }
+        Simulator::Destroy();
+    }
+};
+
+/** The wider channel is faster near by and reaches less far: its power is spread. */
+class WidthTestCase : public TestCase
+{
+  public:
+    WidthTestCase()
+        : TestCase("reception in a wide channel")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        const auto narrow = Build(Wifi());
+        const double narrowNear = ReceiveAt(narrow, 1).rateMbps;
+        const double snrDb = ReceiveAt(narrow, 20).snrDb;
+        Simulator::Destroy();
+        auto wifi = Wifi();
+        wifi["channel"] = 42;
+        wifi["channel_width_mhz"] = 80;
+        const auto wide = Build(wifi);
+        NS_TEST_EXPECT_MSG_GT(ReceiveAt(wide, 1).rateMbps, 4 * narrowNear, "near");
+        NS_TEST_EXPECT_MSG_EQ_TOL(ReceiveAt(wide, 20).snrDb, snrDb, 1e-9, "beacons are narrow");
+        // 6 dB less in each 20 MHz: -76 dBm, at 32.3 m.
+        NS_TEST_EXPECT_MSG_GT(ReceiveAt(wide, 32.2).rateMbps, 0, "within reach");
+        NS_TEST_EXPECT_MSG_EQ(ReceiveAt(wide, 32.4).rateMbps, 0, "out of reach");
+        Simulator::Destroy();
+    }
+};
+
+/** Sites keep their order; fields that aren't valid are refused by name. */
+class ConfigTestCase : public TestCase
+{
+  public:
+    ConfigTestCase()
+        : TestCase("the link's section")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        const auto wifi = Wifi();
+        const auto sites = MakeLink({wifi, "link."})->GetSites();
+        NS_TEST_ASSERT_MSG_EQ(sites.size(), 1, "one site");
+        NS_TEST_EXPECT_MSG_EQ(sites[0].name, "ap-0", "name");
+        NS_TEST_EXPECT_MSG_EQ(sites[0].position.zM, 3, "position");
+        ExpectError("/band", "60GHz", "link.band: \"60GHz\"");
+        ExpectError("/channel_width_mhz", 30, "link.channel_width_mhz: 30");
+        ExpectError("/access_points_m", json::array(), "link.access_points_m: []");
+        ExpectError("/roaming/policy", "nearest", "link.roaming.policy: \"nearest\"");
+        ExpectError("/roaming/hysteresis_db", -1, "link.roaming.hysteresis_db: -1");
+        ExpectError("/roaming/time_to_trigger_s", -1, "link.roaming.time_to_trigger_s: -1");
+    }
+
+    void ExpectError(const std::string& field, const json& value, const std::string& expected)
+    {
+        auto broken = Wifi();
+        broken[json::json_pointer(field)] = value;
+        std::string message;
+        try
+        {
+            MakeLink({broken, "link."});
+        }
+        catch (const ConfigError& error)
+        {
+            message = error.what();
+        }
+        NS_TEST_EXPECT_MSG_EQ(message.rfind(expected, 0), 0, field << " said '" << message << "'");
+    }
+};
+
+class WifiLinkTestSuite : public TestSuite
+{
+  public:
+    WifiLinkTestSuite()
+        : TestSuite("splitsim-wifi-link")
+    {
+        AddTestCase(new ReceptionTestCase);
+        AddTestCase(new WidthTestCase);
+        AddTestCase(new ConfigTestCase);
+    }
+};
+
+static WifiLinkTestSuite g_wifiLinkTestSuite;

@@ -1,0 +1,76 @@
+"""`splitsim evaluate`: rank a policy of the user's own beside the baselines, on a recorded link."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyagent.campaign.seeds import MAX_RUN_SEED
+from pyagent.commands.result import show_result
+from pyagent.errors import UserError
+
+
+def evaluate(
+    scenario: Annotated[str, typer.Argument(help="Scenario file, or the name of one that ships.")] = "replay",
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE.py:CLASS",
+            help="A policy of your own; may be given more than once. The file is run as Python.",
+        ),
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="A recorded link that takes the place of the scenario's; see splitsim trace."),
+    ] = None,
+    downlink: Annotated[
+        Path | None, typer.Option(help="The trace's other direction. [default: from the same file]")
+    ] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Of the traces. [default: what their first lines look like]")
+    ] = None,
+    rate_unit: Annotated[
+        str | None, typer.Option(help="Of the traces' rates, where the file doesn't say.")
+    ] = None,
+    against: Annotated[
+        str, typer.Option(help="Baselines: all, none, or names with commas between. Few of them train.")
+    ] = "all",
+    budget: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Real decisions that a learning baseline may buy.")
+    ] = 120,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_RUN_SEED, help="Seed of the whole run.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<name>-<hash>]")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")
+    ] = False,
+    template: Annotated[bool, typer.Option("--template", help="Print a policy to start from.")] = False,
+) -> None:
+    """Rank your own policy beside the baselines and an oracle, on a recorded link or any scenario.
+
+    Example: splitsim evaluate --policy my.py:MyPolicy --trace my.up --against all
+    """
+    if template:
+        print(_template(), end="")
+        return
+    from pyagent.campaign.contenders import Contenders, parse_baselines
+    from pyagent.campaign.run import run_experiment
+    from pyagent.policies.user import load_policy
+    from pyagent.scenario.load import load_scenario
+    from pyagent.scenario.on_trace import on_trace
+
+    if trace is None and (downlink or format or rate_unit):
+        raise UserError("--downlink, --format and --rate-unit say how --trace is read, which is not given")
+    contenders = Contenders(parse_baselines(against), tuple(load_policy(source) for source in policy or []))
+    chosen = load_scenario(scenario)
+    if trace is not None:
+        chosen = on_trace(chosen, trace, downlink=downlink, format=format, rate_unit=rate_unit)
+    result = run_experiment(chosen, budget=budget, seed=seed, out=out, contenders=contenders)
+    show_result(result, as_json)
+
+
+def _template() -> str:
+    from pyagent.policies import template
+
+    return Path(template.__file__).read_text(encoding="utf-8")

@@ -1,0 +1,41 @@
+"""What a run shows at its end."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from pyagent.campaign.run import RunResult
+
+WIDTH = 132
+"""Wide enough for every column of the table, also where the terminal isn't or there is none."""
+
+
+def show_result(result: RunResult, as_json: bool) -> None:
+    """Print the table and where the report is, or one JSON object."""
+    from pyagent.report.table import terminal_table
+
+    summary = result.summary
+    if as_json:
+        print(json.dumps(summary))
+        return
+    console = Console(width=max(Console().width, WIDTH))
+    console.print(terminal_table(summary))
+    console.print(_verdict(summary), highlight=False)
+    for pair, found in summary["paired"].items():
+        low, high = found["difference_ci"]
+        console.print(f"{pair}: {found['difference']:+.3f} [{low:+.3f}, {high:+.3f}]", highlight=False)
+    phases = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary["phase_s"].items())
+    console.print(f"{summary['wall_s']:.0f} s in all: {phases}", highlight=False)
+    print(result.path / "report.html")
+
+
+def _verdict(summary: dict[str, Any]) -> str:
+    low, high = summary["oracle_over_best_static_ci"]
+    return (
+        f"Oracle over best static split ({summary['best_static_split']}): "
+        f"{summary['oracle_over_best_static']:.3f} [{low:.3f}, {high:.3f}] per decision"
+    )

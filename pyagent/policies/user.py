@@ -1,0 +1,203 @@
+"""A user's own policy, from a Python file: every mistake in it is one line that names file and class.
+
+Two kinds of classes will do, both made without arguments:
+
+- `split(features, splits) -> int`: features by name in physical units (`pyagent.envs.observation`), the
+  splits that may be chosen, and one of them as the answer.
+- `act(context, mask) -> int`: as `pyagent.policies.base.Policy`; float32 [D] in [0, 1], bool [S], an index.
+
+Both may have `name`, `reset(seed)` and `tune`, which sees the rewards of every split on the training seeds:
+`tune(features, splits, rewards)` with a list of K features, or `tune(contexts, rewards)` with float32 [K, D];
+rewards are float64 [K, S].
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import re
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from pyagent.envs.observation import NAMES, physical
+from pyagent.errors import UserError
+from pyagent.policies.base import Context, Mask, allowed_actions
+from pyagent.reward import FloatArray
+from pyagent.surrogate.types import Contexts
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+class PolicyError(UserError):
+    """A user's policy can't be used, or did something that it may not."""
+
+
+class UserPolicy:
+    """A user's object as a `Policy`; `prepare` comes before everything else.
+
+    Args:
+        source: FILE.py:Class, for messages.
+        path: the file.
+        policy: the object.
+    """
+
+    def __init__(self, source: str, path: Path, policy: Any) -> None:
+        self.source, self._path, self._policy = source, path, policy
+        self._names_features = hasattr(policy, "split")
+        if not self._names_features and not hasattr(policy, "act"):
+            raise PolicyError(f"{source}: has neither split(features, splits) nor act(context, mask)")
+        self.name = str(getattr(policy, "name", _hyphens(type(policy).__name__)))
+        if not _NAME.fullmatch(self.name):
+            raise PolicyError(
+                f"{source}: name = {self.name!r} is not valid; "
+                "valid: up to 32 lower-case letters, digits, hyphens"
+            )
+        self._splits: tuple[int, ...] = ()
+        self._num_layers = 0
+
+    def prepare(self, splits: tuple[int, ...], num_layers: int) -> None:
+        """Say what the actions stand for, and try a copy out on a context in the middle of everything.
+
+        Raises:
+            PolicyError: the copy did something wrong.
+        """
+        self._splits, self._num_layers = splits, num_layers
+        trial = self.copy()
+        trial.reset(0)
+        trial.act(np.full(len(NAMES), 0.5, dtype=np.float32))
+
+    def copy(self) -> UserPolicy:
+        """One that learns and remembers on its own.
+
+        Raises:
+            PolicyError: the user's object can't be copied.
+        """
+        try:
+            return copy.deepcopy(self)
+        except Exception as error:
+            raise self._mistake("can't be copied", error) from error
+
+    @property
+    def tunes(self) -> bool:
+        """Whether it wants to see the training seeds."""
+        return hasattr(self._policy, "tune")
+
+    def tune(self, contexts: Contexts, rewards: FloatArray) -> None:
+        """Contexts [K, D] and rewards [K, S] of the training seeds."""
+        if self._names_features:
+            features = [physical(context, self._num_layers) for context in contexts]
+            self._call("tune", features, self._splits, rewards.copy())
+        else:
+            self._call("tune", contexts.copy(), rewards.copy())
+
+    def reset(self, seed: int) -> None:
+        """Begins a run, if the policy wants to know."""
+        if hasattr(self._policy, "reset"):
+            self._call("reset", seed)
+
+    def observe(self, context: Context, action: int, outcome: FloatArray) -> None:
+        """Ignored: outcomes are worked out after the episodes."""
+
+    def act(self, context: Context, mask: Mask | None = None) -> int:
+        """The policy's choice as an action index.
+
+        Raises:
+            PolicyError: it raised something, or chose what isn't there.
+        """
+        allowed = allowed_actions(len(self._splits), mask)
+        if self._names_features:
+            splits = tuple(self._splits[i] for i in allowed)
+            chosen = self._call("split", physical(context, self._num_layers), splits)
+            self._check("split", chosen, splits)
+            return self._splits.index(int(chosen))
+        known = np.isin(np.arange(len(self._splits)), allowed)
+        chosen = self._call("act", context.copy(), known)
+        self._check("act", chosen, tuple(map(int, allowed)))
+        return int(chosen)
+
+    def _check(self, method: str, chosen: Any, valid: tuple[int, ...]) -> None:
+        whole = isinstance(chosen, int | np.integer) and not isinstance(chosen, bool)
+        if not whole or int(chosen) not in valid:
+            one_of = ", ".join(map(str, valid))
+            raise PolicyError(
+                f"{self.source}: {method} returned {_one_line(repr(chosen))}; valid: one of {one_of}"
+            )
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        try:
+            return getattr(self._policy, method)(*arguments)
+        except Exception as error:
+            raise self._mistake(f"{method} raised", error) from error
+
+    def _mistake(self, what: str, error: BaseException) -> PolicyError:
+        return PolicyError(f"{self.source}: {what} {_described(error, self._path)}")
+
+
+def load_policy(source: str) -> UserPolicy:
+    """Run a file and make a policy of a class in it.
+
+    Args:
+        source: FILE.py:Class. The file's folder is added to where Python looks for modules.
+
+    Raises:
+        PolicyError: no such file or class, the file can't be run, or the class is no policy.
+    """
+    file, colon, name = source.rpartition(":")
+    if not colon or not name.isidentifier():
+        raise PolicyError(f"--policy = {source!r}: valid: FILE.py:Class")
+    path = Path(file)
+    if not path.is_file():
+        raise PolicyError(f"--policy = {source!r}: no such file: {file}")
+    made = getattr(_run_file(path), name, None)
+    if not isinstance(made, type):
+        raise PolicyError(f"{source}: no such class in {file}")
+    try:
+        policy = made()
+    except Exception as error:
+        raise PolicyError(f"{source}: can't be made without arguments: {_described(error, path)}") from error
+    return UserPolicy(source, path, policy)
+
+
+def _run_file(path: Path) -> ModuleType:
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        # Last, so that a file there hides nothing of ours.
+        sys.path.append(folder)
+    name = f"splitsim_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PolicyError(f"{path}: is no Python file; valid: FILE.py:Class")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses and others look their module up.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise PolicyError(f"{path}: can't be run: {_described(error, path)}") from error
+    return module
+
+
+def _described(error: BaseException, path: Path) -> str:
+    """Type, text and the last line of the user's file that was running."""
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).resolve() == path.resolve()
+    ]
+    where = f" (line {lines[-1]})" if lines else ""
+    return f"{type(error).__name__}: {_one_line(str(error))}{where}"
+
+
+def _hyphens(class_name: str) -> str:
+    """MyPolicy2 to my-policy2."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", class_name).replace("_", "-").strip("-").lower()
+
+
+def _one_line(text: str, limit: int = 200) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."

@@ -1,0 +1,1 @@
+"""Readers of recorded and generated traces: where nodes move and what their radio does."""

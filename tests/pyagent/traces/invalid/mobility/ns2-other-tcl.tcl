@@ -1,0 +1,1 @@
+set opt(nn) 10
