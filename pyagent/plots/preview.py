@@ -16,9 +16,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from pyagent.plots import style
-from pyagent.plots.terrain import HALO, best_server, draw_heat, draw_sites
+from pyagent.plots.terrain import HALO, best_server, draw_environment, draw_heat, draw_sites
 from pyagent.scenario.preview import Preview
-from pyagent.scenario.schema import Scenario
+from pyagent.scenario.schema import Environment, Scenario
 
 SITE_COLOURS = (
     style.BLUE,
@@ -83,7 +83,7 @@ def draw_preview(scenario: Scenario, seen: Preview) -> PreviewFigure:
     layout.set(h_pad=0.07)  # inches; the marks of requests stand above their panel
     axes = figure.subplots(len(heights), 1, height_ratios=heights)
     ground, below = axes[0], list(axes[1:])
-    draw_map(ground, seen)
+    draw_map(ground, seen, scenario.environment)
     ground.set_title(f"{scenario.name} ({scenario.link.technology}), seed {seen.seed}")
     for panel, (_, draw) in zip(below, panels, strict=True):
         draw(panel, seen)
@@ -97,10 +97,11 @@ def draw_preview(scenario: Scenario, seen: Preview) -> PreviewFigure:
     return PreviewFigure(figure, ground, below)
 
 
-def draw_map(axes: Axes, seen: Preview) -> None:
-    """Coverage, sites, everyone's paths; the agent's coloured by time."""
+def draw_map(axes: Axes, seen: Preview, environment: Environment) -> None:
+    """Coverage, what stands in its way, sites, everyone's paths; the agent's coloured by time."""
     if seen.heat:
         draw_heat(axes, seen.heat)
+    draw_environment(axes, environment)
     _draw_others(axes, seen)
     _draw_agent(axes, seen)
     draw_sites(axes, seen.sites_m, seen.site_names)

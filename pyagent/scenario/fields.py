@@ -39,6 +39,10 @@ UNITS: Mapping[str, str] = {
     "a": "A",
     "j": "J",
     "w": "W",
+    "mw": "mW",
+    "mw_per_mbps": "mW per Mbit/s",
+    "j_per_byte": "J/byte",
+    "rb": "resource blocks",
     "deg": "degrees",
 }
 """Unit by the end of a field's name."""

@@ -60,6 +60,7 @@ class Building(Cuboid):
     rooms_y: Annotated[int, Field(ge=1, le=1000)] = 1
     """rooms along y"""
     floors: Annotated[int, Field(ge=1, le=1000)] = 1
+    """storeys; a floor between site and UE costs what `type` says"""
 
     @model_validator(mode="after")
     def _has_a_height(self) -> Building:
@@ -81,6 +82,7 @@ class Zone(Cuboid):
     """
 
     name: str = ""
+    """for the map"""
     z_m: Range | None = None
     """[low, high] in m; all heights when not given"""
     loss_db: LossDb
@@ -97,6 +99,7 @@ class Obstacles(Section):
     """Things that move and block, as forklifts or buses: upright cylinders on the ground (z = 0)."""
 
     count: Annotated[int, Field(ge=1, le=100)] = 1
+    """how many"""
     mobility: Mobility
     """how each moves; heights there don't count"""
     radius_m: Positive
@@ -115,10 +118,13 @@ class Environment(Section):
     """Everything between sites and UEs; all of it depends on seed, place and time alone."""
 
     shadowing: Shadowing | None = None
+    """slow changes of the loss over the ground; null for none"""
     buildings: Annotated[list[Building], Field(max_length=1000)] = []
     """may touch, not overlap"""
     zones: list[Zone] = []
+    """parts of space that radio gets into badly"""
     obstacles: list[Obstacles] = []
+    """groups of things that move and block"""
 
     @model_validator(mode="after")
     def _buildings_stand_apart(self) -> Environment:
