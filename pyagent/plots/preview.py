@@ -35,6 +35,7 @@ _OTHER = "#5F5F5F"
 _FAINT = "#BBBBBB"
 _BARS_IN = 2.2
 _ARROWS = 7
+_SMALLEST_MAP_IN = 1.25
 _PANEL_IN = 0.95
 _STRIP_IN = 0.34
 _BELOW_DB = 12.0
@@ -68,7 +69,9 @@ def draw_preview(scenario: Scenario, seen: Preview) -> PreviewFigure:
         seen: one episode of it.
     """
     west, east, south, north = seen.frame_m()
-    map_in = min(max((style.WIDTH_IN - _BARS_IN) * (north - south) / (east - west), 1.25), 5.0)
+    map_in = min(max((style.WIDTH_IN - _BARS_IN) * (north - south) / (east - west), _SMALLEST_MAP_IN), 5.0)
+    if not (seen.heat or seen.moving.any()):
+        map_in = _SMALLEST_MAP_IN
     panels = _panels(seen)
     heights = [map_in + 0.6, *(height for height, _ in panels)]
     figure = style.new_figure(
@@ -289,8 +292,11 @@ def _draw_rate(axes: Axes, seen: Preview) -> None:
     expected = best_server(seen.reception.rate_mbps) if len(seen.sites_m) else np.zeros(0)
     if np.nan_to_num(expected).any():
         axes.plot(seen.time_s, expected, "-", color=style.ORANGE, lw=1.1, label="rate by SNR")
-    rate_mbps, label = seen.link.phy_rate_mbps, "rate of last data"
-    axes.step(seen.time_s, rate_mbps, where="post", color=style.BLACK, lw=0.9, label=label)
+    rate_mbps = seen.link.phy_rate_mbps
+    if rate_mbps.any():
+        axes.step(
+            seen.time_s, rate_mbps, "-", where="post", color=style.BLACK, lw=0.9, label="rate of last data"
+        )
     axes.set_ylabel("PHY rate\n[Mbit/s]")
     axes.set_ylim(bottom=0)
 
