@@ -436,7 +436,8 @@ LteLink::GetRateMbps(double snr) const
         LteSpectrumValueHelper::GetSpectrumModel(m_config.earfcn, m_config.bandwidthRb));
     flat = snr;
     const auto amc = CreateObject<LteAmc>();
-    const int cqi = amc->CreateCqiFeedbacks(flat).front();
+    // One group as wide as the carrier: the wideband CQI that ns-3's UEs report.
+    const int cqi = amc->CreateCqiFeedbacks(flat, m_config.bandwidthRb).front();
     if (cqi == 0)
     {
         return 0;

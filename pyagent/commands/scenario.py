@@ -256,7 +256,8 @@ def _summary(scenario: Scenario) -> str:
     splits = ", ".join(map(str, deployment.splits))
     refused = ", ".join(map(str, deployment.infeasible))
     return (
-        f"{scenario.link.technology}, {_ues(scenario)} UEs, {scenario.requests.count} requests an episode, "
+        f"{scenario.link.technology}, {_counted(_ues(scenario), 'UE')}, "
+        f"{_counted(scenario.requests.count, 'request')} an episode, "
         f"splits {splits} of {deployment.num_layers}"
         + (f" (too large for the UE: {refused})" if refused else "")
     )
@@ -287,8 +288,13 @@ def _row(name: str) -> dict[str, Any]:
 
 
 def _in_words(scenario: Scenario, seen: Preview) -> str:
-    sites = f"{len(seen.site_names)} sites, " if len(seen.site_names) != 1 else "1 site, "
-    return (
-        f"{scenario.name}, seed {seen.seed}: {sites}{len(seen.ues_m)} UEs, {len(seen.request_s)} requests in "
-        f"{seen.time_s[-1]:.0f} s"
-    )
+    counts = [
+        _counted(len(seen.site_names), "site"),
+        _counted(len(seen.ues_m), "UE"),
+        _counted(len(seen.request_s), "request"),
+    ]
+    return f"{scenario.name}, seed {seen.seed}: {', '.join(counts)} in {seen.time_s[-1]:.0f} s"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -21,7 +21,7 @@ from pyagent.scenario.preview import Preview
 FRAMES = 100
 FRAMES_PER_S = 12
 _DPI = 84
-_COLOURS = 96
+_COLOURS = 255
 _BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2.5}
 
 
@@ -90,7 +90,7 @@ def _drawn(drawn: PreviewFigure, seen: Preview) -> Iterator[Image.Image]:
 def _write_gif(frames: Iterator[Image.Image], path: Path) -> None:
     first = next(frames)
     # One palette for all frames: what stands still stays the same, and costs nothing.
-    palette = first.quantize(_COLOURS, dither=Image.Dither.NONE)
+    palette = first.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     rest = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     palette.save(path, save_all=True, append_images=rest, duration=1000 // FRAMES_PER_S, loop=0)
 

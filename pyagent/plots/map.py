@@ -21,7 +21,7 @@ from pyagent.plots.data import (
     read_preview,
     read_scenario,
 )
-from pyagent.plots.terrain import HALO, draw_heat, draw_sites
+from pyagent.plots.terrain import HALO, draw_environment, draw_heat, draw_sites
 from pyagent.scenario.preview import frame_m
 from pyagent.scenario.schema import Scenario
 
@@ -59,6 +59,7 @@ def figure_map(run: Path) -> Figure:
     axes = figure.add_subplot()
     if heat:
         draw_heat(axes, heat)
+    draw_environment(axes, scenario.environment)
     _draw_path(axes, rows)
     _draw_decisions(axes, rows, scenario)
     draw_sites(axes, sites_m)

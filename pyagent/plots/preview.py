@@ -11,13 +11,14 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from pyagent.plots import style
-from pyagent.plots.terrain import HALO, best_server, draw_heat, draw_sites
+from pyagent.plots.terrain import HALO, best_server, draw_environment, draw_heat, draw_sites
 from pyagent.scenario.preview import Preview
-from pyagent.scenario.schema import Scenario
+from pyagent.scenario.schema import Environment, Scenario
 
 SITE_COLOURS = (
     style.BLUE,
@@ -34,8 +35,10 @@ _OTHER = "#5F5F5F"
 _FAINT = "#BBBBBB"
 _BARS_IN = 2.2
 _ARROWS = 7
+_SMALLEST_MAP_IN = 1.25
 _PANEL_IN = 0.95
 _STRIP_IN = 0.34
+_BELOW_DB = 12.0
 _NEW_S = 1.0
 """Age up to which a measurement tells of now."""
 _LABELLED_SHARE = 0.07
@@ -66,7 +69,9 @@ def draw_preview(scenario: Scenario, seen: Preview) -> PreviewFigure:
         seen: one episode of it.
     """
     west, east, south, north = seen.frame_m()
-    map_in = min(max((style.WIDTH_IN - _BARS_IN) * (north - south) / (east - west), 1.25), 5.0)
+    map_in = min(max((style.WIDTH_IN - _BARS_IN) * (north - south) / (east - west), _SMALLEST_MAP_IN), 5.0)
+    if not (seen.heat or seen.moving.any()):
+        map_in = _SMALLEST_MAP_IN
     panels = _panels(seen)
     heights = [map_in + 0.6, *(height for height, _ in panels)]
     figure = style.new_figure(
@@ -76,9 +81,12 @@ def draw_preview(scenario: Scenario, seen: Preview) -> PreviewFigure:
             "no request is made here, so only the others' traffic is on the air",
         ],
     )
+    layout = figure.get_layout_engine()
+    assert isinstance(layout, ConstrainedLayoutEngine)
+    layout.set(h_pad=0.07)  # inches; the marks of requests stand above their panel
     axes = figure.subplots(len(heights), 1, height_ratios=heights)
     ground, below = axes[0], list(axes[1:])
-    draw_map(ground, seen)
+    draw_map(ground, seen, scenario.environment)
     ground.set_title(f"{scenario.name} ({scenario.link.technology}), seed {seen.seed}")
     for panel, (_, draw) in zip(below, panels, strict=True):
         draw(panel, seen)
@@ -92,10 +100,11 @@ def draw_preview(scenario: Scenario, seen: Preview) -> PreviewFigure:
     return PreviewFigure(figure, ground, below)
 
 
-def draw_map(axes: Axes, seen: Preview) -> None:
-    """Coverage, sites, everyone's paths; the agent's coloured by time."""
+def draw_map(axes: Axes, seen: Preview, environment: Environment) -> None:
+    """Coverage, what stands in its way, sites, everyone's paths; the agent's coloured by time."""
     if seen.heat:
         draw_heat(axes, seen.heat)
+    draw_environment(axes, environment)
     _draw_others(axes, seen)
     _draw_agent(axes, seen)
     draw_sites(axes, seen.sites_m, seen.site_names)
@@ -231,15 +240,19 @@ def _draw_sites_over_time(axes: Axes, seen: Preview, values: NDArray[np.float64]
     colours = _site_colours(seen)
     for site in range(len(values)):
         met = site in colours
-        label = "from a site, mean" if site == next(iter(colours), None) else ""
+        label = "a site, mean" if site == next(iter(colours), None) else ""
         colour = colours.get(site, _FAINT)
         axes.plot(seen.time_s, values[site], "-", color=colour, lw=1.1, zorder=1 + met, label=label)
+    best = best_server(values) if len(values) else np.zeros(0)
+    if np.isfinite(best).any():
+        lowest = np.nanmin(best) - _BELOW_DB  # far sites would flatten what matters
+        axes.set_ylim(bottom=max(lowest, axes.get_ylim()[0]))
 
 
 def _draw_measured(axes: Axes, seen: Preview, values: NDArray[np.float64]) -> None:
     """values [samples] of the serving cell, where they are new."""
     shown = np.where((values != 0) & (seen.link.snr_age_s <= _NEW_S), values, np.nan)
-    axes.plot(seen.time_s, shown, ".", color=style.BLACK, ms=2.2, label="measured, last 1 s", zorder=3)
+    axes.plot(seen.time_s, shown, ".", color=style.BLACK, ms=2.2, label="measured", zorder=3)
 
 
 def _draw_snr(axes: Axes, seen: Preview) -> None:
@@ -278,9 +291,12 @@ def _draw_serving(axes: Axes, seen: Preview) -> None:
 def _draw_rate(axes: Axes, seen: Preview) -> None:
     expected = best_server(seen.reception.rate_mbps) if len(seen.sites_m) else np.zeros(0)
     if np.nan_to_num(expected).any():
-        axes.plot(seen.time_s, expected, "-", color=style.ORANGE, lw=1.1, label="rate at the best site's SNR")
-    rate_mbps, label = seen.link.phy_rate_mbps, "rate of the last data"
-    axes.step(seen.time_s, rate_mbps, where="post", color=style.BLACK, lw=0.9, label=label)
+        axes.plot(seen.time_s, expected, "-", color=style.ORANGE, lw=1.1, label="rate by SNR")
+    rate_mbps = seen.link.phy_rate_mbps
+    if rate_mbps.any():
+        axes.step(
+            seen.time_s, rate_mbps, "-", where="post", color=style.BLACK, lw=0.9, label="rate of last data"
+        )
     axes.set_ylabel("PHY rate\n[Mbit/s]")
     axes.set_ylim(bottom=0)
 

@@ -8,14 +8,17 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from pyagent.plots import style
 from pyagent.scenario.preview import HeatMap
+from pyagent.scenario.schema import Environment
+from pyagent.scenario.schema.environment import Cuboid
 
 HALO = [withStroke(linewidth=2.5, foreground="white")]
-_LEVELS = 9
+_LEVELS = 6
 _LABELLED_SITES = 12
 
 
@@ -57,6 +60,33 @@ def _levels(low: float, high: float) -> NDArray[np.float64]:
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 1000) if (high - low) / step <= _LEVELS)
     levels = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
     return np.asarray(levels, dtype=np.float64)
+
+
+def draw_environment(axes: Axes, environment: Environment) -> None:
+    """Outlines of buildings, and zones with their names; what moves is not on a map."""
+    for building in environment.buildings:
+        axes.add_patch(_outline(building, fc="#6B4F3A22", ec="#6B4F3A", lw=1.1))
+    for zone in environment.zones:
+        axes.add_patch(_outline(zone, fc="none", ec=style.BLUE, lw=0.9, ls="--", hatch="..", alpha=0.6))
+        middle = (sum(zone.x_m) / 2, zone.y_m[1])
+        axes.annotate(
+            zone.name,
+            middle,
+            (0, -2),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=7,
+            color=style.BLUE,
+            path_effects=HALO,
+            zorder=5.5,
+            clip_on=True,
+        )
+
+
+def _outline(cuboid: Cuboid, **looks: Any) -> Rectangle:
+    (west, east), (south, north) = cuboid.x_m, cuboid.y_m
+    return Rectangle((west, south), east - west, north - south, zorder=1.5, **looks)
 
 
 def draw_sites(axes: Axes, sites_m: NDArray[np.float64], names: tuple[str, ...] = ()) -> None:

@@ -10,6 +10,7 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from inspect import cleandoc
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
@@ -39,6 +40,10 @@ UNITS: Mapping[str, str] = {
     "a": "A",
     "j": "J",
     "w": "W",
+    "mw": "mW",
+    "mw_per_mbps": "mW per Mbit/s",
+    "j_per_byte": "J/byte",
+    "rb": "resource blocks",
     "deg": "degrees",
 }
 """Unit by the end of a field's name."""
@@ -145,12 +150,12 @@ def summary(section: type[BaseModel]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Plain data as YAML has it: sections as dicts, tuples as lists."""
+    """Plain data as YAML has it: sections as dicts, tuples as lists, paths as text."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    return value
+    return str(value) if isinstance(value, Path) else value
 
 
 def _arguments(annotation: Any) -> tuple[Any, ...]:

@@ -60,7 +60,7 @@ class Building(Cuboid):
     rooms_y: Annotated[int, Field(ge=1, le=1000)] = 1
     """rooms along y"""
     floors: Annotated[int, Field(ge=1, le=1000)] = 1
-    """of the same height"""
+    """storeys; a floor between site and UE costs what `type` says"""
 
     @model_validator(mode="after")
     def _has_a_height(self) -> Building:
@@ -82,7 +82,7 @@ class Zone(Cuboid):
     """
 
     name: str = ""
-    """for the reader and the map"""
+    """for the map"""
     z_m: Range | None = None
     """[low, high] in m; all heights when not given"""
     loss_db: LossDb
@@ -99,7 +99,7 @@ class Obstacles(Section):
     """Things that move and block, as forklifts or buses: upright cylinders on the ground (z = 0)."""
 
     count: Annotated[int, Field(ge=1, le=100)] = 1
-    """how many of them move in this way"""
+    """how many"""
     mobility: Mobility
     """how each moves; heights there don't count"""
     radius_m: Positive
@@ -118,13 +118,13 @@ class Environment(Section):
     """Everything between sites and UEs; all of it depends on seed, place and time alone."""
 
     shadowing: Shadowing | None = None
-    """none when not given"""
+    """slow changes of the loss over the ground; null for none"""
     buildings: Annotated[list[Building], Field(max_length=1000)] = []
     """may touch, not overlap"""
-    zones: Annotated[list[Zone], Field(max_length=1000)] = []
-    """may overlap"""
-    obstacles: Annotated[list[Obstacles], Field(max_length=100)] = []
-    """groups that are alike"""
+    zones: list[Zone] = []
+    """parts of space that radio gets into badly"""
+    obstacles: list[Obstacles] = []
+    """groups of things that move and block"""
 
     @model_validator(mode="after")
     def _buildings_stand_apart(self) -> Environment:

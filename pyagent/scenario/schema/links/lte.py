@@ -43,10 +43,15 @@ class Handover(Section):
     """
 
     algorithm: Literal["none", "a3-rsrp", "a2-a4-rsrq"] = "a3-rsrp"
+    """what triggers a handover"""
     hysteresis_db: Annotated[float, Field(ge=0, le=15)] = 3.0
+    """a3-rsrp: by how much a neighbour must be better"""
     time_to_trigger_ms: Annotated[int, Field(ge=0, le=5120)] = 256
+    """a3-rsrp: for how long"""
     serving_threshold: Annotated[int, Field(ge=0, le=34)] = 30
+    """a2-a4-rsrq: step of RSRQ"""
     neighbour_offset: Annotated[int, Field(ge=0, le=34)] = 1
+    """a2-a4-rsrq: steps of RSRQ"""
 
     def simulator(self) -> dict[str, Any]:
         """What ns-3 is given."""
@@ -68,12 +73,15 @@ class LtePathLoss(Section):
     """
 
     model: Literal["uma", "umi", "rma", "log-distance", "friis"] = "uma"
+    """which formula"""
     line_of_sight: Literal["always", "never", "by-distance"] = "by-distance"
     """uma, umi, rma"""
     reference_loss_db: float = 37.8
     """log-distance; the default is free space over 1 m at 1842.5 MHz"""
     reference_distance_m: Positive = 1.0
+    """log-distance"""
     exponent: Positive = 3.5
+    """log-distance: 2 in free space, 3 to 4 in towns"""
 
 
 class LteEnergy(Section):
@@ -85,9 +93,13 @@ class LteEnergy(Section):
     """
 
     uplink_mw_per_mbps: NotNegative = 438.39
+    """on top, by what is sent"""
     downlink_mw_per_mbps: NotNegative = 51.97
+    """on top, by what is received"""
     active_mw: NotNegative = 1288.04
+    """while data flows"""
     tail_mw: NotNegative = 1060.0
+    """after it, until RRC idle"""
     inactivity_s: Positive = 0.1
     """without data until the tail begins"""
     tail_s: Positive = 11.576
@@ -120,12 +132,15 @@ class LteLink(RadioLink):
     bandwidth_rb: Literal[6, 15, 25, 50, 75, 100] = 50
     """resource blocks of 180 kHz: 1.4, 3, 5, 10, 15, 20 MHz"""
     enbs_m: Annotated[list[Position], Field(min_length=1, max_length=64)] = [(0.0, 0.0, 25.0)]
+    """where the base stations stand"""
     enb_tx_power_dbm: Annotated[float, Field(ge=0, le=60)] = 46.0
     """over the whole bandwidth (a macro cell of 3GPP TR 36.942)"""
     ue_tx_power_dbm: Annotated[float, Field(ge=-40, le=33)] = 23.0
     """the most that a UE sends with (class 3 of 3GPP TS 36.101)"""
     enb_noise_figure_db: NotNegative = 5.0
+    """of the base stations"""
     ue_noise_figure_db: NotNegative = 9.0
+    """of the UEs"""
     uplink_power_control: bool = True
     """whether a UE sends with no more than its cell needs, else always with all it has"""
     scheduler: Literal["pf", "rr", "fd-mt", "td-bet", "tta", "pss"] = "pf"

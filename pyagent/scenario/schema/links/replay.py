@@ -42,8 +42,11 @@ class ReplayEnergy(Section):
     """
 
     power_w: NotNegative = 1.288
+    """while it sends or receives"""
     uplink_j_per_byte: NotNegative = 3.507e-6
+    """on top, for each byte sent"""
     downlink_j_per_byte: NotNegative = 4.158e-7
+    """on top, for each byte received"""
 
 
 class ReplayLink(RadioLink):
@@ -73,6 +76,7 @@ class ReplayLink(RadioLink):
     start_s: NotNegative = 0.0
     """what of the traces is replayed"""
     end_s: Positive | None = None
+    """where what is replayed ends; null: with the trace"""
     rate_scale: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
     """all rates of the traces times this"""
     offset_s: Range | None = None

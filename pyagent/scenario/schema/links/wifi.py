@@ -106,6 +106,7 @@ class Roaming(Section):
     """
 
     policy: Literal["strongest", "sticky"] = "strongest"
+    """strongest: when another has been better for long enough; sticky: when the own one is lost"""
     hysteresis_db: Annotated[float, Field(ge=0, le=40)] = 6.0
     """strongest: by how much the mean SNR of the last second's beacons must be better, in dB"""
     time_to_trigger_s: Annotated[float, Field(ge=0, le=60)] = 0.5
