@@ -82,6 +82,9 @@ struct LteConfig
 constexpr uint32_t UPLINK_EARFCN_OFFSET = 18000;
 /// Streams of the devices come first, those of the internet stacks so much later.
 constexpr int64_t INTERNET_STREAM = 40000;
+/// Between a UE's reports of channel quality (3GPP TS 36.213, table 7.2.2-1A, allows 2 to 160 ms). In ns-3
+/// each is costly: all modulation and coding schemes are tried on all resource block groups.
+constexpr int64_t CQI_PERIOD_MS = 10;
 constexpr uint32_t SUBCARRIERS_PER_RB = 12;
 constexpr double SUBCARRIER_HZ = 15e3;
 
@@ -235,6 +238,8 @@ LteLink::SetDefaults(uint32_t ues) const
     const auto srsMs =
         m_config.srsPeriodicityMs ? m_config.srsPeriodicityMs : ChooseSrsPeriodicityMs(ues);
     Config::SetDefault("ns3::LteEnbRrc::SrsPeriodicity", UintegerValue(srsMs));
+    Config::SetDefault("ns3::LteUePhy::DownlinkCqiPeriodicity",
+                       TimeValue(MilliSeconds(CQI_PERIOD_MS)));
     Config::SetDefault("ns3::LteUePhy::EnableUplinkPowerControl",
                        BooleanValue(m_config.uplinkPowerControl));
     Config::SetDefault("ns3::LteUePhy::TxPower", DoubleValue(m_config.ueTxPowerDbm));
