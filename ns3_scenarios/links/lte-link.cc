@@ -9,6 +9,7 @@
 #include "lte-energy.h"
 #include "lte-observer.h"
 #include "path-loss.h"
+#include "trace-fading-loss-model.h"
 
 #include "ns3/boolean.h"
 #include "ns3/config.h"
@@ -56,6 +57,13 @@ struct HandoverConfig
     uint32_t neighbourOffset{1};
 };
 
+/** Fading from a file; no file, no such fading. */
+struct FadingTraceConfig
+{
+    std::string file;
+    double stepS{0};
+};
+
 /** The `link` section of this technology. */
 struct LteConfig
 {
@@ -71,6 +79,7 @@ struct LteConfig
     HandoverConfig handover;
     PathLossConfig pathLoss;
     FadingConfig fading;
+    FadingTraceConfig fadingTrace;
     std::string rlc; ///< um or am
     uint32_t rlcBufferBytes{0};
     uint32_t srsPeriodicityMs{0}; ///< 0: chosen by the number of UEs
@@ -131,6 +140,8 @@ ReadLte(const Section& section)
     link.handover = ReadHandover(section["handover"]);
     link.pathLoss = ReadPathLoss(section["path_loss"]);
     link.fading = ReadFading(section["fading"]);
+    section["fading_trace"].Read("file", link.fadingTrace.file);
+    section["fading_trace"].Read("step_s", link.fadingTrace.stepS);
     link.rlc = section.ReadName("rlc", {"um", "am"});
     section.Read("rlc_buffer_bytes", link.rlcBufferBytes);
     section.Read("srs_periodicity_ms", link.srsPeriodicityMs);
@@ -308,6 +319,16 @@ LteLink::MakeHelper(const LinkContext& context) const
     AddFading(loss, m_config.fading, context.seed);
     helper->SetPathlossModelType(SharedLossModel::GetTypeId());
     helper->SetPathlossModelAttribute("Chain", PointerValue(loss));
+    if (!m_config.fadingTrace.file.empty())
+    {
+        auto trace = CreateObject<FadingTrace>();
+        trace->Load(m_config.fadingTrace.file,
+                    m_config.bandwidthRb,
+                    m_config.fadingTrace.stepS,
+                    context.seed);
+        helper->SetFadingModel("splitsim::LteTraceFadingLossModel");
+        helper->SetFadingModelAttribute("Trace", PointerValue(trace));
+    }
     return helper;
 }
 

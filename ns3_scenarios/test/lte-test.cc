@@ -7,6 +7,8 @@
 #include "../links/lte-buffer-probe.h"
 #include "../links/lte-energy.h"
 #include "../links/path-loss.h"
+#include "../links/trace-fading-loss-model.h"
+#include "../scenario/config-section.h"
 
 #include "ns3/constant-position-mobility-model.h"
 #include "ns3/node.h"
@@ -15,10 +17,13 @@
 #include "ns3/test.h"
 
 #include <cmath>
+#include <fstream>
 #include <string>
 #include <vector>
 
 using namespace ns3;
+using splitsim::ConfigError;
+using splitsim::FadingTrace;
 using splitsim::LineOfSightProbability;
 using splitsim::LteBufferProbe;
 using splitsim::LteEnergy;
@@ -359,6 +364,62 @@ class LteBufferProbeTest : public TestCase
     }
 };
 
+/** Fading from a file: read as it stands, the same both ways, each link at its own place of it. */
+class FadingTraceTest : public TestCase
+{
+  public:
+    FadingTraceTest()
+        : TestCase("fading from a trace")
+    {
+    }
+
+  private:
+    std::string Write(const std::string& name, const std::string& text)
+    {
+        const auto path = CreateTempDirFilename(name);
+        std::ofstream(path) << text;
+        return path;
+    }
+
+    bool Refuses(const std::string& path)
+    {
+        try
+        {
+            CreateObject<FadingTrace>()->Load(path, 2, 0.001, 1);
+        }
+        catch (const ConfigError& error)
+        {
+            return std::string(error.what()).find(path) == 0;
+        }
+        return false;
+    }
+
+    void DoRun() override
+    {
+        // Sample i has i dB in the first block and -i in the second.
+        const auto path = Write("good.fad", "0 1 2 3 4 5 6 7 8 9\n0 -1 -2 -3 -4 -5 -6 -7 -8 -9\n");
+        FadingTrace trace;
+        trace.Load(path, 2, 0.001, 4);
+        int otherLinks = 0;
+        for (int ms = 0; ms < 100; ms++)
+        {
+            const double timeS = ms / 1e3 + 5e-4;
+            const auto gains = trace.GetGains(3, 8, timeS);
+            NS_TEST_ASSERT_MSG_EQ_TOL(gains[0] * gains[1], 1, 1e-5, "one sample of both blocks");
+            NS_TEST_ASSERT_MSG_EQ((trace.GetGains(8, 3, timeS) == gains), true, "reciprocal");
+            otherLinks += trace.GetGains(3, 9, timeS) != gains;
+            const double stepDb = 10 * Log(trace.GetGains(3, 8, timeS + 0.001)[0] / gains[0]);
+            const bool follows = std::abs(stepDb - 1) < 1e-3 || std::abs(stepDb + 9) < 1e-3;
+            NS_TEST_ASSERT_MSG_EQ((follows || ms % 10 == 9), true, "the next, or round the end");
+        }
+        NS_TEST_ASSERT_MSG_GT(otherLinks, 50, "links differ");
+        NS_TEST_ASSERT_MSG_EQ(Refuses(Write("short.fad", "0 1 2\n")), true, "too few rows");
+        NS_TEST_ASSERT_MSG_EQ(Refuses(Write("ragged.fad", "0 1 2\n0 1\n")), true, "a short row");
+        NS_TEST_ASSERT_MSG_EQ(Refuses(Write("words.fad", "0 1\n0 x\n")), true, "no number");
+        NS_TEST_ASSERT_MSG_EQ(Refuses(CreateTempDirFilename("none.fad")), true, "no file");
+    }
+};
+
 class LteTestSuite : public TestSuite
 {
   public:
@@ -378,6 +439,7 @@ class LteTestSuite : public TestSuite
         AddTestCase(new SightIsPureTest);
         AddTestCase(new LteEnergyTest);
         AddTestCase(new LteBufferProbeTest);
+        AddTestCase(new FadingTraceTest);
     }
 };
 
