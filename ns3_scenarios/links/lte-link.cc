@@ -82,6 +82,7 @@ struct LteConfig
     FadingTraceConfig fadingTrace;
     std::string rlc; ///< um or am
     uint32_t rlcBufferBytes{0};
+    double rlcReorderingS{0.04};  ///< um: how long what overtook a missing PDU waits for it
     uint32_t srsPeriodicityMs{0}; ///< 0: chosen by the number of UEs
     BackhaulConfig backhaul;
     LteEnergyConfig energy;
@@ -144,6 +145,7 @@ ReadLte(const Section& section)
     section["fading_trace"].Read("step_s", link.fadingTrace.stepS);
     link.rlc = section.ReadName("rlc", {"um", "am"});
     section.Read("rlc_buffer_bytes", link.rlcBufferBytes);
+    section.Read("rlc_reordering_s", link.rlcReorderingS);
     section.Read("srs_periodicity_ms", link.srsPeriodicityMs);
     link.backhaul = ReadBackhaul(section["backhaul"]);
     link.energy = ReadLteEnergy(section["radio_energy"]);
@@ -242,12 +244,19 @@ LteLink::SetDefaults(uint32_t ues) const
     const auto buffer = UintegerValue(m_config.rlcBufferBytes);
     Config::SetDefault("ns3::LteRlcUm::MaxTxBufferSize", buffer);
     Config::SetDefault("ns3::LteRlcAm::MaxTxBufferSize", buffer);
+    Config::SetDefault("ns3::LteRlcUm::ReorderingTimer",
+                       TimeValue(Seconds(m_config.rlcReorderingS)));
     // Else a packet that finds one waiting longer than its bearer's delay budget is thrown away.
     Config::SetDefault("ns3::LteRlcUm::EnablePdcpDiscarding", BooleanValue(false));
     Config::SetDefault("ns3::LteEnbRrc::EpsBearerToRlcMapping",
                        StringValue(m_config.rlc == "um" ? "RlcUmAlways" : "RlcAmAlways"));
     const auto srsMs =
         m_config.srsPeriodicityMs ? m_config.srsPeriodicityMs : ChooseSrsPeriodicityMs(ues);
+    if (ues > srsMs)
+    {
+        throw ConfigError("link.srs_periodicity_ms: " + std::to_string(srsMs) + " holds " +
+                          std::to_string(srsMs) + " UEs, and there are " + std::to_string(ues));
+    }
     Config::SetDefault("ns3::LteEnbRrc::SrsPeriodicity", UintegerValue(srsMs));
     Config::SetDefault("ns3::LteUePhy::DownlinkCqiPeriodicity",
                        TimeValue(MilliSeconds(CQI_PERIOD_MS)));

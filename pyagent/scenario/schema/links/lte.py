@@ -170,6 +170,8 @@ class LteLink(RadioLink):
     """unacknowledged: what HARQ gives up is lost; acknowledged: sent again"""
     rlc_buffer_bytes: Annotated[int, Field(ge=1500)] = 262_144
     """of each bearer, both ways"""
+    rlc_reordering_ms: Annotated[int, Field(ge=0, le=200)] = 40
+    """um: how long what overtook a missing packet waits for it; HARQ gives up after 32 ms"""
     srs_periodicity_ms: Literal[2, 5, 10, 20, 40, 80, 160, 320] | None = None
     """between a UE's sounding signals; bounds the UEs of a cell; none: the shortest that holds all UEs"""
     backhaul: Backhaul = Backhaul()
@@ -200,6 +202,11 @@ class LteLink(RadioLink):
         """The RLC buffer."""
         return self.rlc_buffer_bytes // PACKET_BYTES
 
+    @property
+    def max_ues(self) -> int:
+        """One for each subframe of the longest sounding period, or of the one that was asked for."""
+        return self.srs_periodicity_ms or 320
+
     def simulator(self) -> dict[str, Any]:
         """What ns-3 is given; times in seconds but for the SRS periodicity."""
         return {
@@ -218,6 +225,7 @@ class LteLink(RadioLink):
             **self.fading.simulator(self.carrier, self.bandwidth_rb),
             "rlc": self.rlc,
             "rlc_buffer_bytes": self.rlc_buffer_bytes,
+            "rlc_reordering_s": self.rlc_reordering_ms / 1e3,
             "srs_periodicity_ms": self.srs_periodicity_ms or 0,
             "backhaul": self.backhaul.simulator(),
             "radio_energy": self.radio_energy.simulator(),

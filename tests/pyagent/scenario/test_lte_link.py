@@ -73,6 +73,21 @@ def test_the_sounding_period_is_left_to_the_number_of_ues_unless_said() -> None:
     assert scenario(srs_periodicity_ms=80).link.simulator()["srs_periodicity_ms"] == 80
 
 
+def test_more_ues_than_the_sounding_period_holds_are_refused() -> None:
+    data = {
+        "name": "lte",
+        "mobility": {"model": "constant", "position_m": [100, 0, 1.5]},
+        "link": {"technology": "lte", "srs_periodicity_ms": 10},
+        "others": [{"count": 9, "traffic": {"rate_kbps": 10}}],
+    }
+    assert parse_scenario(data).link.max_ues == 10
+    data["others"] = [{"count": 10, "traffic": {"rate_kbps": 10}}]
+    with pytest.raises(
+        ScenarioError, match="others has 10 UEs and the agent's is one more: this link holds 10"
+    ):
+        parse_scenario(data)
+
+
 def test_a_fading_trace_is_made_once_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPLITSIM_CACHE", str(tmp_path))
     link = {"bandwidth_rb": 6, "fading": {"model": "trace", "profile": "epa", "speed_mps": 0.83}}
