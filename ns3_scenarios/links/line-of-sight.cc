@@ -72,6 +72,7 @@ PlaceConditionModel::Configure(const std::string& environment,
     m_environment = environment;
     m_sites = std::move(sites);
     m_fields.clear();
+    m_squares.assign(m_sites.size(), {});
     const double decorrelationM = environment == "rma" ? 60 : 50;
     for (std::size_t i = 0; i < m_sites.size(); i++)
     {
@@ -84,8 +85,23 @@ PlaceConditionModel::Sees(std::size_t site, const Vector& place) const
 {
     const auto from = m_sites[site]->GetPosition();
     const double groundM = std::hypot(place.x - from.x, place.y - from.y);
-    return m_fields[site].UniformAt(place.x, place.y) <
-           LineOfSightProbability(m_environment, groundM, place.z);
+    return GetField(site, place) < LineOfSightProbability(m_environment, groundM, place.z);
+}
+
+double
+PlaceConditionModel::GetField(std::size_t site, const Vector& place) const
+{
+    const double x = std::floor(place.x);
+    const double y = std::floor(place.y);
+    const auto column = static_cast<uint32_t>(static_cast<int64_t>(x));
+    const auto row = static_cast<uint32_t>(static_cast<int64_t>(y));
+    const auto [square, fresh] =
+        m_squares[site].try_emplace((static_cast<uint64_t>(column) << 32) | row, 0);
+    if (fresh)
+    {
+        square->second = m_fields[site].UniformAt(x + 0.5, y + 0.5);
+    }
+    return square->second;
 }
 
 Ptr<ChannelCondition>

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace splitsim
@@ -28,7 +29,8 @@ double LineOfSightProbability(const std::string& environment, double groundM, do
 
 /**
  * Whether a UE sees a site, as a pure function of (seed, site, the UE's place): a uniform field,
- * correlated over 50 m (rma: 60 m; TR 38.901, table 7.6.3.1-2), below the probability.
+ * correlated over 50 m (rma: 60 m; TR 38.901, table 7.6.3.1-2), below the probability. The field is
+ * read in the middle of each square metre, so that a link's thousand signals a second cost little.
  *
  * ns-3's own models draw when a pair is first asked of, and keep that for the whole run.
  */
@@ -53,10 +55,12 @@ class PlaceConditionModel : public ns3::ChannelConditionModel
 
   private:
     bool Sees(std::size_t site, const ns3::Vector& place) const;
+    double GetField(std::size_t site, const ns3::Vector& place) const;
 
     std::string m_environment;
     std::vector<ns3::Ptr<ns3::MobilityModel>> m_sites;
-    std::vector<CorrelatedField> m_fields; ///< one for each site
+    std::vector<CorrelatedField> m_fields;                               ///< one for each site
+    mutable std::vector<std::unordered_map<uint64_t, double>> m_squares; ///< the fields where asked
     ns3::Ptr<ns3::ChannelCondition> m_seen;
     ns3::Ptr<ns3::ChannelCondition> m_hidden;
 };

@@ -9,6 +9,7 @@
 #include "lte-energy.h"
 #include "lte-observer.h"
 #include "path-loss.h"
+#include "trace-fading-loss-model.h"
 
 #include "ns3/boolean.h"
 #include "ns3/config.h"
@@ -56,6 +57,13 @@ struct HandoverConfig
     uint32_t neighbourOffset{1};
 };
 
+/** Fading from a file; no file, no such fading. */
+struct FadingTraceConfig
+{
+    std::string file;
+    double stepS{0};
+};
+
 /** The `link` section of this technology. */
 struct LteConfig
 {
@@ -71,8 +79,10 @@ struct LteConfig
     HandoverConfig handover;
     PathLossConfig pathLoss;
     FadingConfig fading;
+    FadingTraceConfig fadingTrace;
     std::string rlc; ///< um or am
     uint32_t rlcBufferBytes{0};
+    double rlcReorderingS{0.04};  ///< um: how long what overtook a missing PDU waits for it
     uint32_t srsPeriodicityMs{0}; ///< 0: chosen by the number of UEs
     BackhaulConfig backhaul;
     LteEnergyConfig energy;
@@ -82,6 +92,9 @@ struct LteConfig
 constexpr uint32_t UPLINK_EARFCN_OFFSET = 18000;
 /// Streams of the devices come first, those of the internet stacks so much later.
 constexpr int64_t INTERNET_STREAM = 40000;
+/// Between a UE's reports of channel quality (3GPP TS 36.213, table 7.2.2-1A, allows 2 to 160 ms). In ns-3
+/// each is costly: all modulation and coding schemes are tried on all resource block groups.
+constexpr int64_t CQI_PERIOD_MS = 10;
 constexpr uint32_t SUBCARRIERS_PER_RB = 12;
 constexpr double SUBCARRIER_HZ = 15e3;
 
@@ -128,8 +141,11 @@ ReadLte(const Section& section)
     link.handover = ReadHandover(section["handover"]);
     link.pathLoss = ReadPathLoss(section["path_loss"]);
     link.fading = ReadFading(section["fading"]);
+    section["fading_trace"].Read("file", link.fadingTrace.file);
+    section["fading_trace"].Read("step_s", link.fadingTrace.stepS);
     link.rlc = section.ReadName("rlc", {"um", "am"});
     section.Read("rlc_buffer_bytes", link.rlcBufferBytes);
+    section.Read("rlc_reordering_s", link.rlcReorderingS);
     section.Read("srs_periodicity_ms", link.srsPeriodicityMs);
     link.backhaul = ReadBackhaul(section["backhaul"]);
     link.energy = ReadLteEnergy(section["radio_energy"]);
@@ -228,13 +244,22 @@ LteLink::SetDefaults(uint32_t ues) const
     const auto buffer = UintegerValue(m_config.rlcBufferBytes);
     Config::SetDefault("ns3::LteRlcUm::MaxTxBufferSize", buffer);
     Config::SetDefault("ns3::LteRlcAm::MaxTxBufferSize", buffer);
+    Config::SetDefault("ns3::LteRlcUm::ReorderingTimer",
+                       TimeValue(Seconds(m_config.rlcReorderingS)));
     // Else a packet that finds one waiting longer than its bearer's delay budget is thrown away.
     Config::SetDefault("ns3::LteRlcUm::EnablePdcpDiscarding", BooleanValue(false));
     Config::SetDefault("ns3::LteEnbRrc::EpsBearerToRlcMapping",
                        StringValue(m_config.rlc == "um" ? "RlcUmAlways" : "RlcAmAlways"));
     const auto srsMs =
         m_config.srsPeriodicityMs ? m_config.srsPeriodicityMs : ChooseSrsPeriodicityMs(ues);
+    if (ues > srsMs)
+    {
+        throw ConfigError("link.srs_periodicity_ms: " + std::to_string(srsMs) + " holds " +
+                          std::to_string(srsMs) + " UEs, and there are " + std::to_string(ues));
+    }
     Config::SetDefault("ns3::LteEnbRrc::SrsPeriodicity", UintegerValue(srsMs));
+    Config::SetDefault("ns3::LteUePhy::DownlinkCqiPeriodicity",
+                       TimeValue(MilliSeconds(CQI_PERIOD_MS)));
     Config::SetDefault("ns3::LteUePhy::EnableUplinkPowerControl",
                        BooleanValue(m_config.uplinkPowerControl));
     Config::SetDefault("ns3::LteUePhy::TxPower", DoubleValue(m_config.ueTxPowerDbm));
@@ -303,6 +328,16 @@ LteLink::MakeHelper(const LinkContext& context) const
     AddFading(loss, m_config.fading, context.seed);
     helper->SetPathlossModelType(SharedLossModel::GetTypeId());
     helper->SetPathlossModelAttribute("Chain", PointerValue(loss));
+    if (!m_config.fadingTrace.file.empty())
+    {
+        auto trace = CreateObject<FadingTrace>();
+        trace->Load(m_config.fadingTrace.file,
+                    m_config.bandwidthRb,
+                    m_config.fadingTrace.stepS,
+                    context.seed);
+        helper->SetFadingModel("splitsim::LteTraceFadingLossModel");
+        helper->SetFadingModelAttribute("Trace", PointerValue(trace));
+    }
     return helper;
 }
 

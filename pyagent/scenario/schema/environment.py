@@ -121,9 +121,9 @@ class Environment(Section):
     """slow changes of the loss over the ground; null for none"""
     buildings: Annotated[list[Building], Field(max_length=1000)] = []
     """may touch, not overlap"""
-    zones: list[Zone] = []
+    zones: Annotated[list[Zone], Field(max_length=1000)] = []
     """parts of space that radio gets into badly"""
-    obstacles: list[Obstacles] = []
+    obstacles: Annotated[list[Obstacles], Field(max_length=100)] = []
     """groups of things that move and block"""
 
     @model_validator(mode="after")

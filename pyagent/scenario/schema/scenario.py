@@ -80,3 +80,10 @@ class Scenario(Section):
                 f"device queue ({queue}): else the UE overruns its own queue"
             )
         return self
+
+    @model_validator(mode="after")
+    def _link_holds_all_ues(self) -> Scenario:
+        ues, room = 1 + sum(group.count for group in self.others), self.link.max_ues
+        if room is not None and ues > room:
+            raise ValueError(f"others has {ues - 1} UEs and the agent's is one more: this link holds {room}")
+        return self

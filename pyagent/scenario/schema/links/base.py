@@ -81,3 +81,8 @@ class RadioLink(Section):
     @abstractmethod
     def device_queue_packets(self) -> int:
         """Room of the UE's device queue, packets of a fragment's size."""
+
+    @property
+    def max_ues(self) -> int | None:
+        """How many UEs it can hold at most; None: any number."""
+        return None

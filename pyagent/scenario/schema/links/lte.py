@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from pyagent.scenario.lte_fading import STEP_S, Profile, Trace
 from pyagent.scenario.schema.base import NotNegative, Position, Positive, Section
 from pyagent.scenario.schema.links.base import Backhaul, Fading, RadioLink
 
@@ -84,6 +85,37 @@ class LtePathLoss(Section):
     """log-distance: 2 in free space, 3 to 4 in towns"""
 
 
+class LteFading(Section):
+    """Small-scale fading, the same in both directions and whatever is sent.
+
+    `nakagami-block`: one gain for the whole carrier, as Wi-Fi's. `trace`: a gain for each resource block
+    over time, from the tapped delay lines of 3GPP TS 36.104, annex B.2: pedestrian (epa), vehicular (eva),
+    typical urban (etu); the file is made once and kept in the cache.
+    """
+
+    model: Literal["none", "nakagami-block", "trace"] = "nakagami-block"
+    m: Annotated[float, Field(ge=0.5)] = 1.0
+    """nakagami-block: shape; 1 is Rayleigh"""
+    speed_mps: Annotated[float, Field(gt=0, le=100)] = 8.3
+    """of the UE, for the Doppler shift"""
+    profile: Profile = "eva"
+    """trace"""
+
+    def simulator(self, carrier: Carrier, bandwidth_rb: int) -> dict[str, Any]:
+        """What ns-3 is given, fields of the link: flat fading, and the file of the other."""
+        flat = Fading(
+            model="none" if self.model == "trace" else self.model, m=self.m, speed_mps=self.speed_mps
+        )
+        file = ""
+        if self.model == "trace":
+            trace = Trace(self.profile, self.speed_mps, carrier.frequency_hz, bandwidth_rb)
+            file = str(trace.cached())
+        return {
+            "fading": flat.simulator(carrier.frequency_hz),
+            "fading_trace": {"file": file, "step_s": STEP_S},
+        }
+
+
 class LteEnergy(Section):
     """Power of the UE's LTE radio above RRC idle: active while data flows, in the tail after it, and what
     each Mbit/s adds.
@@ -148,11 +180,13 @@ class LteLink(RadioLink):
     average, priority set"""
     handover: Handover = Handover()
     path_loss: LtePathLoss = LtePathLoss()
-    fading: Fading = Fading(speed_mps=8.3)
+    fading: LteFading = LteFading()
     rlc: Literal["um", "am"] = "um"
     """unacknowledged: what HARQ gives up is lost; acknowledged: sent again"""
     rlc_buffer_bytes: Annotated[int, Field(ge=1500)] = 262_144
     """of each bearer, both ways"""
+    rlc_reordering_ms: Annotated[int, Field(ge=0, le=200)] = 40
+    """um: how long what overtook a missing packet waits for it; HARQ gives up after 32 ms"""
     srs_periodicity_ms: Literal[2, 5, 10, 20, 40, 80, 160, 320] | None = None
     """between a UE's sounding signals; bounds the UEs of a cell; none: the shortest that holds all UEs"""
     backhaul: Backhaul = Backhaul()
@@ -188,6 +222,11 @@ class LteLink(RadioLink):
         """The RLC buffer."""
         return self.rlc_buffer_bytes // PACKET_BYTES
 
+    @property
+    def max_ues(self) -> int:
+        """One for each subframe of the longest sounding period, or of the one that was asked for."""
+        return self.srs_periodicity_ms or 320
+
     def simulator(self) -> dict[str, Any]:
         """What ns-3 is given; times in seconds but for the SRS periodicity."""
         return {
@@ -203,9 +242,10 @@ class LteLink(RadioLink):
             "scheduler": self.scheduler,
             "handover": self.handover.simulator(),
             "path_loss": self.path_loss.model_dump(),
-            "fading": self.fading.simulator(self.carrier.frequency_hz),
+            **self.fading.simulator(self.carrier, self.bandwidth_rb),
             "rlc": self.rlc,
             "rlc_buffer_bytes": self.rlc_buffer_bytes,
+            "rlc_reordering_s": self.rlc_reordering_ms / 1e3,
             "srs_periodicity_ms": self.srs_periodicity_ms or 0,
             "backhaul": self.backhaul.simulator(),
             "radio_energy": self.radio_energy.simulator(),
