@@ -1,84 +1,26 @@
 /*
  * SPDX-License-Identifier: GPL-2.0-only
  *
- * One scenario as a process: reads the JSON that splitsim makes of a YAML scenario, and asks the
- * agent for a split at every request.
+ * The simulator of scenario files: what the file says, nothing else.
  */
-#include "opengym_interface.h"
-#include "scenario/decision-env.h"
-#include "scenario/scenario-config.h"
+#include "scenario/scenario-program.h"
 #include "scenario/world.h"
 
-#include "ns3/command-line.h"
-#include "ns3/simulator.h"
-
-#include <exception>
-#include <iostream>
-#include <string>
-
-using namespace ns3;
-
-namespace
-{
-
-struct Arguments
-{
-    std::string config;
-    std::string endpoint;
-    uint32_t openGymPort{5555};
-    uint32_t simSeed{1};
-    uint32_t replicate{0};
-};
-
-Arguments
-Parse(int argc, char* argv[])
-{
-    Arguments arguments;
-    CommandLine cmd(__FILE__);
-    cmd.AddValue("config",
-                 "scenario, the JSON file that splitsim writes beside ns-3's logs",
-                 arguments.config);
-    cmd.AddValue("openGymPort", "TCP port of the agent on this machine", arguments.openGymPort);
-    cmd.AddValue("openGymEndpoint", "ZeroMQ endpoint of the agent instead", arguments.endpoint);
-    cmd.AddValue("simSeed", "seed of the episode (RngRun)", arguments.simSeed);
-    cmd.AddValue("replicate", "which draw of the MAC's random numbers", arguments.replicate);
-    cmd.Parse(argc, argv);
-    return arguments;
-}
-
-void
-Run(const Arguments& arguments)
-{
-    const auto config = splitsim::ScenarioConfig::Load(arguments.config);
-    splitsim::World world(config, arguments.simSeed, arguments.replicate);
-    auto env = CreateObject<splitsim::DecisionEnv>();
-    env->Configure(config, world.GetRequests(), world.GetAgentView());
-    auto wire = arguments.endpoint.empty() ? CreateObject<OpenGymInterface>(arguments.openGymPort)
-                                           : CreateObject<OpenGymInterface>(arguments.endpoint);
-    env->SetOpenGymInterface(wire);
-    env->ScheduleDecisions();
-    // Past the end of the last window, so that its record is closed.
-    Simulator::Stop(Seconds(world.GetEndS() + 0.01));
-    Simulator::Run();
-    env->NotifySimulationEnd();
-    wire->Dispose();
-    Simulator::Destroy();
-}
-
-} // namespace
+#include <memory>
 
 int
 main(int argc, char* argv[])
 {
-    const auto arguments = Parse(argc, argv);
-    try
-    {
-        Run(arguments);
-    }
-    catch (const std::exception& error)
-    {
-        std::cerr << "splitsim-ns3: " << error.what() << std::endl;
-        return 2;
-    }
-    return 0;
+    using splitsim::World;
+    bool bare = false;
+    std::unique_ptr<World> world;
+    splitsim::ScenarioProgram program("splitsim-ns3");
+    program.AddValue("bare", "only the cell and its streams, without split inference", bare);
+    return program.Run(argc, argv, [&](const splitsim::Episode& episode) {
+        world = std::make_unique<World>(episode.config,
+                                        episode.seed,
+                                        episode.replicate,
+                                        bare ? World::Extent::CELL : World::Extent::WHOLE);
+        return bare ? splitsim::AgentView() : world->GetAgentView();
+    });
 }

@@ -65,7 +65,7 @@ def run(
     Example: splitsim run ns3_scenarios/scenarios/default.yaml --budget 120 --seed 1
     """
     from pyagent.campaign.run import run_experiment
-    from pyagent.report.table import terminal_table
+    from pyagent.report.table import target_rows, terminal_table
     from pyagent.scenario.load import load_scenario
 
     result = run_experiment(load_scenario(scenario), budget=budget, seed=seed, out=out)
@@ -76,6 +76,8 @@ def run(
     console = Console(width=max(Console().width, 132))
     console.print(terminal_table(result.summary))
     console.print(_verdict(result.summary), highlight=False)
+    for name, verdict, *reached in target_rows(result.summary):
+        console.print(f"targets of {name}: {verdict} ({', '.join(reached)})", highlight=False)
     for pair, found in result.summary["paired"].items():
         low, high = found["difference_ci"]
         console.print(f"{pair}: {found['difference']:+.3f} [{low:+.3f}, {high:+.3f}]", highlight=False)

@@ -252,7 +252,7 @@ WifiLink::Build(const LinkContext& context)
     internet.Install(all);
     internet.AssignStreams(all, context.stream + INTERNET_STREAM);
     BuildAddresses(context, backhaul);
-    for (uint32_t i = 0; i < m_stations.GetN(); i++)
+    for (uint32_t i = 0; i < m_stations.GetN() && context.observed; i++)
     {
         m_observers.push_back(CreateObject<WifiObserver>());
         m_observers.back()->Attach(DynamicCast<WifiNetDevice>(m_stations.Get(i)));

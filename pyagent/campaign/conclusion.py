@@ -36,7 +36,7 @@ def conclude(
         "ppo-imagination": run.budget,
     }
     judged = _judged(run, tuned)
-    policies = summarise(judged, oracle=values, real_evaluations=bought)
+    policies = summarise(judged, oracle=values, real_evaluations=bought, targets=run.scenario.targets.stated)
     static = table.rewards[:, tuned.best_static].mean(1)
     gap = paired_difference(best.value, static, table.seeds)
     value = bootstrap_interval(best.value, table.seeds)

@@ -65,7 +65,8 @@ def run_experiment(scenario: Scenario, *, budget: int, seed: int, out: Path | No
         raise UserError(
             f"requests.count = {scenario.requests.count}: too few to learn from; valid for a run: 2 or more"
         )
-    simulator_executable()  # missing things are said before an earlier run's folder is cleared
+    # Missing things are said before an earlier run's folder is cleared.
+    simulator_executable(scenario.program)
     scorer = Scorer(scenario)
     path = out or default_run_path(scenario, budget, seed)
     command = shlex.join(

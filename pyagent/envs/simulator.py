@@ -68,7 +68,7 @@ class Episode:
         self._env: Ns3Env | None = None
         try:
             self._env = Ns3Env(
-                simulator_executable(),
+                simulator_executable(scenario.program),
                 args=[f"--config={config.resolve()}", f"--replicate={replicate}"],
                 seed=seed,
                 log_dir=log_dir,

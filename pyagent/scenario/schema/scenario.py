@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from pyagent.scenario.schema.base import Section
+from pyagent.scenario.schema.base import DataFile, Section
 from pyagent.scenario.schema.compute import Edge, Model, Ue
 from pyagent.scenario.schema.environment import Environment
 from pyagent.scenario.schema.judging import Evaluation, Reward
@@ -18,6 +18,7 @@ from pyagent.scenario.schema.links import Link, WifiLink
 from pyagent.scenario.schema.mobility import Mobility
 from pyagent.scenario.schema.others import Others
 from pyagent.scenario.schema.requests import Requests, Transport
+from pyagent.scenario.schema.targets import Targets
 
 
 class Scenario(Section):
@@ -25,6 +26,8 @@ class Scenario(Section):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
     description: str = ""
+    program: DataFile | None = None
+    """a scenario program of one's own in C++ (docs/own-scenario-cpp.md); none: the built simulator"""
     mobility: Mobility
     link: Link = WifiLink()
     environment: Environment = Environment()
@@ -36,6 +39,7 @@ class Scenario(Section):
     edge: Edge = Edge()
     reward: Reward = Reward()
     evaluation: Evaluation = Evaluation()
+    targets: Targets = Targets()
 
     @field_validator("link", mode="before")
     @classmethod
@@ -50,4 +54,16 @@ class Scenario(Section):
                 f"transport.device_queue_window ({window}) must be at most the room of the "
                 f"device queue ({queue}): else the UE overruns its own queue"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _targets_can_be_seen(self) -> Scenario:
+        deadline_s = self.requests.deadline_s
+        for name in ("ttft_s", "completion_s"):
+            target_s = getattr(self.targets, name)
+            if target_s is not None and target_s > deadline_s:
+                raise ValueError(
+                    f"targets.{name} ({target_s:g}) must be at most requests.deadline_s ({deadline_s:g}), "
+                    "when a request is cut"
+                )
         return self
