@@ -81,10 +81,10 @@ class Effort:
     """
 
     pairs: int = 5
-    requests: int = 20
+    requests: int = 8
     rounds: int = 2
     ue_counts: tuple[int, ...] = UE_COUNTS
-    cell_s: float = 8.0
+    cell_s: float = 6.0
 
 
 QUICK = Effort(pairs=1, requests=2, rounds=1, ue_counts=(1, 3), cell_s=4.0)
@@ -193,18 +193,41 @@ def exponents(rows: list[tuple[int, float, float]]) -> dict[str, float | None]:
 
 
 class Notes:
-    """Says on stderr what is measured and how long it has taken so far."""
+    """Says on stderr what is measured next, how long it has taken so far and about how much is left.
 
-    def __init__(self) -> None:
+    Args:
+        steps: how many notes there will be; a step is taken to last as long as those before it.
+    """
+
+    def __init__(self, steps: int) -> None:
         self._start = time.monotonic()
+        self._steps = steps
+        self._done = 0
 
     def __call__(self, text: str) -> None:
-        print(f"{time.monotonic() - self._start:5.0f} s  {text}", file=sys.stderr, flush=True)
+        passed_s = time.monotonic() - self._start
+        left = f"about {passed_s / self._done * (self._steps - self._done):.0f} s left" if self._done else ""
+        print(f"{passed_s:5.0f} s  {text}  {left}".rstrip(), file=sys.stderr, flush=True)
+        self._done += 1
+
+
+def available(requests: int) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The technologies of this version, and why the others are skipped."""
+    found: dict[str, dict[str, Any]] = {}
+    skipped: dict[str, str] = {}
+    for name, link in TECHNOLOGIES.items():
+        try:
+            default_on(link, requests)
+            found[name] = link
+        except ScenarioError as error:
+            skipped[name] = str(error)
+    return found, skipped
 
 
 def measure(effort: Effort) -> dict[str, Any]:
     """All figures; see the module."""
-    note = Notes()
+    technologies, skipped = available(effort.requests)
+    note = Notes(effort.pairs + len(technologies) * (1 + len(effort.ue_counts) * effort.rounds))
     result: dict[str, Any] = {
         "benchmark": "coupling",
         "overhead": round(overhead(effort, note), 4),
@@ -212,14 +235,9 @@ def measure(effort: Effort) -> dict[str, Any]:
         "events_per_s": {},
         "ue_scaling_exponent": {},
         "ue_wall_s": {},
-        "skipped": {},
+        "skipped": skipped,
     }
-    for name, link in TECHNOLOGIES.items():
-        try:
-            default_on(link, effort.requests)
-        except ScenarioError as error:
-            result["skipped"][name] = str(error)
-            continue
+    for name, link in technologies.items():
         note(f"{name}, speed")
         pace = speed(link, effort)
         result["sim_seconds_per_wall_second"][name] = round(pace.sim_s / pace.wall_s, 2)
@@ -227,7 +245,6 @@ def measure(effort: Effort) -> dict[str, Any]:
         rows = cell_times(link, effort, note)
         result["ue_scaling_exponent"][name] = exponents(rows)
         result["ue_wall_s"][name] = [[ues, round(whole, 4), round(bare, 4)] for ues, whole, bare in rows]
-    note("done")
     return result
 
 
