@@ -14,16 +14,17 @@ class SimulatorNotFoundError(UserError):
     """There is no built simulator."""
 
 
-def simulator_executable() -> Path:
-    """The ns-3 program: SPLITSIM_NS3 when set, else what `make build` made.
+def simulator_executable(own: Path | None = None) -> Path:
+    """The ns-3 program: a scenario's own, else SPLITSIM_NS3 when set, else what `make build` made.
 
     Raises:
         SimulatorNotFoundError: no executable file is there.
     """
-    path = Path(os.environ.get("SPLITSIM_NS3", REPOSITORY / "build" / "ns3" / "splitsim-ns3"))
+    path = own or Path(os.environ.get("SPLITSIM_NS3", REPOSITORY / "build" / "ns3" / "splitsim-ns3"))
     if not (path.is_file() and os.access(path, os.X_OK)):
+        remedy = "build it" if own else "run `make build`, or set SPLITSIM_NS3 to the program"
         raise SimulatorNotFoundError(
-            f"simulator {path}: not an executable file; run `make build`, or set SPLITSIM_NS3 to the program"
+            f"{'program' if own else 'simulator'} {path}: not an executable file; {remedy}"
         )
     return path
 

@@ -67,6 +67,7 @@ struct LinkContext
     int64_t stream{0}; ///< first stream of ns-3's random numbers to use
     double endS{0};    ///< nothing is asked of the link after
     DropCallback onDrop;
+    bool observed{true}; ///< whether anyone will ask for states and queues
 };
 
 /**

@@ -246,7 +246,7 @@ WifiLink::Build(const LinkContext& context)
     BuildWires(context);
     FillNeighbours();
     FollowAssociations(context);
-    for (uint32_t i = 0; i < m_stations.GetN(); i++)
+    for (uint32_t i = 0; i < m_stations.GetN() && context.observed; i++)
     {
         const auto device = DynamicCast<WifiNetDevice>(m_stations.Get(i));
         m_observers.push_back(CreateObject<WifiObserver>());
@@ -278,6 +278,10 @@ WifiLink::MakeLoss(const LinkContext& context) const
 void
 WifiLink::BuildDevices(const LinkContext& context)
 {
+    // ns-3 gives up after 1 ms. In a busy channel the answer comes later, and the agreement then
+    // counts from a frame that went out without it: its window never moves on, and 256 frames later
+    // the station is silent for good.
+    Config::SetDefault("ns3::QosTxop::AddBaResponseTimeout", TimeValue(MilliSeconds(100)));
     Config::SetDefault("ns3::WifiMacQueue::MaxSize",
                        QueueSizeValue(QueueSize(QueueSizeUnit::PACKETS, m_config.macQueuePackets)));
     Config::SetDefault("ns3::WifiMacQueue::MaxDelay",

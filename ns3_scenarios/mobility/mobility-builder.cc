@@ -4,7 +4,6 @@
 #include "mobility-builder.h"
 
 #include "../scenario/exogenous.h"
-#include "track-mobility-model.h"
 
 #include "ns3/box.h"
 #include "ns3/constant-position-mobility-model.h"
@@ -203,6 +202,13 @@ InstallMobility(const MobilityConfig& config, Ptr<Node> node, const Mover& mover
         {"gauss-markov", MakeGaussMarkov},
     };
     node->AggregateObject(makers.at(config.model)(config, mover));
+}
+
+Presence
+GetPresence(Ptr<Node> node)
+{
+    const auto track = node->GetObject<TrackMobilityModel>();
+    return track ? track->GetPresence() : Presence();
 }
 
 bool

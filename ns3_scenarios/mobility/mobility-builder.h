@@ -5,6 +5,7 @@
 #define SPLITSIM_MOBILITY_BUILDER_H
 
 #include "../scenario/scenario-config.h"
+#include "track-mobility-model.h"
 
 #include "ns3/node.h"
 
@@ -36,6 +37,9 @@ void InstallMobility(const MobilityConfig& config, ns3::Ptr<ns3::Node> node, con
 
 /** Puts a node at a place for good. @param node the node @param position where */
 void InstallFixed(ns3::Ptr<ns3::Node> node, const Position& position);
+
+/** @param node of a UE. @return when it is there; one without a track always is */
+Presence GetPresence(ns3::Ptr<ns3::Node> node);
 
 /** @param node of a UE. @return whether it is there now; one without a track always is */
 bool IsPresent(ns3::Ptr<ns3::Node> node);

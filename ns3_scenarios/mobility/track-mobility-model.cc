@@ -75,11 +75,24 @@ TrackMobilityModel::GetPhase() const
 bool
 TrackMobilityModel::IsPresent() const
 {
-    const double timeS = GetPhase().timeS;
-    const auto& waypoints = m_track.waypoints;
-    const bool before = timeS < waypoints.front().timeS && !m_track.stays;
-    const bool after = timeS > waypoints.back().timeS && m_atEnd == AtEnd::LEAVE;
-    return !before && !after;
+    const double nowS = Simulator::Now().GetSeconds();
+    const auto presence = GetPresence();
+    return presence.fromS <= nowS && nowS <= presence.untilS;
+}
+
+Presence
+TrackMobilityModel::GetPresence() const
+{
+    Presence presence;
+    if (!m_track.stays)
+    {
+        presence.fromS = m_track.waypoints.front().timeS - m_offsetS;
+    }
+    if (m_atEnd == AtEnd::LEAVE)
+    {
+        presence.untilS = m_track.waypoints.back().timeS - m_offsetS;
+    }
+    return presence;
 }
 
 std::size_t

@@ -8,6 +8,8 @@
 
 #include "ns3/mobility-model.h"
 
+#include <limits>
+
 namespace splitsim
 {
 
@@ -18,6 +20,13 @@ enum class AtEnd
     LEAVE,  ///< isn't there any more
     LOOP,   ///< begins again at the first point, at once
     RETURN, ///< goes the same way back, and so on
+};
+
+/** When a node is there, in seconds of simulated time, ends included. */
+struct Presence
+{
+    double fromS{0};
+    double untilS{std::numeric_limits<double>::infinity()};
 };
 
 /** @param name stay, leave, loop or return. @return the value */
@@ -42,6 +51,8 @@ class TrackMobilityModel : public ns3::MobilityModel
      */
     void Configure(const Track& track, double offsetS, AtEnd atEnd);
 
+    /** @return when the node is there: it comes and goes once at most */
+    Presence GetPresence() const;
     /** @return whether the node is there now */
     bool IsPresent() const;
 

@@ -52,6 +52,17 @@ DecisionEnv::Configure(const ScenarioConfig& config, std::vector<Request> reques
 }
 
 void
+DecisionEnv::AnswerItself(uint32_t action)
+{
+    if (action >= CountActions())
+    {
+        throw ConfigError("self: " + std::to_string(action) + " is no action; valid: 0 to " +
+                          std::to_string(CountActions() - 1));
+    }
+    m_ownAction = action;
+}
+
+void
 DecisionEnv::ScheduleDecisions()
 {
     for (uint32_t k = 0; k < m_requests.size(); k++)
@@ -64,15 +75,24 @@ void
 DecisionEnv::Arrive(uint32_t k)
 {
     m_current = k;
+    if (m_ownAction)
+    {
+        Play(*m_ownAction);
+        return;
+    }
     Notify();
 }
 
 Ptr<OpenGymSpace>
 DecisionEnv::GetActionSpace()
 {
-    const auto splits = static_cast<uint32_t>(m_config.compute.splits.size());
-    const auto codecs = static_cast<uint32_t>(m_config.codecs.size());
-    return CreateObject<OpenGymDiscreteSpace>(static_cast<int>(splits * codecs));
+    return CreateObject<OpenGymDiscreteSpace>(static_cast<int>(CountActions()));
+}
+
+uint32_t
+DecisionEnv::CountActions() const
+{
+    return static_cast<uint32_t>(m_config.compute.splits.size() * m_config.codecs.size());
 }
 
 Ptr<OpenGymSpace>
@@ -162,19 +182,24 @@ bool
 DecisionEnv::ExecuteActions(Ptr<OpenGymDataContainer> action)
 {
     auto discrete = DynamicCast<OpenGymDiscreteContainer>(action);
-    const auto splits = static_cast<uint32_t>(m_config.compute.splits.size());
-    if (!discrete || discrete->GetValue() >= splits * m_config.codecs.size())
+    return discrete && Play(discrete->GetValue());
+}
+
+bool
+DecisionEnv::Play(uint32_t action)
+{
+    if (action >= CountActions())
     {
         return false;
     }
+    const auto splits = static_cast<uint32_t>(m_config.compute.splits.size());
     // Split-major would change what an index means when a codec is added; codec-major does not.
-    const uint32_t value = discrete->GetValue();
-    const uint32_t split = m_config.compute.splits[value % splits];
-    const uint32_t codec = value / splits;
+    const uint32_t split = m_config.compute.splits[action % splits];
+    const uint32_t codec = action / splits;
     OpenWindow();
     m_view.ue->StartRequest(m_current,
                             m_requests[m_current],
-                            value,
+                            action,
                             split,
                             codec,
                             m_config.codecs[codec],

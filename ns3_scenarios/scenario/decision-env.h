@@ -10,6 +10,7 @@
 #include "scenario-config.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,14 @@ class DecisionEnv : public ns3::OpenGymEnv
      */
     void Configure(const ScenarioConfig& config, std::vector<Request> requests, AgentView view);
 
+    /**
+     * Ask nobody: take one action at every arrival. Comes after Configure.
+     *
+     * @param action which
+     * @throws ConfigError when there is no such action
+     */
+    void AnswerItself(uint32_t action);
+
     /** Put every arrival into the event queue. */
     void ScheduleDecisions();
 
@@ -55,6 +64,8 @@ class DecisionEnv : public ns3::OpenGymEnv
     };
 
     void Arrive(uint32_t k);
+    bool Play(uint32_t action);
+    uint32_t CountActions() const;
     void OpenWindow();
     void CloseWindow();
     void Learn();
@@ -63,6 +74,7 @@ class DecisionEnv : public ns3::OpenGymEnv
     ScenarioConfig m_config;
     AgentView m_view;
     std::vector<Request> m_requests;
+    std::optional<uint32_t> m_ownAction;
     uint32_t m_current{0}; ///< request whose decision is due
     bool m_hasRecord{false};
     double m_energyAtOpenJ{0};

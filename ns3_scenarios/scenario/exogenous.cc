@@ -3,6 +3,8 @@
  */
 #include "exogenous.h"
 
+#include "ns3/rng-seed-manager.h"
+
 #include <cmath>
 
 namespace splitsim
@@ -28,6 +30,11 @@ Mix(uint64_t z)
 constexpr double WINDOW_GUARD_S = 1e-3;
 
 constexpr uint64_t GOLDEN = 0x9e3779b97f4a7c15ULL;
+
+/// RngSeed of everything that must not depend on the replicate.
+constexpr uint32_t EXOGENOUS_SEED = 1;
+/// RngSeed of replicate 0's MAC streams.
+constexpr uint32_t FIRST_REPLICATE_SEED = 1000;
 
 } // namespace
 
@@ -93,6 +100,24 @@ CounterRandom::UnitMeanGamma(uint64_t counter, double shape) const
     return value / shape;
 }
 
+void
+SeedEpisode(uint32_t seed, uint32_t replicate)
+{
+    ns3::RngSeedManager::SetRun(seed);
+    ns3::RngSeedManager::SetSeed(FIRST_REPLICATE_SEED + replicate);
+}
+
+ExogenousScope::ExogenousScope()
+    : m_outer(ns3::RngSeedManager::GetSeed())
+{
+    ns3::RngSeedManager::SetSeed(EXOGENOUS_SEED);
+}
+
+ExogenousScope::~ExogenousScope()
+{
+    ns3::RngSeedManager::SetSeed(m_outer);
+}
+
 std::vector<Request>
 MakeRequests(const ArrivalsConfig& config, uint64_t seed, uint32_t ue)
 {
@@ -109,6 +134,12 @@ MakeRequests(const ArrivalsConfig& config, uint64_t seed, uint32_t ue)
             config.minGapS + WINDOW_GUARD_S + random.Exponential(3 * k + 2, config.meanExtraGapS);
     }
     return requests;
+}
+
+double
+EndOf(const std::vector<Request>& requests, const ArrivalsConfig& config)
+{
+    return requests.back().arrivalS + config.deadlineS;
 }
 
 } // namespace splitsim

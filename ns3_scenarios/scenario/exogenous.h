@@ -50,6 +50,31 @@ class CounterRandom
     uint64_t m_key;
 };
 
+/**
+ * Seeds ns-3's own random variables for an episode. Those that are made from now on belong to the
+ * replicate: backoff, rate control and all else that the agent's packets may disturb.
+ *
+ * @param seed the episode's seed, RngRun
+ * @param replicate which draw of the MAC's random numbers
+ */
+void SeedEpisode(uint32_t seed, uint32_t replicate);
+
+/**
+ * While one lives, ns-3's random variables that are made belong to the seed alone, the same for every
+ * replicate: mobility, the on and off times of traffic.
+ */
+class ExogenousScope
+{
+  public:
+    ExogenousScope();
+    ~ExogenousScope();
+    ExogenousScope(const ExogenousScope&) = delete;
+    ExogenousScope& operator=(const ExogenousScope&) = delete;
+
+  private:
+    uint32_t m_outer; ///< RngSeed outside
+};
+
 /** One request, as the seed alone makes it. */
 struct Request
 {
@@ -65,6 +90,12 @@ struct Request
  * @return the requests in order of arrival
  */
 std::vector<Request> MakeRequests(const ArrivalsConfig& config, uint64_t seed, uint32_t ue = 0);
+
+/**
+ * @param requests in order of arrival, at least one @param config of their deadline
+ * @return when the last one's window is over, in seconds
+ */
+double EndOf(const std::vector<Request>& requests, const ArrivalsConfig& config);
 
 } // namespace splitsim
 

@@ -80,8 +80,10 @@ PreviewConfig::Load(const std::string& path)
     return config;
 }
 
-Preview::Preview(const World& world, const PreviewConfig& config)
+Preview::Preview(const World& world, const Episode& episode, const PreviewConfig& config)
     : m_world(world),
+      m_arrivals(episode.requests),
+      m_episodeEndS(episode.endS),
       m_config(config),
       m_sites(world.GetLink()->GetSites()),
       m_paths(world.GetUes().GetN()),
@@ -99,7 +101,7 @@ void
 Preview::Schedule()
 {
     Simulator::Schedule(Seconds(0), &Preview::Sample, this);
-    for (const auto& request : m_world.GetRequests())
+    for (const auto& request : m_arrivals)
     {
         if (request.arrivalS <= GetEndS())
         {
@@ -116,7 +118,7 @@ Preview::Schedule()
 double
 Preview::GetEndS() const
 {
-    return std::min(m_world.GetEndS(), m_config.untilS.value_or(m_world.GetEndS()));
+    return std::min(m_episodeEndS, m_config.untilS.value_or(m_episodeEndS));
 }
 
 void
@@ -228,7 +230,7 @@ Preview::RequestsToJson() const
     auto arrivalsS = nlohmann::json::array();
     for (std::size_t i = 0; i < m_requests.xM.size(); i++)
     {
-        arrivalsS.push_back(m_world.GetRequests()[i].arrivalS);
+        arrivalsS.push_back(m_arrivals[i].arrivalS);
     }
     json["time_s"] = arrivalsS;
     return json;

@@ -4,6 +4,7 @@
 #ifndef SPLITSIM_PREVIEW_H
 #define SPLITSIM_PREVIEW_H
 
+#include "scenario-program.h"
 #include "world.h"
 
 #include "ns3/mobility-model.h"
@@ -50,8 +51,8 @@ struct PreviewConfig
 class Preview
 {
   public:
-    /** @param world to look at; must outlive this @param config what of it */
-    Preview(const World& world, const PreviewConfig& config);
+    /** @param world to look at; must outlive this @param episode of it @param config what of it */
+    Preview(const World& world, const Episode& episode, const PreviewConfig& config);
 
     /** Enters everything into ns-3's schedule; the clock must stand at 0. */
     void Schedule();
@@ -99,6 +100,8 @@ class Preview
     nlohmann::json RequestsToJson() const;
 
     const World& m_world;
+    std::vector<Request> m_arrivals; ///< the agent's requests
+    double m_episodeEndS;
     PreviewConfig m_config;
     std::vector<Site> m_sites;
     std::vector<double> m_timeS;

@@ -119,10 +119,15 @@ ReadTraffic(const Section& section)
     traffic.kind = section.ReadName("kind", {"cbr", "on-off", "video", "tcp"});
     traffic.uplink = section.ReadName("direction", {"uplink", "downlink"}) == "uplink";
     section.Read("rate_kbps", traffic.rateKbps);
+    section.Require(traffic.rateKbps > 0 || (traffic.kind == "tcp" && traffic.rateKbps == 0),
+                    "rate_kbps",
+                    "greater than 0, or 0 for greedy TCP");
     section.Read("packet_bytes", traffic.packetBytes);
+    section.Require(traffic.packetBytes > 0, "packet_bytes", "1 or more");
     section.Read("on_s", traffic.onS);
     section.Read("off_s", traffic.offS);
     section.Read("frames_per_s", traffic.framesPerS);
+    section.Require(traffic.framesPerS > 0, "frames_per_s", "greater than 0");
     return traffic;
 }
 

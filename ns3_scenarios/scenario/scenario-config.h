@@ -59,7 +59,7 @@ struct TrafficConfig
     std::string kind; ///< cbr, on-off, video or tcp
     bool uplink{true};
     double rateKbps{0};         ///< mean while on; tcp: the application's limit, 0 for none
-    uint32_t packetBytes{1000}; ///< UDP payload
+    uint32_t packetBytes{1000}; ///< UDP payload, or what is handed to TCP at once
     double onS{1};              ///< on-off: means of the exponential times
     double offS{1};
     double framesPerS{30}; ///< video

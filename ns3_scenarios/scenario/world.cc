@@ -7,8 +7,9 @@
 #include "../mobility/mobility-builder.h"
 #include "../traffic/traffic.h"
 
-#include "ns3/rng-seed-manager.h"
 #include "ns3/simulator.h"
+
+#include <algorithm>
 
 namespace splitsim
 {
@@ -18,11 +19,6 @@ using namespace ns3;
 namespace
 {
 
-/// RngSeed of everything that must not depend on the replicate.
-constexpr uint32_t EXOGENOUS_SEED = 1;
-/// RngSeed of replicate 0's MAC streams.
-constexpr uint32_t FIRST_REPLICATE_SEED = 1000;
-
 // Stream numbers, far enough apart for any number of UEs here.
 constexpr int64_t MOBILITY_STREAM = 0;
 constexpr int64_t OBSTACLE_STREAM = 50000;
@@ -31,24 +27,21 @@ constexpr int64_t LINK_STREAM = 200000;
 
 } // namespace
 
-World::World(const ScenarioConfig& config, uint32_t seed, uint32_t replicate)
-    : m_requests(MakeRequests(config.arrivals, seed)),
-      m_endS(m_requests.back().arrivalS + config.arrivals.deadlineS),
+World::World(const ScenarioConfig& config, uint32_t seed, uint32_t replicate, Extent extent)
+    : m_extent(extent),
+      m_endS(EndOf(MakeRequests(config.arrivals, seed), config.arrivals)),
       m_inference(config.transport, config.compute)
 {
-    RngSeedManager::SetRun(seed);
-    RngSeedManager::SetSeed(EXOGENOUS_SEED);
+    SeedEpisode(seed, replicate);
     BuildUes(config, seed);
-    RngSeedManager::SetSeed(FIRST_REPLICATE_SEED + replicate);
     BuildLink(config, seed);
-    RngSeedManager::SetSeed(EXOGENOUS_SEED);
     InstallApplications(config, seed);
-    RngSeedManager::SetSeed(FIRST_REPLICATE_SEED + replicate);
 }
 
 void
 World::BuildUes(const ScenarioConfig& config, uint64_t seed)
 {
+    const ExogenousScope scope;
     m_ues.Create(config.CountUes());
     InstallMobility(config.mobility, m_ues.Get(0), {seed, 0, 0, MOBILITY_STREAM});
     uint32_t ue = 1;
@@ -75,13 +68,19 @@ World::BuildLink(const ScenarioConfig& config, uint64_t seed)
                    seed,
                    LINK_STREAM,
                    m_endS,
-                   m_inference.GetDropCallback()});
+                   m_inference.GetDropCallback(),
+                   m_extent == Extent::WHOLE});
 }
 
 void
 World::InstallApplications(const ScenarioConfig& config, uint64_t seed)
 {
-    m_agent = m_inference.Install(0, m_ues.Get(0), m_edge.Get(0), m_link);
+    const ExogenousScope scope;
+    if (m_extent == Extent::WHOLE)
+    {
+        m_agent = m_inference.Install(0, m_ues.Get(0), m_edge.Get(0), m_link);
+        ScheduleBackgroundJobs(config.compute, m_inference.GetEdgeQueue(), m_endS, seed);
+    }
     uint32_t ue = 1;
     for (const auto& peers : config.others)
     {
@@ -90,7 +89,6 @@ World::InstallApplications(const ScenarioConfig& config, uint64_t seed)
             InstallPeer(config, peers, ue, seed);
         }
     }
-    ScheduleBackgroundJobs(config.compute, m_inference.GetEdgeQueue(), m_endS, seed);
 }
 
 void
@@ -101,14 +99,15 @@ World::InstallPeer(const ScenarioConfig& config,
 {
     if (peers.traffic)
     {
+        auto when = GetPresence(m_ues.Get(ue));
+        when.fromS = std::max(when.fromS, config.arrivals.startS / 2);
+        when.untilS = std::min(when.untilS, m_endS);
         InstallTraffic(*peers.traffic,
                        {m_ues.Get(ue), m_link->GetUeAddress(ue)},
                        {m_edge.Get(0), m_link->GetEdgeAddress()},
-                       ue,
-                       config.arrivals.startS / 2,
-                       TRAFFIC_STREAM + ue * STREAMS_PER_TRAFFIC);
+                       {ue, when, seed, TRAFFIC_STREAM + ue * STREAMS_PER_TRAFFIC});
     }
-    if (peers.split)
+    if (peers.split && m_extent == Extent::WHOLE)
     {
         auto application = m_inference.Install(ue, m_ues.Get(ue), m_edge.Get(0), m_link);
         ScheduleRequests(config, ue, *peers.split, application, seed);
@@ -151,12 +150,6 @@ World::GetAgentView() const
             m_link,
             m_inference.GetEdgeQueue(),
             m_ues.Get(0)->GetObject<MobilityModel>()};
-}
-
-const std::vector<Request>&
-World::GetRequests() const
-{
-    return m_requests;
 }
 
 double

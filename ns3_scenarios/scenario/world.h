@@ -23,24 +23,32 @@ namespace splitsim
  * The simulated world of a scenario file: UEs that move, the link, the edge server, everyone's
  * applications.
  *
- * Two families of random numbers. What must not depend on the agent or on the replicate (mobility,
- * the traffic's on and off times) comes from ns-3 streams made under one fixed RngSeed with
- * RngRun = seed; everything else (backoff, rate control) under an RngSeed of the replicate.
+ * What must not depend on the agent or on the replicate (mobility, the traffic's on and off times) is
+ * made under an ExogenousScope; everything else (backoff, rate control) belongs to the replicate.
  */
 class World
 {
   public:
+    /** How much of the scenario there is. */
+    enum class Extent
+    {
+        WHOLE,
+        CELL, ///< UEs, link and streams: neither split inference nor what observes the link for it
+    };
+
     /**
      * @param config the scenario
-     * @param seed the episode's seed, RngRun
+     * @param seed the episode's seed
      * @param replicate which draw of the MAC's random numbers
+     * @param extent how much of it
      */
-    World(const ScenarioConfig& config, uint32_t seed, uint32_t replicate);
+    World(const ScenarioConfig& config,
+          uint32_t seed,
+          uint32_t replicate,
+          Extent extent = Extent::WHOLE);
 
     /** @return what the agent decides about */
     AgentView GetAgentView() const;
-    /** @return the agent's requests */
-    const std::vector<Request>& GetRequests() const;
     /** @return when the agent's last request is over, in seconds */
     double GetEndS() const;
     /** @return all UEs, the agent's first */
@@ -62,8 +70,8 @@ class World
                           ns3::Ptr<SplitInferenceUe> application,
                           uint64_t seed);
 
-    std::vector<Request> m_requests;
-    double m_endS{0};
+    Extent m_extent;
+    double m_endS;
     ns3::NodeContainer m_ues;
     ns3::NodeContainer m_edge;
     std::shared_ptr<const Environment> m_environment;

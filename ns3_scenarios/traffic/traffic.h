@@ -5,10 +5,12 @@
 #define SPLITSIM_TRAFFIC_H
 
 #include "../inference/model/compute-queue.h"
+#include "../mobility/mobility-builder.h"
 #include "../scenario/scenario-config.h"
 
 #include "ns3/ipv4-address.h"
 #include "ns3/node.h"
+#include "ns3/packet-sink.h"
 
 #include <cstdint>
 
@@ -22,21 +24,28 @@ struct TrafficEnd
     ns3::Ipv4Address address;
 };
 
+/** Whose stream it is, and when. */
+struct TrafficContext
+{
+    uint32_t ue{0};    ///< index of the UE
+    Presence when;     ///< when it is sent; 0 or more, and it ends
+    uint64_t seed{0};  ///< of the episode
+    int64_t stream{0}; ///< first stream of ns-3's random numbers to use
+};
+
 /**
- * Gives a UE a stream of packets to or from the edge.
+ * Gives a UE a stream of packets to or from the edge. What UDP streams offer depends on the seed
+ * alone; TCP adapts to what the network lets through.
  *
  * @param config which
  * @param ue the UE's end @param edge the edge's
- * @param index of the UE
- * @param startS when the stream starts
- * @param stream first stream of ns-3's random numbers to use
+ * @param context whose, and when
+ * @return what receives it
  */
-void InstallTraffic(const TrafficConfig& config,
-                    const TrafficEnd& ue,
-                    const TrafficEnd& edge,
-                    uint32_t index,
-                    double startS,
-                    int64_t stream);
+ns3::Ptr<ns3::PacketSink> InstallTraffic(const TrafficConfig& config,
+                                         const TrafficEnd& ue,
+                                         const TrafficEnd& edge,
+                                         const TrafficContext& context);
 
 /// Streams that one UE's traffic uses at most.
 constexpr int64_t STREAMS_PER_TRAFFIC = 4;

@@ -31,7 +31,12 @@ def conclude(
     """Write oracle, predictions and learning curve, and return what summary.json holds."""
     values = oracle_frame(table.seeds, table.decisions, best.value)
     judged = _judged(run, tuned)
-    policies = summarise(judged, oracle=values, real_evaluations=_bought(run, tuned))
+    policies = summarise(
+        judged,
+        oracle=values,
+        real_evaluations=_bought(run, tuned),
+        targets=run.scenario.targets.stated,
+    )
     static = table.rewards[:, tuned.best_static].mean(1)
     gap = paired_difference(best.value, static, table.seeds)
     value = bootstrap_interval(best.value, table.seeds)

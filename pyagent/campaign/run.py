@@ -78,7 +78,8 @@ def run_experiment(
         raise UserError(
             f"requests.count = {scenario.requests.count}: too few to learn from; valid for a run: 2 or more"
         )
-    simulator_executable()  # missing things are said before an earlier run's folder is cleared
+    # Missing things are said before an earlier run's folder is cleared.
+    simulator_executable(scenario.program)
     scorer = Scorer(scenario)
     contenders = contenders or Contenders()
     for guest in contenders.guests:

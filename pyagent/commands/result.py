@@ -16,7 +16,7 @@ WIDTH = 132
 
 def show_result(result: RunResult, as_json: bool) -> None:
     """Print the table and where the report is, or one JSON object."""
-    from pyagent.report.table import terminal_table
+    from pyagent.report.table import target_rows, terminal_table
 
     summary = result.summary
     if as_json:
@@ -25,6 +25,8 @@ def show_result(result: RunResult, as_json: bool) -> None:
     console = Console(width=max(Console().width, WIDTH))
     console.print(terminal_table(summary))
     console.print(_verdict(summary), highlight=False)
+    for name, verdict, *reached in target_rows(summary):
+        console.print(f"targets of {name}: {verdict} ({', '.join(reached)})", highlight=False)
     for pair, found in summary["paired"].items():
         low, high = found["difference_ci"]
         console.print(f"{pair}: {found['difference']:+.3f} [{low:+.3f}, {high:+.3f}]", highlight=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +51,7 @@ class Episode:
         seed: of arrivals, mobility and fading, in [0, 2**32).
         replicate: which draw of the MAC's random numbers.
         log_dir: folder that keeps ns-3's output and the scenario's JSON; None keeps nothing.
+        options: more of the program's command line.
 
     Raises:
         SimulatorNotFoundError: nothing was built.
@@ -57,7 +59,12 @@ class Episode:
     """
 
     def __init__(
-        self, scenario: Scenario, seed: int, replicate: int = 0, log_dir: Path | None = None
+        self,
+        scenario: Scenario,
+        seed: int,
+        replicate: int = 0,
+        log_dir: Path | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self.num_layers = deploy(scenario).num_layers
         self._temporary = None if log_dir else Path(tempfile.mkdtemp(prefix="splitsim-"))
@@ -68,8 +75,8 @@ class Episode:
         self._env: Ns3Env | None = None
         try:
             self._env = Ns3Env(
-                simulator_executable(),
-                args=[f"--config={config.resolve()}", f"--replicate={replicate}"],
+                simulator_executable(scenario.program),
+                args=[f"--config={config.resolve()}", f"--replicate={replicate}", *options],
                 seed=seed,
                 log_dir=log_dir,
             )

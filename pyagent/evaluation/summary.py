@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyagent.evaluation.statistics import bootstrap_interval, interquartile_mean, paired_difference
+from pyagent.evaluation.targets import judge
 from pyagent.reward import FloatArray
 
 KEYS = ["seed", "decision"]
@@ -109,6 +110,7 @@ def summarise(
     *,
     oracle: pd.DataFrame | None = None,
     real_evaluations: Mapping[str, int] | None = None,
+    targets: Mapping[str, float] | None = None,
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Metrics]:
@@ -124,6 +126,7 @@ def summarise(
         oracle: columns seed, decision, value, see :func:`oracle_frame`; without it, regret is None.
         real_evaluations: language-model evaluations each policy bought to be trained or tuned; a policy that
             is not named has None.
+        targets: what the scenario's user accepts, see :func:`pyagent.evaluation.targets.judge`.
         resamples: bootstrap resamples of ``reward_ci`` (95 %, circular blocks within seeds, replicates
             averaged).
         seed: of the bootstrap.
@@ -131,7 +134,7 @@ def summarise(
     Returns:
         policy -> reward, reward_ci, reward_iqm, regret (mean of oracle - reward), regret_ci, ttft_s, tpot_s,
         ttft_requests, tpot_requests, latency_p95_s, delta_nll, ue_energy_j, failure_rate, mean_split,
-        decisions, real_evaluations.
+        decisions, real_evaluations, targets.
 
     Raises:
         ValueError: see :func:`check_decisions`; or the oracle lacks a decision.
@@ -140,7 +143,10 @@ def summarise(
     bought = real_evaluations or {}
     return {
         str(policy): _policy_metrics(decisions[decisions["policy"] == policy], oracle, resamples, seed)
-        | {"real_evaluations": bought.get(str(policy))}
+        | {
+            "real_evaluations": bought.get(str(policy)),
+            "targets": judge(decisions[decisions["policy"] == policy], targets or {}),
+        }
         for policy in decisions["policy"].unique()
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pyagent.report.table import COLUMNS, table_rows
+from pyagent.report.table import COLUMNS, table_rows, target_rows
 
 CAPTIONS = {
     "map": "Path of the UE, coloured by the split chosen, over the mean SNR",
@@ -43,6 +43,7 @@ def write_report(run: Path) -> Path:
         config=(run / "config.yaml").read_text(encoding="utf-8"),
         columns=[column.title for column in COLUMNS],
         rows=table_rows(summary),
+        targets=target_rows(summary),
         pictures=_pictures(run),
     )
     target = run / "report.html"

@@ -74,6 +74,29 @@ def table_rows(summary: dict[str, Any]) -> list[list[str]]:
     return [[name, *(column.show(metrics) for column in COLUMNS)] for name, metrics in named]
 
 
+def target_rows(summary: dict[str, Any]) -> list[list[str]]:
+    """Policy, `pass` or `FAIL`, and what each target came to; empty where the scenario states none.
+
+    Args:
+        summary: as in summary.json.
+    """
+    ranked = sorted(summary["policies"].items(), key=lambda item: -item[1]["reward"])
+    return [
+        [
+            name,
+            "pass" if all(verdict["passed"] for verdict in metrics["targets"].values()) else "FAIL",
+            *(_verdict(target, verdict) for target, verdict in metrics["targets"].items()),
+        ]
+        for name, metrics in ranked
+        if metrics["targets"]
+    ]
+
+
+def _verdict(name: str, verdict: Metrics) -> str:
+    value = "failed" if verdict["value"] is None else f"{verdict['value']:.3g}"
+    return f"{name} {value} {'<=' if verdict['passed'] else '>'} {verdict['target']:g}"
+
+
 def terminal_table(summary: dict[str, Any]) -> Table:
     """The table for a terminal."""
     table = Table(

@@ -11,6 +11,7 @@ from typing import Any
 from llm_split.codecs import get_codec
 from llm_split.devices import DeviceCard, ModelShape, load_device, load_shape
 from llm_split.roofline import ComputeTables, compute_tables, ue_memory_bytes
+from pyagent.scenario.feasibility import contradiction, least_cost
 from pyagent.scenario.load import ScenarioError
 from pyagent.scenario.schema import Movement, Scenario, TraceMobility
 
@@ -85,7 +86,7 @@ def _deploy(text: str) -> Deployment:
             f"needs {needed[model.splits[0]] / GIB:.2f} GiB"
         )
     tokens = (requests.prompt_tokens[1], requests.max_tokens)
-    return Deployment(
+    deployment = Deployment(
         shape=shape,
         splits=feasible,
         infeasible=tuple(split for split in model.splits if split not in feasible),
@@ -100,13 +101,33 @@ def _deploy(text: str) -> Deployment:
             )
         ),
     )
+    _check_targets(scenario, deployment)
+    return deployment
+
+
+def _check_targets(scenario: Scenario, deployment: Deployment) -> None:
+    costs = [
+        least_cost(
+            split,
+            deployment.num_layers,
+            deployment.ue,
+            deployment.edge,
+            deployment.ue_device.compute_power_w,
+            scenario.requests,
+        )
+        for split in deployment.splits
+    ]
+    problem = contradiction(scenario.targets, costs)
+    if problem:
+        raise ScenarioError(f"targets: {problem}")
 
 
 def deploy(scenario: Scenario) -> Deployment:
     """Work out sizes and times of the deployed model.
 
     Raises:
-        ScenarioError: unknown device or model, a split outside the model, or no split that fits the UE.
+        ScenarioError: unknown device or model, a split outside the model, no split that fits the UE, or
+            targets that no split can meet.
     """
     return _deploy(scenario.model_dump_json())
 

@@ -29,6 +29,7 @@ from pyagent.scenario.schema.mobility import (
 from pyagent.scenario.schema.others import Others, Traffic
 from pyagent.scenario.schema.requests import Requests, Transport
 from pyagent.scenario.schema.scenario import Scenario
+from pyagent.scenario.schema.targets import Targets
 
 __all__ = [
     "Backhaul",
@@ -55,6 +56,7 @@ __all__ = [
     "RingMobility",
     "ScatterMobility",
     "Scenario",
+    "Targets",
     "TraceMobility",
     "Traffic",
     "Transport",

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from pyagent.scenario.schema.base import Section
+from pyagent.scenario.schema.base import DataFile, Section
 from pyagent.scenario.schema.compute import Edge, Model, Ue
 from pyagent.scenario.schema.environment import Environment
 from pyagent.scenario.schema.judging import Evaluation, Reward
@@ -18,6 +18,7 @@ from pyagent.scenario.schema.links import Link, WifiLink
 from pyagent.scenario.schema.mobility import Mobility, TraceMobility
 from pyagent.scenario.schema.others import Others
 from pyagent.scenario.schema.requests import Requests, Transport
+from pyagent.scenario.schema.targets import Targets
 
 
 class Scenario(Section):
@@ -27,6 +28,8 @@ class Scenario(Section):
     """lower-case letters, digits, - and _; names the run folder"""
     description: str = ""
     """one line for lists and reports"""
+    program: DataFile | None = None
+    """a scenario program of one's own in C++ (docs/own-scenario-cpp.md); none: the built simulator"""
     mobility: Mobility
     """how the agent's UE moves"""
     link: Link = WifiLink()
@@ -49,6 +52,8 @@ class Scenario(Section):
     """what a decision is worth"""
     evaluation: Evaluation = Evaluation()
     """how much of what is run to judge policies"""
+    targets: Targets = Targets()
+    """what the user would accept; every run says pass or fail for each"""
 
     @field_validator("link", mode="before")
     @classmethod
@@ -86,4 +91,16 @@ class Scenario(Section):
         ues, room = 1 + sum(group.count for group in self.others), self.link.max_ues
         if room is not None and ues > room:
             raise ValueError(f"others has {ues - 1} UEs and the agent's is one more: this link holds {room}")
+        return self
+
+    @model_validator(mode="after")
+    def _targets_can_be_seen(self) -> Scenario:
+        deadline_s = self.requests.deadline_s
+        for name in ("ttft_s", "completion_s"):
+            target_s = getattr(self.targets, name)
+            if target_s is not None and target_s > deadline_s:
+                raise ValueError(
+                    f"targets.{name} ({target_s:g}) must be at most requests.deadline_s ({deadline_s:g}), "
+                    "when a request is cut"
+                )
         return self

@@ -129,6 +129,22 @@ def test_the_resolved_scenario_loads_as_the_same_scenario(tmp_path: Path) -> Non
         ("evaluation.replicates", 5, "replicates must be even"),
         ("reward.weights", {"speed": 1.0}, "valid: quality, latency, energy"),
         ("name", "Has Spaces", "name = 'Has Spaces'"),
+        ("program", "nowhere", "program = 'nowhere': no such file; looked for "),
+        ("others", [{"traffic": {"kind": "smoke", "rate_kbps": 1}}], "'cbr', 'on-off', 'video' or 'tcp'"),
+        ("others", [{"traffic": {"rate_kbps": 0}}], "others.0.traffic.rate_kbps = 0: must be greater than 0"),
+        ("others", [{"traffic": {"kind": "tcp", "rate_kbps": -1}}], "others.0.traffic.rate_kbps = -1"),
+        (
+            "others",
+            [{"traffic": {"kind": "cbr", "rate_kbps": 1, "on_s": 2}}],
+            "on_s belongs to kind: on-off, and kind is cbr",
+        ),
+        (
+            "others",
+            [{"traffic": {"kind": "tcp", "rate_kbps": 1, "frames_per_s": 25}}],
+            "frames_per_s belongs to kind: video, and kind is tcp",
+        ),
+        ("others", [{"traffic": {"kind": "video", "rate_kbps": 1, "frames_per_s": 0}}], "frames_per_s = 0"),
+        ("others", [{"count": 2}], "a group needs traffic, a split, or both"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_field(path: str, value: Any, expected: str) -> None:

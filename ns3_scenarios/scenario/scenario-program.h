@@ -1,0 +1,85 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#ifndef SPLITSIM_SCENARIO_PROGRAM_H
+#define SPLITSIM_SCENARIO_PROGRAM_H
+
+#include "agent-view.h"
+#include "exogenous.h"
+#include "scenario-config.h"
+
+#include "ns3/command-line.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace splitsim
+{
+
+/** What a scenario is built for. */
+struct Episode
+{
+    ScenarioConfig config;         ///< the scenario file
+    uint32_t seed{1};              ///< arrivals, mobility and fading come from it alone
+    uint32_t replicate{0};         ///< which draw of the MAC's random numbers
+    std::vector<Request> requests; ///< the agent's, in order of arrival
+    double endS{0};                ///< when the last one's window is over
+};
+
+/**
+ * Builds nodes, link, mobility and applications.
+ *
+ * @return what the agent decides about; where its `ue` is null nobody decides, and the scenario runs
+ *         by itself
+ */
+using BuildScenario = std::function<AgentView(const Episode&)>;
+
+/**
+ * A scenario as a process that the Python agent starts: reads the JSON that splitsim makes of a YAML
+ * scenario, and asks the agent for a split at every request.
+ *
+ * ns-3's random variables that are made while the scenario is built belong to the replicate, those
+ * made under an ExogenousScope to the seed alone.
+ */
+class ScenarioProgram
+{
+  public:
+    /** @param name stands before its error messages */
+    explicit ScenarioProgram(std::string name);
+
+    /** An option of the scenario's own. @param option its name @param help one line @param value it */
+    template <typename T>
+    void AddValue(const std::string& option, const std::string& help, T& value)
+    {
+        m_commandLine.AddValue(option, help, value);
+    }
+
+    /**
+     * The whole program.
+     *
+     * @param argc, argv of main
+     * @param build called once
+     * @return exit status: 2 after one line on stderr when something can't be used
+     */
+    int Run(int argc, char* argv[], const BuildScenario& build);
+
+  private:
+    void RunEpisode(const BuildScenario& build) const;
+    void ReportPace(double wallS) const;
+
+    std::string m_name;
+    ns3::CommandLine m_commandLine;
+    std::string m_config;
+    std::string m_endpoint;
+    uint32_t m_openGymPort{5555};
+    uint32_t m_seed{1};
+    uint32_t m_replicate{0};
+    int32_t m_ownAction{-1};
+    bool m_pace{false};
+};
+
+} // namespace splitsim
+
+#endif // SPLITSIM_SCENARIO_PROGRAM_H
