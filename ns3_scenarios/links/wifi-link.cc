@@ -7,6 +7,7 @@
 #include "backhaul.h"
 #include "environment.h"
 #include "wifi-association.h"
+#include "wifi-block-ack.h"
 #include "wifi-observer.h"
 #include "wifi-rates.h"
 #include "wifi-roaming.h"
@@ -278,10 +279,6 @@ WifiLink::MakeLoss(const LinkContext& context) const
 void
 WifiLink::BuildDevices(const LinkContext& context)
 {
-    // ns-3 gives up after 1 ms. In a busy channel the answer comes later, and the agreement then
-    // counts from a frame that went out without it: its window never moves on, and 256 frames later
-    // the station is silent for good.
-    Config::SetDefault("ns3::QosTxop::AddBaResponseTimeout", TimeValue(MilliSeconds(100)));
     Config::SetDefault("ns3::WifiMacQueue::MaxSize",
                        QueueSizeValue(QueueSize(QueueSizeUnit::PACKETS, m_config.macQueuePackets)));
     Config::SetDefault("ns3::WifiMacQueue::MaxDelay",
@@ -325,6 +322,7 @@ WifiLink::BuildDevices(const LinkContext& context)
 #endif
     SpreadBeacons();
     KeepAssociationsAgreed(m_stations, m_accessPoints);
+    KeepBlockAcksAlive(NetDeviceContainer(m_stations, m_accessPoints));
 }
 
 void
