@@ -41,7 +41,7 @@ main(int argc, char* argv[])
         link = MakeLink(config.GetLink());
         link->Build({.ues = person,
                      .edge = server.Get(0),
-                     .environment = config.environment,
+                     .environment = MakeEnvironment(config.GetEnvironment(), episode.seed),
                      .seed = episode.seed,
                      .endS = episode.endS,
                      .onDrop = inference->GetDropCallback()});

@@ -4,6 +4,7 @@
 #include "environment.h"
 
 #include "../mobility/mobility-builder.h"
+#include "../scenario/exogenous.h"
 #include "block-fading-loss-model.h"
 #include "building-loss-model.h"
 #include "shadowing-loss-model.h"
@@ -122,6 +123,7 @@ ReadObstacles(const Section& section,
 std::shared_ptr<const Environment>
 MakeEnvironment(const Section& section, uint64_t seed, int64_t stream)
 {
+    const ExogenousScope scope;
     auto environment = std::make_shared<Environment>();
     if (section.Has("shadowing"))
     {
@@ -149,6 +151,10 @@ MakeEnvironment(const Section& section, uint64_t seed, int64_t stream)
 void
 AddEnvironment(Ptr<PropagationLossModel> pathLoss, const LinkContext& context)
 {
+    if (!context.environment)
+    {
+        return;
+    }
     const auto& environment = *context.environment;
     if (environment.shadowingStdDb > 0)
     {

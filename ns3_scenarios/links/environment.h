@@ -28,8 +28,11 @@ struct Environment
     std::vector<Obstacle> obstacles;
 };
 
+/// First stream of the obstacles' motion, behind those of the UEs.
+constexpr int64_t OBSTACLE_STREAM = 50000;
+
 /**
- * Builds the environment, once for a world and under its exogenous RngSeed: obstacles move by it.
+ * Builds the environment, once for a world; obstacles move as the seed alone says.
  *
  * @param section the scenario's `environment`
  * @param seed of the episode
@@ -38,7 +41,7 @@ struct Environment
  */
 std::shared_ptr<const Environment> MakeEnvironment(const Section& section,
                                                    uint64_t seed,
-                                                   int64_t stream);
+                                                   int64_t stream = OBSTACLE_STREAM);
 
 /**
  * Puts what stands in the way behind a path loss: everything of the scenario's `environment`.

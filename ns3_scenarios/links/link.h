@@ -62,7 +62,7 @@ struct LinkContext
 {
     ns3::NodeContainer ues; ///< with mobility; the agent's first
     ns3::Ptr<ns3::Node> edge;
-    std::shared_ptr<const Environment> environment; ///< the losses beside path loss
+    std::shared_ptr<const Environment> environment; ///< the losses beside path loss; may be null
     uint64_t seed{0};  ///< of the episode: what may not depend on the replicate
     int64_t stream{0}; ///< first stream of ns-3's random numbers to use
     double endS{0};    ///< nothing is asked of the link after

@@ -21,7 +21,6 @@ namespace
 
 // Stream numbers, far enough apart for any number of UEs here.
 constexpr int64_t MOBILITY_STREAM = 0;
-constexpr int64_t OBSTACLE_STREAM = 50000;
 constexpr int64_t TRAFFIC_STREAM = 100000;
 constexpr int64_t LINK_STREAM = 200000;
 
@@ -55,7 +54,7 @@ World::BuildUes(const ScenarioConfig& config, uint64_t seed)
         }
     }
     m_edge.Create(1);
-    m_environment = MakeEnvironment(config.GetEnvironment(), seed, OBSTACLE_STREAM);
+    m_environment = MakeEnvironment(config.GetEnvironment(), seed);
 }
 
 void

@@ -68,12 +68,8 @@ class Cell
             InstallFixed(m_ues.Get(i), {distancesM[i], 0, 1.5});
         }
         link = MakeLink({m_section, "link."});
-        link->Build({.ues = m_ues,
-                     .edge = m_edge.Get(0),
-                     .environment = m_environment,
-                     .seed = SEED,
-                     .endS = endS,
-                     .onDrop = onDrop});
+        link->Build(
+            {.ues = m_ues, .edge = m_edge.Get(0), .seed = SEED, .endS = endS, .onDrop = onDrop});
     }
 
     Ptr<PacketSink> Install(const TrafficConfig& config, uint32_t ue, Presence when)
@@ -94,7 +90,6 @@ class Cell
 
   private:
     json m_section = WifiSection();
-    json m_environment = json::object();
     NodeContainer m_ues;
     NodeContainer m_edge;
 };

@@ -8,6 +8,7 @@
 
 #include "../../inference/helper/split-inference-helper.h"
 #include "../../links/backhaul.h"
+#include "../../links/environment.h"
 #include "../../links/link.h"
 #include "../../mobility/mobility-builder.h"
 #include "../../scenario/scenario-program.h"
