@@ -6,6 +6,7 @@
 #include "../mobility/mobility-builder.h"
 #include "../scenario/exogenous.h"
 #include "../traffic/traffic.h"
+#include "wifi-section.h"
 
 #include "ns3/simulator.h"
 #include "ns3/test.h"
@@ -25,34 +26,6 @@ namespace
 {
 
 constexpr uint64_t SEED = 7;
-
-json
-WifiSection()
-{
-    return {
-        {"technology", "wifi"},
-        {"standard", "80211ax"},
-        {"channel_width_mhz", 20},
-        {"tx_power_dbm", 16},
-        {"rate_manager", "ideal"},
-        {"access_points_m", {{0, 0, 3}}},
-        {"reference_loss_db", 46.7},
-        {"reference_distance_m", 1},
-        {"path_loss_exponent", 3},
-        {"fading", {{"model", "none"}, {"nakagami_m", 1}, {"coherence_time_s", 0.01}}},
-        {"mac_queue_packets", 500},
-        {"mac_queue_lifetime_s", 0.5},
-        {"backhaul", {{"rate_mbps", 1000}, {"delay_s", 0.001}}},
-        {"radio_energy",
-         {{"voltage_v", 3},
-          {"idle_a", 0.273},
-          {"cca_busy_a", 0.273},
-          {"tx_a", 0.38},
-          {"rx_a", 0.313},
-          {"switching_a", 0.273},
-          {"sleep_a", 0.033}}},
-    };
-}
 
 /** UEs at given distances from an access point, no fading. */
 class Cell

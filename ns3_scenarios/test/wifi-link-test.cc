@@ -3,6 +3,7 @@
  */
 #include "../links/environment.h"
 #include "../mobility/mobility-builder.h"
+#include "wifi-section.h"
 
 #include "ns3/constant-position-mobility-model.h"
 #include "ns3/node.h"
@@ -24,37 +25,6 @@ using splitsim::Section;
 
 namespace
 {
-
-json
-Wifi()
-{
-    return {
-        {"technology", "wifi"},
-        {"standard", "80211ax"},
-        {"band", "5GHz"},
-        {"channel", 36},
-        {"channel_width_mhz", 20},
-        {"tx_power_dbm", 16},
-        {"rate_manager", "ideal"},
-        {"access_points_m", {{0, 0, 3}}},
-        {"roaming", {{"policy", "strongest"}, {"hysteresis_db", 6}, {"time_to_trigger_s", 0.5}}},
-        {"reference_loss_db", 46.7},
-        {"reference_distance_m", 1},
-        {"path_loss_exponent", 3},
-        {"fading", {{"model", "nakagami-block"}, {"nakagami_m", 1}, {"coherence_time_s", 0.02}}},
-        {"mac_queue_packets", 500},
-        {"mac_queue_lifetime_s", 0.5},
-        {"backhaul", {{"rate_mbps", 1000}, {"delay_s", 0.001}}},
-        {"radio_energy",
-         {{"voltage_v", 3},
-          {"idle_a", 0.273},
-          {"cca_busy_a", 0.273},
-          {"tx_a", 0.38},
-          {"rx_a", 0.313},
-          {"switching_a", 0.273},
-          {"sleep_a", 0.033}}},
-    };
-}
 
 /** A link that stands, with one UE at its first access point. */
 Ptr<Link>
@@ -99,7 +69,7 @@ class ReceptionTestCase : public TestCase
   private:
     void DoRun() override
     {
-        const auto link = Build(Wifi());
+        const auto link = Build(WifiSection());
         const double noiseDbm = 10 * std::log10(1.3803e-23 * 290 * 20e6) + 30 + 7;
         for (const double distanceM : {1.0, 10.0, 42.0, 100.0})
         {
@@ -135,11 +105,11 @@ class WidthTestCase : public TestCase
   private:
     void DoRun() override
     {
-        const auto narrow = Build(Wifi());
+        const auto narrow = Build(WifiSection());
         const double narrowNear = ReceiveAt(narrow, 1).rateMbps;
         const double snrDb = ReceiveAt(narrow, 20).snrDb;
         Simulator::Destroy();
-        auto wifi = Wifi();
+        auto wifi = WifiSection();
         wifi["channel"] = 42;
         wifi["channel_width_mhz"] = 80;
         const auto wide = Build(wifi);
@@ -164,7 +134,7 @@ class ConfigTestCase : public TestCase
   private:
     void DoRun() override
     {
-        const auto wifi = Wifi();
+        const auto wifi = WifiSection();
         const auto sites = MakeLink({wifi, "link."})->GetSites();
         NS_TEST_ASSERT_MSG_EQ(sites.size(), 1, "one site");
         NS_TEST_EXPECT_MSG_EQ(sites[0].name, "ap-0", "name");
@@ -179,7 +149,7 @@ class ConfigTestCase : public TestCase
 
     void ExpectError(const std::string& field, const json& value, const std::string& expected)
     {
-        auto broken = Wifi();
+        auto broken = WifiSection();
         broken[json::json_pointer(field)] = value;
         std::string message;
         try
