@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from pyagent.plots import style
 from pyagent.plots.data import (
     MissingDataError,
+    NothingToDrawError,
     column,
     focus_episode,
     num_layers,
@@ -37,6 +38,7 @@ def figure_map(run: Path) -> Figure:
 
     Raises:
         MissingDataError: no scenario, or no test decisions with positions.
+        NothingToDrawError: the UE stands still, and the link has no sites.
     """
     scenario = read_scenario(run)
     rows = focus_episode(run, ("x_m", "y_m", "split", "failed", "seed")).dropna(subset=["x_m", "y_m"])
@@ -46,6 +48,8 @@ def figure_map(run: Path) -> Figure:
     heat = seen.heat if seen else None
     sites_m = seen.sites_m if seen else np.zeros((0, 3))
     places_m = np.column_stack([column(rows, "x_m"), column(rows, "y_m")])
+    if not len(sites_m) and not np.ptp(places_m, axis=0).any():
+        raise NothingToDrawError("the UE stands still and the link has no sites")
     west, east, south, north = frame_m(np.concatenate([places_m, sites_m[:, :2]]))
     map_in = (style.WIDTH_IN - _SIDE_BARS_IN) * (north - south) / (east - west)
     figure = style.new_figure(
