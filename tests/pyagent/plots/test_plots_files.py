@@ -109,6 +109,7 @@ def test_a_run_on_a_recorded_link_has_no_map_and_no_warning(run, caplog, monkeyp
     (run / "config.yaml").write_text(
         f"name: replay\nmobility: {{model: constant, position_m: [0, 0, 1.5]}}\nlink: {link}\n"
     )
+    (run / "preview.json").unlink(missing_ok=True)  # of the synthetic run's access point
     table = pd.read_parquet(run / "decisions.parquet")
     standing = table.assign(x_m=0.0, y_m=0.0, obs_distance_m=0.0, obs_phy_rate_mbps=9 - table["loss"])
     standing.to_parquet(run / "decisions.parquet")

@@ -110,7 +110,7 @@ def test_a_resolved_scenario_is_the_same_elsewhere(tmp_path: Path, monkeypatch: 
         ({"loss": 1.5}, "link.loss = 1.5: Input should be less than or equal to 1"),
         ({"rate_scale": 0}, "link.rate_scale = 0: Input should be greater than or equal to "),
         ({"sites_m": []}, "link.sites_m = []: Extra inputs are not permitted"),
-        ({"queue_packets": 10}, "scenario: transport.device_queue_window (64) must be at most the room "),
+        ({"queue_packets": 10}, "transport.device_queue_window (64) must be at most the room "),
     ],
 )
 def test_what_is_wrong_is_one_line(tmp_path: Path, link: dict[str, Any], expected: str) -> None:

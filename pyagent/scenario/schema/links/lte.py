@@ -94,6 +94,7 @@ class LteFading(Section):
     """
 
     model: Literal["none", "nakagami-block", "trace"] = "nakagami-block"
+    """none, one gain for the whole carrier in each coherence time, or one for each resource block"""
     m: Annotated[float, Field(ge=0.5)] = 1.0
     """nakagami-block: shape; 1 is Rayleigh"""
     speed_mps: Annotated[float, Field(gt=0, le=100)] = 8.3
