@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from pyagent.envs.simulator import Episode
-from pyagent.paths import simulator_executable
+from pyagent.paths import REPOSITORY, simulator_executable
 from pyagent.scenario.compile import deploy, write_simulator_config
 from pyagent.scenario.load import ScenarioError, load_scenario, parse_scenario
 from pyagent.scenario.schema import Scenario
@@ -44,7 +44,10 @@ from pyagent.scenario.schema import Scenario
 TECHNOLOGIES: dict[str, dict[str, Any]] = {
     "wifi": {"technology": "wifi"},
     "lte": {"technology": "lte"},
-    "replay": {"technology": "replay"},
+    "replay": {
+        "technology": "replay",
+        "uplink": str(REPOSITORY / "ns3_scenarios" / "scenarios" / "traces" / "tram-lte.csv"),
+    },
 }
 """`link` section by name; one that this version refuses is skipped."""
 UE_COUNTS = (1, 5, 10, 25, 50)
