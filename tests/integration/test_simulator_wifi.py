@@ -10,6 +10,7 @@ import pytest
 from episodes import ALL_LOCAL, MIN_SPLIT, Decision, make_scenario, play
 
 from pyagent.envs.record import Outcome
+from pyagent.scenario.load import load_scenario
 
 pytestmark = pytest.mark.ns3
 
@@ -199,3 +200,13 @@ def test_a_ue_between_two_access_points_does_not_ping_pong() -> None:
         requests={**REQUESTS, "count": 50},
     )
     assert len(handovers_s(play(scenario, 1, ALL_LOCAL))) <= 2
+
+
+def test_a_copy_of_an_addba_response_does_not_silence_the_station() -> None:
+    """In this episode one acknowledgement of an ADDBA response is lost (links/wifi-block-ack.h)."""
+    office = load_scenario("office-roaming")
+    short = office.model_copy(update={"requests": office.requests.model_copy(update={"count": 7})})
+    decisions = play(short, 1, MIN_SPLIT)
+    near = [record for state, record in decisions if state.raw["snr_db"] > 20]
+    assert len(near) >= 3
+    assert not any(record.failed for record in near)
