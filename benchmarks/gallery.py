@@ -23,14 +23,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from llm_split.codecs import get_codec
 from pyagent.campaign.collect import EpisodePool, Job, score_episode
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.campaign.seeds import Seeds
+from pyagent.dataset.table import recorded_table
 from pyagent.envs.observation import normalise
 from pyagent.envs.scoring import Scorer
 from pyagent.envs.simulator import Episode
 from pyagent.evaluation.oracle import oracle
-from pyagent.evaluation.recorded import recorded_table
 from pyagent.evaluation.statistics import paired_difference
 from pyagent.paths import REPOSITORY, shipped_scenarios
 from pyagent.policies.best_static import BestStaticPolicy
@@ -93,7 +94,13 @@ def measure(name: str, seeds: int, replicates: int, progress: PhaseProgress) -> 
     speed = _speed(scenario, progress)
     rows, scorer = _play(scenario, seeds, replicates, progress)
     splits, layers = scorer.deployment.splits, scorer.deployment.num_layers
-    table = recorded_table(rows, len(splits), lambda raw: normalise(raw, layers))
+    table = recorded_table(
+        rows,
+        len(splits),
+        lambda raw: normalise(raw, layers),
+        delta_nll_clip=scenario.reward.delta_nll_clip,
+        exact_codec=get_codec(scenario.model.codec).exact,
+    )
     best = oracle(table.rewards)
     gain = paired_difference(best.value, best.static_value, table.seeds)
     used, served = rows[rows["uplink_bytes"] > 0], rows[rows["obs_serving_cell"] >= 0]

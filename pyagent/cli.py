@@ -17,6 +17,7 @@ from pyagent.commands.cards import cards_app
 from pyagent.commands.evaluate import evaluate
 from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
+from pyagent.commands.record import record
 from pyagent.commands.result import show_result
 from pyagent.commands.scenario import scenario_app
 from pyagent.commands.trace import trace
@@ -32,6 +33,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(texts_app, name="texts")
 app.add_typer(cards_app, name="cards")
 app.command()(evaluate)
+app.command()(record)
 app.add_typer(scenario_app, name="scenario")
 app.command()(profile)
 app.command("profiles")(compare_profiles)

@@ -28,6 +28,8 @@ class Codec(ABC):
     """
 
     name: str
+    exact: bool = False
+    """Whether what comes back costs no quality: the model computes no more precisely than that."""
 
     @abstractmethod
     def channels_bytes(self, channels: int) -> int:

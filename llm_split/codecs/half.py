@@ -12,6 +12,7 @@ class HalfCodec(Codec):
     """Two bytes a channel, little-endian. Values beyond the range saturate at +-65504."""
 
     name = "fp16"
+    exact = True
 
     def channels_bytes(self, channels: int) -> int:
         return 2 * channels

@@ -181,6 +181,8 @@ def row_of(
         "output_tokens": record.output_tokens,
         "generated_tokens": record.generated_tokens,
         "loss": record.loss,
+        "prompt_loss": record.prompt_loss,
+        "output_loss": record.output_loss,
         "loss_radio": record.share(Outcome.LOST_RADIO),
         "loss_queue": record.share(Outcome.DROPPED_QUEUE),
         "loss_late": record.share(Outcome.LATE),

@@ -12,9 +12,9 @@ import pandas as pd
 from pyagent.campaign.contenders import LEARNED, TUNED
 from pyagent.campaign.experiment import Experiment, Tuned
 from pyagent.campaign.learn import Learner
+from pyagent.dataset.table import RecordedTable, row_components
 from pyagent.envs.observation import FEATURES, NAMES, normalise
 from pyagent.evaluation.oracle import Oracle
-from pyagent.evaluation.recorded import RecordedTable
 from pyagent.evaluation.statistics import bootstrap_interval, paired_difference
 from pyagent.evaluation.summary import compare, oracle_frame, summarise
 from pyagent.policies.base import Policy
@@ -131,16 +131,7 @@ def _calibration(run: Experiment, learner: Learner) -> dict[str, Any]:
     held_out = run.frame("oracle")
     layers = run.scorer.deployment.num_layers
     raw = held_out[[f"obs_{name}" for name in NAMES]].to_numpy(dtype=np.float64)
-    clip = run.scenario.reward.delta_nll_clip
-    outcomes = np.stack(
-        [
-            held_out["latency_s"],
-            held_out["delta_nll"].clip(0.0, clip),
-            held_out["ue_energy_j"],
-            held_out["failed"].astype(float),
-        ],
-        axis=1,
-    )
+    outcomes = row_components(held_out, run.scenario.reward.delta_nll_clip)
     contexts = np.stack([normalise(values, layers) for values in raw])
     batch = Batch(contexts, held_out["action"].to_numpy(dtype=np.int64), outcomes)
     return calibration(learner.surrogate, learner.encoder, batch)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from llm_split.codecs import get_codec
 from pyagent.campaign.collect import EpisodePool, Job, score_episode
 from pyagent.campaign.conclusion import conclude
 from pyagent.campaign.contenders import Contenders
@@ -18,11 +19,11 @@ from pyagent.campaign.experiment import Experiment, Tuned
 from pyagent.campaign.folder import default_run_path, describe, open_run_folder, resolved_yaml
 from pyagent.campaign.learn import Learner, make_learner, train
 from pyagent.campaign.progress import PhaseProgress
+from pyagent.dataset.table import RecordedTable, recorded_table
 from pyagent.envs.observation import NAMES, normalise
 from pyagent.envs.scoring import Part, Scorer
 from pyagent.errors import UserError
 from pyagent.evaluation.oracle import Oracle, oracle
-from pyagent.evaluation.recorded import RecordedTable, recorded_table
 from pyagent.paths import simulator_executable
 from pyagent.plots import draw_plots
 from pyagent.policies.base import Policy
@@ -207,7 +208,13 @@ def _static_jobs(run: Experiment, phase: str, seeds: Sequence[int], replicates: 
 
 def _table(run: Experiment, phase: str) -> RecordedTable:
     layers = run.scorer.deployment.num_layers
-    return recorded_table(run.frame(phase), len(run.splits), lambda raw: normalise(raw, layers))
+    return recorded_table(
+        run.frame(phase),
+        len(run.splits),
+        lambda raw: normalise(raw, layers),
+        delta_nll_clip=run.scenario.reward.delta_nll_clip,
+        exact_codec=get_codec(run.scenario.model.codec).exact,
+    )
 
 
 def _tune(run: Experiment) -> Tuned:

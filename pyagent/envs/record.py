@@ -123,6 +123,16 @@ class DeliveryRecord(ComparedByValue):
         """Share of the fragments that the edge did without: all outcomes but DELIVERED."""
         return 1.0 - self.share(Outcome.DELIVERED) if self._begun().size else 0.0
 
+    @property
+    def prompt_loss(self) -> float:
+        """Share of the prompt's fragments that the edge did without; 0 when all was local."""
+        return _missing(self.outcome[: self.prompt_tokens])
+
+    @property
+    def output_loss(self) -> float:
+        """The same of the generated tokens that were sent up."""
+        return _missing(self.outcome[self.prompt_tokens : self.prompt_tokens + self.generated_tokens - 1])
+
     def _begun(self) -> NDArray[np.uint8]:
         """Outcomes of all fragments of the steps that the UE began to send, flat."""
         prompt, rest = self.outcome[: self.prompt_tokens], self.outcome[self.prompt_tokens :]
@@ -139,6 +149,10 @@ class DeliveryRecord(ComparedByValue):
             output_tokens=self.output_tokens,
             generated_tokens=self.generated_tokens,
         )
+
+
+def _missing(outcome: NDArray[np.uint8]) -> float:
+    return float((outcome != Outcome.DELIVERED).mean()) if outcome.size else 0.0
 
 
 _SCALARS = (

@@ -1,0 +1,171 @@
+"""A recorded dataset's file: what was played, and its tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from llm_split.codecs import get_codec
+from pyagent.dataset.table import Part, RecordedTable, recorded_table, table_rewards
+from pyagent.envs.observation import NAMES, normalise
+from pyagent.envs.scoring import make_composer
+from pyagent.errors import UserError
+from pyagent.reward import RewardComposer
+from pyagent.scenario.compile import Deployment, deploy
+from pyagent.scenario.schema import Scenario
+
+FORMAT = 1
+KEY = b"splitsim"
+SHIPPED = Path(__file__).parent / "shipped"
+NEEDED = (
+    *("part", "seed", "replicate", "decision", "action", "latency_s", "delta_nll", "ue_energy_j", "failed"),
+    *("prompt_loss", "output_loss", "generated_tokens", "output_tokens", "uplink_bytes", "ttft_s", "tpot_s"),
+    *(f"obs_{name}" for name in NAMES),
+)
+"""Columns that learning needs; the others are for those who look closer."""
+
+
+class DatasetError(UserError):
+    """A file is no recorded dataset, or not one for this use."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Every split of a scenario on the same seeds.
+
+    Attributes:
+        scenario: what was played.
+        rows: one per (part, seed, replicate, decision, action), the columns `NEEDED` at least.
+        about: versions, the command that made it, its wall-clock seconds.
+    """
+
+    scenario: Scenario
+    rows: pd.DataFrame
+    about: dict[str, Any]
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """Splits and sizes."""
+        return deploy(self.scenario)
+
+    @cached_property
+    def composer(self) -> RewardComposer:
+        """The scenario's reward."""
+        return make_composer(self.scenario)
+
+    @property
+    def exact_codec(self) -> bool:
+        """Whether what arrives whole is as good as unsplit."""
+        return get_codec(self.scenario.model.codec).exact
+
+    @cached_property
+    def train(self) -> RecordedTable:
+        """What may be learned from."""
+        return self._table("train")
+
+    @cached_property
+    def test(self) -> RecordedTable:
+        """What everything is judged on."""
+        return self._table("test")
+
+    def _table(self, part: Part) -> RecordedTable:
+        rows = self.rows[self.rows["part"] == part]
+        layers = self.deployment.num_layers
+        table = recorded_table(
+            rows.assign(reward=0.0),
+            len(self.deployment.splits),
+            lambda raw: normalise(raw, layers),
+            delta_nll_clip=self.scenario.reward.delta_nll_clip,
+            exact_codec=self.exact_codec,
+        )
+        return table.with_weights(self.composer)
+
+    def save(self, path: Path) -> None:
+        """Write one parquet file, whole or not at all."""
+        table = pa.Table.from_pandas(self.rows, preserve_index=False)
+        about = {"format": FORMAT, "scenario": self.scenario.model_dump(mode="json"), **self.about}
+        table = table.replace_schema_metadata(
+            {**(table.schema.metadata or {}), KEY: json.dumps(about).encode()}
+        )
+        partial = path.with_name(f".{path.name}.partial")
+        pq.write_table(table, partial, compression="zstd")
+        partial.replace(path)
+
+    def slim(self) -> Dataset:
+        """Only what learning needs, in single precision: a tenth of the bytes."""
+        narrow = self.rows[list(NEEDED)].copy()
+        floats = narrow.select_dtypes("float64").columns
+        narrow[floats] = narrow[floats].astype(np.float32)
+        for name in ("replicate", "decision", "action", "generated_tokens", "output_tokens"):
+            narrow[name] = narrow[name].astype(np.int16)
+        return Dataset(self.scenario, narrow, self.about)
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Read what :meth:`Dataset.save` wrote.
+
+    Raises:
+        DatasetError: no such file, not a recorded dataset, of another format, or incomplete.
+    """
+    if not path.is_file():
+        raise DatasetError(f"dataset {path}: no such file; `splitsim record SCENARIO --out {path}` makes one")
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        about = json.loads(metadata[KEY])
+        rows = pd.read_parquet(path)
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+        raise DatasetError(f"dataset {path}: is no recorded dataset ({_reason(error)})") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        found = about.get("format") if isinstance(about, dict) else None
+        raise DatasetError(f"dataset {path}: has format {found!r}; this version reads {FORMAT}")
+    lacking = [name for name in NEEDED if name not in rows.columns]
+    if lacking:
+        raise DatasetError(f"dataset {path}: lacks the columns {', '.join(lacking)}")
+    try:
+        scenario = Scenario.model_validate(about["scenario"])
+    except (KeyError, ValidationError) as error:
+        raise DatasetError(
+            f"dataset {path}: its scenario is not one of this version; record it anew"
+        ) from error
+    more = {name: value for name, value in about.items() if name not in ("format", "scenario")}
+    return _whole(Dataset(scenario, rows, more), path)
+
+
+def _whole(dataset: Dataset, path: Path) -> Dataset:
+    for part in ("train", "test"):
+        try:
+            _ = getattr(dataset, part)
+        except ValueError as error:
+            raise DatasetError(f"dataset {path}: {part}: {error}") from error
+    return dataset
+
+
+def _reason(error: Exception) -> str:
+    return "its own description is missing" if isinstance(error, KeyError) else str(error).split("\n")[0]
+
+
+def shipped_dataset(name: str) -> Path:
+    """The dataset of this name that ships, or `name` as a path.
+
+    Raises:
+        DatasetError: neither is there.
+    """
+    found = SHIPPED / f"{name}.parquet"
+    if found.is_file():
+        return found
+    if not Path(name).is_file():
+        ships = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.parquet")))
+        raise DatasetError(f"dataset {name!r}: no such file, and none of that name ships; valid: {ships}")
+    return Path(name)
+
+
+__all__ = ["Dataset", "DatasetError", "open_dataset", "shipped_dataset", "table_rewards"]

@@ -1,0 +1,154 @@
+"""Playing every split of a scenario on the same seeds, episode by episode, into one file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pyagent.campaign.collect import EpisodePool, Job, Row, score_episode
+from pyagent.campaign.folder import describe
+from pyagent.campaign.progress import PhaseProgress
+from pyagent.campaign.seeds import Seeds
+from pyagent.dataset.dataset import Dataset, DatasetError
+from pyagent.dataset.table import Part
+from pyagent.envs.scoring import Scorer
+from pyagent.policies.best_static import BestStaticPolicy
+from pyagent.scenario.schema import Scenario
+
+RECORD = ("outcome", "token_time_s", "retries", "downlink_outcome")
+"""Arrays of the delivery record that are kept: what the language model can be asked again with."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is played.
+
+    Attributes:
+        scenario: of every episode.
+        seed: of the recording; its episodes are those of `Seeds`, as in a run.
+        train_seeds, test_seeds: how many episodes of each part.
+        train_replicates, test_replicates: runs of each with other random numbers of the MAC and other prompts.
+    """
+
+    scenario: Scenario
+    seed: int = 0
+    train_seeds: int = 24
+    test_seeds: int = 6
+    train_replicates: int = 1
+    test_replicates: int = 4
+
+    def episodes(self) -> list[tuple[Part, int, int]]:
+        """(part, seed, replicates) of everything that is played."""
+        seeds = Seeds(self.seed)
+        learn = seeds.learn()
+        train: list[tuple[Part, int, int]] = [
+            ("train", next(learn), self.train_replicates) for _ in range(self.train_seeds)
+        ]
+        return train + [("test", seed, self.test_replicates) for seed in seeds.test(self.test_seeds)]
+
+
+def record(plan: Plan, out: Path, *, command: str, progress: PhaseProgress) -> Dataset:
+    """Play the plan and write the dataset to `out`.
+
+    What is finished lies in `out` + ".parts" meanwhile, one file per seed; a recording that was stopped goes
+    on from there when it is asked for again.
+
+    Args:
+        plan: what is played.
+        out: the file.
+        command: that reproduces it.
+        progress: is told of every decision.
+
+    Raises:
+        DatasetError: `out` can't be written, or its parts are those of another plan.
+        SimulatorDied, SimulatorTimeout: ns-3 failed; what was finished is kept.
+    """
+    parts = _open_parts(plan, out)
+    scorer = Scorer(plan.scenario)
+    for part in ("train", "test"):
+        scorer.evaluator(part)
+    episodes = plan.episodes()
+    splits = len(scorer.deployment.splits)
+    total = sum(replicates for _, _, replicates in episodes) * splits * plan.scenario.requests.count
+    started = time.monotonic()
+    with progress.phase("record", f"Playing every split of {plan.scenario.name}", total):
+        for part, seed, replicates in episodes:
+            file = parts / f"{part}-{seed}.parquet"
+            cells = replicates * splits * plan.scenario.requests.count
+            if file.is_file():
+                progress.advance(cells, note="was there")
+                continue
+            rows = _play(scorer, part, seed, replicates, progress)
+            partial_file = file.with_suffix(".partial")
+            pd.DataFrame(rows).to_parquet(partial_file, index=False)
+            partial_file.replace(file)
+    frames = [pd.read_parquet(parts / f"{part}-{seed}.parquet") for part, seed, _ in episodes]
+    about = describe(plan.scenario, command, "finished", wall_s=round(time.monotonic() - started, 1))
+    dataset = Dataset(plan.scenario, pd.concat(frames, ignore_index=True), about)
+    dataset.save(out)
+    shutil.rmtree(parts)
+    return dataset
+
+
+def _open_parts(plan: Plan, out: Path) -> Path:
+    parts = out.with_name(out.name + ".parts")
+    # More seeds may be added to a plan; all else makes other rows.
+    mark = json.dumps(
+        [plan.scenario.model_dump(mode="json"), plan.seed, plan.train_replicates, plan.test_replicates],
+        sort_keys=True,
+    )
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+        plan_file = parts / "plan.json"
+        if not plan_file.exists():
+            plan_file.write_text(mark, encoding="utf-8")
+        same = plan_file.read_text(encoding="utf-8") == mark
+    except OSError as error:
+        raise DatasetError(f"--out = {out}: can't be written ({error.strerror or error})") from error
+    if not same:
+        raise DatasetError(
+            f"--out = {out}: {parts} holds parts of another recording; remove it or name another"
+        )
+    return parts
+
+
+def _play(scorer: Scorer, part: Part, seed: int, replicates: int, progress: PhaseProgress) -> list[Row]:
+    splits = scorer.deployment.splits
+    jobs = [
+        Job("record", f"static-{split}", seed, replicate, partial(BestStaticPolicy, action, len(splits)))
+        for replicate in range(replicates)
+        for action, split in enumerate(splits)
+    ]
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="splitsim-record-") as logs:
+        for job, episode in EpisodePool(scorer.scenario, Path(logs)).run(jobs):
+            scored = score_episode(scorer, job, episode, part)
+            for row, decision in zip(scored, episode, strict=True):
+                kept = {f"record_{name}": _bytes(getattr(decision.record, name)) for name in RECORD}
+                rows.append({"part": part, **row, **kept})
+            progress.advance(len(episode), note=f"{part} seed {seed}, {job.policy}")
+    return rows
+
+
+def _bytes(values: np.ndarray) -> bytes:
+    return values.astype(values.dtype.newbyteorder("<")).tobytes()
+
+
+def plan_of(scenario: Scenario, seed: int, seeds: Sequence[int], replicates: Sequence[int]) -> Plan:
+    """A plan from (train, test) pairs.
+
+    Raises:
+        DatasetError: test replicates are odd or fewer than 4: the oracle chooses on one half, scores on the other.
+    """
+    if replicates[1] < 4 or replicates[1] % 2:
+        raise DatasetError(f"--test-replicates = {replicates[1]}: valid: an even number, 4 or more")
+    return Plan(scenario, seed, seeds[0], seeds[1], replicates[0], replicates[1])

@@ -1,0 +1,191 @@
+"""The (decision x action) table of a recorded dataset: policies play it in microseconds instead of minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pyagent.policies.base import Policy
+from pyagent.reward import COMPONENTS, FloatArray, RewardComposer
+from pyagent.surrogate.types import Contexts, Indices
+
+Part = Literal["train", "test"]
+PARTS: tuple[Part, ...] = ("train", "test")
+NETWORK = ("prompt_loss", "output_loss", "generated_share")
+"""What a delivery record says about quality before any language model is asked: the last axis of `network`."""
+
+KEYS = ["seed", "decision", "action", "replicate"]
+
+
+@dataclass(frozen=True)
+class RecordedTable:
+    """Every static split's runs of the same seeds.
+
+    K decisions over all seeds, S actions, R replicates, D features, C components.
+
+    Attributes:
+        seeds, decisions: int64 [K], which decision a row is; rows of one seed are in order of time.
+        contexts: float32 [K, S, R, D], what the policy would see had it taken action s before.
+        rewards: float64 [K, S, R], without switching costs, since a static policy never switches.
+        components: float64 [K, S, R, C], `COMPONENTS` in physical units, dNLL clipped.
+        network: float64 [K, S, R, 3], `NETWORK`.
+        lossy: bool [K, S, R], where only the language model knows the dNLL: something that it generated from
+            went missing, or the codec is not exact. Elsewhere the record alone tells it.
+    """
+
+    seeds: Indices
+    decisions: Indices
+    contexts: NDArray[np.float32]
+    rewards: FloatArray
+    components: FloatArray
+    network: FloatArray
+    lossy: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+    @property
+    def actions(self) -> int:
+        """S."""
+        return int(self.rewards.shape[1])
+
+    @property
+    def replicates(self) -> int:
+        """R."""
+        return int(self.rewards.shape[2])
+
+    @property
+    def first_of_seed(self) -> NDArray[np.bool_]:
+        """Bool [K], where an episode begins."""
+        return np.concatenate([[True], self.seeds[1:] != self.seeds[:-1]])
+
+    def with_weights(self, composer: RewardComposer) -> RecordedTable:
+        """The same outcomes at another composer's prices (switching is never in the table)."""
+        return replace(self, rewards=table_rewards(composer, self.contexts, self.components))
+
+    def of_seeds(self, seeds: Indices) -> RecordedTable:
+        """Only the decisions of these seeds."""
+        keep = np.isin(self.seeds, seeds)
+        return RecordedTable(
+            self.seeds[keep],
+            self.decisions[keep],
+            self.contexts[keep],
+            self.rewards[keep],
+            self.components[keep],
+            self.network[keep],
+            self.lossy[keep],
+        )
+
+    def replay(self, policy: Policy, replicate: int, switching_cost: float) -> FloatArray:
+        """Rewards [K] of a policy on one replicate.
+
+        The context of a decision comes from the run of the action taken before, so that its history part
+        (recent loss, delay, previous split) is that of the policy's last choice; older history is that of
+        the static run, which is the approximation of this dataset.
+
+        Args:
+            policy: asked decision by decision; reset at the start of each seed.
+            replicate: in [0, R).
+            switching_cost: taken off the reward where the action changes.
+        """
+        actions = self.play(policy, replicate)
+        return self.rewards_of(actions, replicate, switching_cost)
+
+    def play(self, policy: Policy, replicate: int) -> Indices:
+        """Actions [K] of a policy on one replicate; see :meth:`replay`."""
+        actions = np.empty(len(self), np.int64)
+        first, previous = self.first_of_seed, 0
+        for k in range(len(self)):
+            if first[k]:
+                policy.reset(int(self.seeds[k]))
+                previous = 0
+            actions[k] = previous = policy.act(self.contexts[k, previous, replicate])
+        return actions
+
+    def rewards_of(self, actions: Indices, replicate: int, switching_cost: float) -> FloatArray:
+        """Rewards [K] of actions [K] on one replicate, switching charged within episodes."""
+        switched = np.concatenate([[False], actions[1:] != actions[:-1]]) & ~self.first_of_seed
+        return self.rewards[np.arange(len(self)), actions, replicate] - switching_cost * switched
+
+
+def table_rewards(
+    composer: RewardComposer, contexts: NDArray[np.float32], components: FloatArray
+) -> FloatArray:
+    """Rewards [K, S, R] of components [K, S, R, C] as a static policy would get them."""
+    K, S, R, D = contexts.shape
+    static = composer.with_weights(replace(composer.weights, switching=0.0))
+    actions = np.broadcast_to(np.arange(S)[None, :, None], (K, S, R)).reshape(-1)
+    flat = static.rewards(contexts.reshape(-1, D), actions, components.reshape(-1, len(COMPONENTS)))
+    return flat.reshape(K, S, R)
+
+
+def recorded_table(
+    rows: pd.DataFrame,
+    actions: int,
+    normalise: Callable[[FloatArray], Contexts],
+    *,
+    delta_nll_clip: float,
+    exact_codec: bool,
+) -> RecordedTable:
+    """Arrange the rows of every static split's runs as a table.
+
+    Args:
+        rows: of decisions.parquet: seed, decision, action, replicate, reward, components, loss and obs_*.
+        actions: S.
+        normalise: physical features [D] to a context float32 [D].
+        delta_nll_clip: largest quality loss charged, nats/token.
+        exact_codec: whether what arrives whole is as good as unsplit, for which no model need be asked.
+
+    Raises:
+        ValueError: a cell is missing or there twice.
+    """
+    keys = rows[["seed", "decision"]].drop_duplicates().sort_values(["seed", "decision"])
+    ordered = rows.sort_values(KEYS)
+    shape = (len(keys), actions, int(rows["replicate"].nunique()))
+    if len(ordered) != np.prod(shape) or ordered.duplicated(KEYS).any():
+        raise ValueError(
+            f"the table has {len(ordered)} cells; expected {shape} (decisions, actions, replicates)"
+        )
+    features = [name for name in rows.columns if name.startswith("obs_")]
+    contexts = np.stack([normalise(raw) for raw in ordered[features].to_numpy(dtype=np.float64)])
+    components, network = row_components(ordered, delta_nll_clip), row_network(ordered)
+    return RecordedTable(
+        seeds=keys["seed"].to_numpy(dtype=np.int64),
+        decisions=keys["decision"].to_numpy(dtype=np.int64),
+        contexts=contexts.reshape(*shape, -1),
+        rewards=ordered["reward"].to_numpy(dtype=np.float64).reshape(shape),
+        components=components.reshape(*shape, -1),
+        network=network.reshape(*shape, -1),
+        lossy=is_lossy(network, ordered["uplink_bytes"].to_numpy() > 0, exact_codec).reshape(shape),
+    )
+
+
+def row_components(rows: pd.DataFrame, delta_nll_clip: float) -> FloatArray:
+    """`COMPONENTS` [N, C] of rows of decisions.parquet."""
+    return np.stack(
+        [
+            rows["latency_s"].to_numpy(dtype=np.float64),
+            rows["delta_nll"].clip(0.0, delta_nll_clip).to_numpy(dtype=np.float64),
+            # The radio can end a window a hair under its idle draw.
+            rows["ue_energy_j"].clip(0.0).to_numpy(dtype=np.float64),
+            rows["failed"].to_numpy(dtype=np.float64),
+        ],
+        axis=1,
+    )
+
+
+def row_network(rows: pd.DataFrame) -> FloatArray:
+    """`NETWORK` [N, 3] of rows of decisions.parquet."""
+    generated = rows["generated_tokens"].to_numpy(dtype=np.float64) / rows["output_tokens"].to_numpy()
+    return np.stack([rows["prompt_loss"].to_numpy(), rows["output_loss"].to_numpy(), generated], axis=1)
+
+
+def is_lossy(network: FloatArray, sent: NDArray[np.bool_], exact_codec: bool) -> NDArray[np.bool_]:
+    """Bool [...] from network [..., 3] and whether anything was sent [...]: must the model be asked?"""
+    damaged = (network[..., 0] > 0) | (network[..., 1] > 0) | (not exact_codec)
+    return np.asarray(damaged & sent & (network[..., 2] > 0))
