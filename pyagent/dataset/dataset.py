@@ -93,9 +93,8 @@ class Dataset:
         """Write one parquet file, whole or not at all."""
         table = pa.Table.from_pandas(self.rows, preserve_index=False)
         about = {"format": FORMAT, "scenario": self.scenario.model_dump(mode="json"), **self.about}
-        table = table.replace_schema_metadata(
-            {**(table.schema.metadata or {}), KEY: json.dumps(about).encode()}
-        )
+        metadata = {**(table.schema.metadata or {}), KEY: json.dumps(about).encode()}
+        table = table.replace_schema_metadata(metadata)
         partial = path.with_name(f".{path.name}.partial")
         pq.write_table(table, partial, compression="zstd")
         partial.replace(path)

@@ -36,7 +36,7 @@ class Plan:
         scenario: of every episode.
         seed: of the recording; its episodes are those of `Seeds`, as in a run.
         train_seeds, test_seeds: how many episodes of each part.
-        train_replicates, test_replicates: runs of each with other random numbers of the MAC and other prompts.
+        train_replicates, test_replicates: runs of each, with other MAC streams and prompts.
     """
 
     scenario: Scenario
@@ -147,7 +147,8 @@ def plan_of(scenario: Scenario, seed: int, seeds: Sequence[int], replicates: Seq
     """A plan from (train, test) pairs.
 
     Raises:
-        DatasetError: test replicates are odd or fewer than 4: the oracle chooses on one half, scores on the other.
+        DatasetError: test replicates are odd or under 4: the oracle chooses on one half, scores on
+            the other.
     """
     if replicates[1] < 4 or replicates[1] % 2:
         raise DatasetError(f"--test-replicates = {replicates[1]}: valid: an even number, 4 or more")

@@ -1,4 +1,4 @@
-"""The (decision x action) table of a recorded dataset: policies play it in microseconds instead of minutes."""
+"""The (decision x action) table of a recorded dataset: policies play it a thousand times faster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pyagent.surrogate.types import Contexts, Indices
 Part = Literal["train", "test"]
 PARTS: tuple[Part, ...] = ("train", "test")
 NETWORK = ("prompt_loss", "output_loss", "generated_share")
-"""What a delivery record says about quality before any language model is asked: the last axis of `network`."""
+"""What a delivery record says about quality before a model is asked: the last axis of `network`."""
 
 KEYS = ["seed", "decision", "action", "replicate"]
 
@@ -110,7 +110,8 @@ class RecordedTable:
     def rewards_of(self, actions: Indices, replicate: int, switching_cost: float) -> FloatArray:
         """Rewards [K] of actions [K] on one replicate, switching charged within episodes."""
         switched = np.concatenate([[False], actions[1:] != actions[:-1]]) & ~self.first_of_seed
-        return self.rewards[np.arange(len(self)), actions, replicate] - switching_cost * switched
+        taken: FloatArray = self.rewards[np.arange(len(self)), actions, replicate]
+        return taken - switching_cost * switched
 
 
 def table_rewards(
