@@ -92,7 +92,7 @@ class Dataset:
     def save(self, path: Path) -> None:
         """Write one parquet file, whole or not at all."""
         table = pa.Table.from_pandas(self.rows, preserve_index=False)
-        about = {"format": FORMAT, "scenario": self.scenario.model_dump(mode="json"), **self.about}
+        about = {**self.about, "format": FORMAT, "scenario": self.scenario.model_dump(mode="json")}
         metadata = {**(table.schema.metadata or {}), KEY: json.dumps(about).encode()}
         table = table.replace_schema_metadata(metadata)
         partial = path.with_name(f".{path.name}.partial")
