@@ -107,6 +107,27 @@ class RecordedTable:
             actions[k] = previous = policy.act(self.contexts[k, previous, replicate])
         return actions
 
+    def play_all(self, policy: Policy) -> Indices:
+        """Actions [K, R] of a policy that no longer learns on every replicate.
+
+        A policy with `act_batch` (contexts [B, D] -> actions [B]) plays all episodes side by side.
+        """
+        batch = getattr(policy, "act_batch", None)
+        if batch is None:
+            return np.stack([self.play(policy, r) for r in range(self.replicates)], axis=1)
+        starts = np.flatnonzero(self.first_of_seed)
+        lengths = np.diff(np.append(starts, len(self)))
+        actions = np.zeros((len(self), self.replicates), np.int64)
+        previous = np.zeros((len(starts), self.replicates), np.int64)
+        replicates = np.arange(self.replicates)
+        for step in range(int(lengths.max())):
+            going = np.flatnonzero(lengths > step)
+            rows = starts[going] + step
+            contexts = self.contexts[rows[:, None], previous[going], replicates]
+            chosen = batch(contexts.reshape(-1, contexts.shape[-1])).reshape(len(going), -1)
+            actions[rows] = previous[going] = chosen
+        return actions
+
     def rewards_of(self, actions: Indices, replicate: int, switching_cost: float) -> FloatArray:
         """Rewards [K] of actions [K] on one replicate, switching charged within episodes."""
         switched = np.concatenate([[False], actions[1:] != actions[:-1]]) & ~self.first_of_seed

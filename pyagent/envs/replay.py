@@ -91,8 +91,8 @@ class ReplayEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     Truncated after the episode's last request; never terminated.
 
     ### Info
-    After a step `components` (float64 [C]: latency_s, delta_nll, ue_energy_j, failed), `network` (float64 [3]:
-    prompt_loss, output_loss, generated_share) and `lossy`, whether only a language model could tell the
+    After a step `components` (float64 [C]: latency_s, delta_nll, ue_energy_j, failed), `network` (float64
+    [3]: prompt_loss, output_loss, generated_share) and `lossy`, whether only a language model could tell the
     dNLL. Always `seed` (of the recorded episode) and `replicate`.
 
     ### Version history

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from pyagent.policies.base import Context, Mask, allowed_actions, masked_argmax
 from pyagent.reward import FloatArray, RewardComposer
-from pyagent.surrogate.types import ActionEncoder, Batch, Surrogate
+from pyagent.surrogate.types import ActionEncoder, Batch, Contexts, Indices, Surrogate
 
 Mode = Literal["greedy", "thompson"]
 
@@ -63,6 +63,15 @@ class SurrogateArgmaxPolicy:
         self._rng = np.random.default_rng(seed)
         self._untried: list[int] = []
 
+    def state(self) -> dict[str, Any]:
+        """Where its random numbers are, as JSON; the surrogate is saved apart."""
+        return {"rng": self._rng.bit_generator.state, "untried": self._untried}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state`."""
+        self._rng.bit_generator.state = state["rng"]
+        self._untried = list(state["untried"])
+
     def scores(self, context: Context) -> FloatArray:
         """Composed reward of each action by each member, float64 [M, S], for a context [D]."""
         actions = self.encoder.all_actions()
@@ -80,6 +89,15 @@ class SurrogateArgmaxPolicy:
         if self.mode == "greedy":
             return masked_argmax(scores.mean(0), mask)
         return masked_argmax(scores[self._rng.integers(len(scores))], mask)
+
+    def act_batch(self, contexts: Contexts) -> Indices:
+        """Greedy actions [B] for contexts [B, D], all allowed; for policies that no longer learn."""
+        S = len(self.encoder.splits)
+        actions = np.tile(self.encoder.all_actions(), len(contexts))
+        repeated = np.repeat(np.asarray(contexts, dtype=np.float32), S, 0)
+        means = self.surrogate.predict(repeated, self.encoder.encode(actions)).member_means
+        scores = self.composer.rewards(repeated, actions, means).mean(0).reshape(len(contexts), S)
+        return np.asarray(scores.argmax(1), dtype=np.int64)
 
     def _warming_up(self) -> bool:
         needed = self.warmup_rounds * len(self.encoder.splits)

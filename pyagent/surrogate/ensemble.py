@@ -21,11 +21,11 @@ from torch import Tensor
 from pyagent.reward import FloatArray
 from pyagent.surrogate.heads import OUTPUTS, Heads
 from pyagent.surrogate.network import EnsembleLayout
-from pyagent.surrogate.replay import ReplayBuffer
+from pyagent.surrogate.replay import BUFFERED, ReplayBuffer
 from pyagent.surrogate.scales import ComponentScales, InverseScale
 from pyagent.surrogate.types import ActionEncoder, Batch, Contexts, Indices, Prediction
 
-_FORMAT = 1
+_FORMAT = 2
 _CONTINUOUS = slice(0, 3)
 
 
@@ -195,7 +195,9 @@ class EnsembleSurrogate:
         s, buffer = self.settings, self._buffer
         slots = buffer.sample(s.batch_size, s.half_life, self._rng)
         outcomes = buffer.outcomes[slots]
-        targets = torch.from_numpy(self.scales.to_model(outcomes[:, _CONTINUOUS]).astype(np.float32))
+        wanted = np.repeat(outcomes[None, :, _CONTINUOUS], self.members, 0)  # (M, B, 3)
+        wanted[..., 1] = buffer.quality[slots].T
+        targets = torch.from_numpy(self.scales.to_model(wanted).astype(np.float32))
         failed = torch.from_numpy(outcomes[:, 3].astype(np.float32))
         weights = torch.from_numpy(buffer.counts[slots].T.copy())  # (M, B)
         heads = self._heads(buffer.contexts[slots], self.encoder.encode(buffer.actions[slots]))
@@ -204,6 +206,16 @@ class EnsembleSurrogate:
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         return float(loss.detach())
+
+    def relabel(self, tickets: Indices, delta_nll: NDArray[np.float32]) -> None:
+        """Other quality losses for remembered decisions, a column per member; nothing when frozen.
+
+        Args:
+            tickets: int64 [N], what `observed` was before each decision.
+            delta_nll: float32 [N, M], nats/token; NaN: not known.
+        """
+        if not self._frozen:
+            self._buffer.relabel(tickets, delta_nll)
 
     def save(self, folder: Path) -> None:
         """Writes ``surrogate.json`` and ``surrogate.safetensors``: enough to continue bit for bit."""
@@ -226,10 +238,7 @@ class EnsembleSurrogate:
         state = self._optimizer.state[self._flat]
         adam = {f"adam.{k}": state[k].clone() for k in ("step", "exp_avg", "exp_avg_sq")} if state else {}
         used = len(self._buffer)
-        buffer = {
-            f"buffer.{k}": torch.from_numpy(getattr(self._buffer, k)[:used].copy())
-            for k in ("contexts", "actions", "outcomes", "counts")
-        }
+        buffer = {f"buffer.{k}": torch.from_numpy(getattr(self._buffer, k)[:used].copy()) for k in BUFFERED}
         return {"flat": self._flat.detach().clone(), "prior": self._prior.clone(), **adam, **buffer}
 
     @classmethod
@@ -263,7 +272,7 @@ class EnsembleSurrogate:
         adam = {k.removeprefix("adam."): v for k, v in tensors.items() if k.startswith("adam.")}
         if adam:
             self._optimizer.state[self._flat] = adam
-        for name in ("contexts", "actions", "outcomes", "counts"):
+        for name in BUFFERED:
             rows = tensors[f"buffer.{name}"].numpy()
             getattr(self._buffer, name)[: len(rows)] = rows
         self._buffer.total = observed

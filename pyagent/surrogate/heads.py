@@ -58,14 +58,16 @@ class Heads:
         the means learning where the predicted variance is large.
 
         Args:
-            targets: model scale [B, 3].
+            targets: model scale [M, B, 3]; NaN where a member is not to learn from it.
             failed: 0 or 1 [B].
             weights: bootstrap counts [M, B].
         """
         present = torch.stack([1.0 - failed, failed], -1)[..., None].repeat(1, 1, CONTINUOUS)  # (B, 2, 3)
         present[:, 1, 0] = 0.0  # the latency of a failed request is known
+        known = ~torch.isnan(targets)
+        present = present * known[:, :, None]
         variance = self.log_variance.exp()
-        square = (targets[:, None] - self.mean) ** 2 / variance
+        square = (torch.where(known, targets, 0.0)[:, :, None] - self.mean) ** 2 / variance
         nll = 0.5 * (self.log_variance + square) * variance.detach() ** _BETA
         gaussian = (nll * present).sum((-1, -2))  # (M, B)
         bernoulli = F.binary_cross_entropy_with_logits(

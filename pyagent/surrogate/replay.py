@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from pyagent.surrogate.types import COMPONENTS, Batch, Contexts, Indices
 
+BUFFERED = ("contexts", "actions", "outcomes", "counts", "quality")
+"""Attributes that hold a row per decision."""
+
 
 class ReplayBuffer:
     """Ring of decisions, each with one fixed bootstrap count per ensemble member.
@@ -23,6 +26,8 @@ class ReplayBuffer:
         self.actions: Indices = np.zeros(capacity, np.int64)
         self.outcomes = np.zeros((capacity, len(COMPONENTS)), np.float64)
         self.counts = np.zeros((capacity, members), np.float32)
+        self.quality = np.full((capacity, members), np.nan, np.float32)
+        """The dNLL that each member learns from, NaN where it is not known; see :meth:`relabel`."""
         self.total = 0
         """Decisions ever appended."""
 
@@ -39,6 +44,7 @@ class ReplayBuffer:
             (self.actions, batch.actions),
             (self.outcomes, batch.outcomes),
             (self.counts, counts),
+            (self.quality, np.repeat(batch.outcomes[:, 1:2], self.counts.shape[1], 1)),
         ):
             field[slots] = new
         self.total += rows
@@ -57,6 +63,14 @@ class ReplayBuffer:
         ages = np.floor(-np.log1p(-rng.random(size) * mass) / rate).astype(np.int64)
         ages = np.minimum(ages, len(self) - 1)
         return np.asarray((self.total - 1 - ages) % self.capacity, dtype=np.int64)
+
+    def relabel(self, tickets: NDArray[np.int64], quality: NDArray[np.float32]) -> None:
+        """Other dNLLs [N, members] for the decisions of these numbers [N]; those forgotten are passed over.
+
+        The number of a decision is what `total` was before it was appended.
+        """
+        kept = tickets >= self.total - len(self)
+        self.quality[tickets[kept] % self.capacity] = quality[kept]
 
     def ordered(self) -> Batch:
         """What it holds, oldest first."""

@@ -147,7 +147,7 @@ def test_gaussian_loss_gradient_is_the_beta_nll_gradient():
     outputs = torch.zeros(1, 1, 13, requires_grad=True)
     heads = Heads.from_outputs(outputs)
     targets = torch.tensor([[0.3, -0.4, 0.5]])
-    heads.loss(targets, torch.zeros(1), torch.ones(1, 1)).backward()
+    heads.loss(targets[None], torch.zeros(1), torch.ones(1, 1)).backward()
     variance = heads.log_variance.detach().exp()[0, 0, 0]
     # d/dmean of variance^0.5 * (t - mean)^2 / (2 variance), at mean 0
     np.testing.assert_allclose(outputs.grad[0, 0, :3], -targets[0] / variance**0.5, rtol=1e-5)
