@@ -125,7 +125,7 @@ class QualityModel:
         per_token = np.clip(self._encode(record) @ self._weights, 0.0, self.clip)
         per_token[~record.lossy] = 0.0
         generated = record.network[:, 2:3]
-        return per_token * generated + self.clip * (1 - generated)
+        return np.asarray(per_token * generated + self.clip * (1 - generated))
 
     def sample(self, record: Record, normals: FloatArray) -> FloatArray:
         """Outcomes [N, M] that an evaluation might show: `predict` with its noise.
