@@ -8,6 +8,7 @@ from pyagent.policies.ppo_imagination import PpoImaginationPolicy, PpoSettings
 from pyagent.policies.random import RandomPolicy
 from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
 from pyagent.policies.threshold import ThresholdPolicy
+from pyagent.policies.two_threshold import TwoThresholdPolicy
 
 __all__ = [
     "AllLocalPolicy",
@@ -19,4 +20,5 @@ __all__ = [
     "RandomPolicy",
     "SurrogateArgmaxPolicy",
     "ThresholdPolicy",
+    "TwoThresholdPolicy",
 ]
