@@ -63,6 +63,16 @@ class ImaginedModel:
         rows = rng.integers(0, len(self.start_contexts), count)
         return np.asarray(self.start_contexts[rows]), rng.integers(0, self.surrogate.members, count)
 
+    def member_rewards(self, contexts: Contexts, actions: Indices) -> FloatArray:
+        """Reward that each member expects, [M, B], of B decisions."""
+        means = self.surrogate.predict(contexts, self.encoder.encode(actions)).member_means
+        return self.composer.rewards(contexts, actions, means)
+
+    def expected_rewards(self, contexts: Contexts, actions: Indices) -> FloatArray:
+        """Mean over members [B] of B decisions, less what pessimism takes off."""
+        rewards = self.member_rewards(contexts, actions)
+        return np.asarray(rewards.mean(0) - self.pessimism * rewards.std(0))
+
     def advance(
         self, contexts: Contexts, actions: Indices, member: Indices, rng: np.random.Generator
     ) -> tuple[Contexts, FloatArray, FloatArray]:
@@ -71,9 +81,7 @@ class ImaginedModel:
         components = self.surrogate.sample(contexts, encoded, member, rng)
         rewards = self.composer.rewards(contexts, actions, components)
         if self.pessimism > 0:
-            means = self.surrogate.predict(contexts, encoded).member_means
-            spread = self.composer.rewards(contexts, actions, means).std(0)
-            rewards = rewards - self.pessimism * spread
+            rewards = rewards - self.pessimism * self.member_rewards(contexts, actions).std(0)
         return self.channel.sample(contexts, actions, rng), rewards, components
 
 
