@@ -6,6 +6,7 @@ from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.policies.linear_thompson import LinearThompsonPolicy
 from pyagent.policies.linucb import LinUcbPolicy
 from pyagent.policies.min_split import MinSplitPolicy
+from pyagent.policies.model_free import ModelFreePolicy
 from pyagent.policies.neurosurgeon import Link, NeurosurgeonPolicy
 from pyagent.policies.planner import PlannerPolicy
 from pyagent.policies.ppo_imagination import PpoImaginationPolicy, PpoSettings
@@ -21,6 +22,7 @@ __all__ = [
     "LinearThompsonPolicy",
     "Link",
     "MinSplitPolicy",
+    "ModelFreePolicy",
     "NeurosurgeonPolicy",
     "PlannerPolicy",
     "Policy",
