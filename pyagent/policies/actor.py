@@ -96,7 +96,7 @@ class Actor:
     def save(self, folder: Path, stem: str) -> None:
         """Writes ``stem.json`` and ``stem.safetensors`` (stable-baselines3's own format pickles)."""
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {}
+        arrays: dict[str, Array] = {}
         for i, (weight, bias) in enumerate(self.layers):
             arrays |= {f"{i}.weight": np.ascontiguousarray(weight), f"{i}.bias": np.ascontiguousarray(bias)}
         save_file(arrays, folder / f"{stem}.safetensors")
@@ -124,6 +124,8 @@ class ActorPolicy(OfflinePolicy):
     Args:
         actor: over contexts [D] and S actions.
     """
+
+    name = "actor"
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor

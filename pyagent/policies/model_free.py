@@ -31,7 +31,7 @@ class ModelFreePolicy(ActorPolicy):
 
     def __init__(self, algorithm: Algorithm, actor: Actor) -> None:
         super().__init__(actor)
-        self.name = algorithm
+        self.name: str = algorithm
 
     def save(self, folder: Path) -> None:
         """Writes ``NAME.json`` and ``NAME.safetensors``."""

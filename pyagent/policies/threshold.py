@@ -36,4 +36,5 @@ class ThresholdPolicy(StepPolicy):
             ValueError: the lengths differ, or a feature does not exist.
         """
         best = best_steps(contexts, rewards, features, pieces=2)
-        return cls(best.feature, *best.thresholds, *best.choices, rewards.shape[1])
+        (threshold,), (below, above) = best.thresholds, best.choices
+        return cls(best.feature, threshold, below, above, rewards.shape[1])

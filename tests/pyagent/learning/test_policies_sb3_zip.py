@@ -150,7 +150,7 @@ def test_truncated_and_missing_zips_are_refused(tmp_path):
     for length in (0, 100, len(whole) // 2, len(whole) - 5):
         path.write_bytes(whole[:length])
         # Without its directory the outer zip looks like the one inside, of policy.pth.
-        with pytest.raises(PolicyError, match="can't be read as a stable-baselines3 zip|holds no policy.pth"):
+        with pytest.raises(PolicyError, match=r"can't be read as|holds no"):
             load_policy(str(path))
     with pytest.raises(PolicyError, match="no such file"):
         load_policy(str(tmp_path / "none.zip"))
