@@ -17,8 +17,9 @@ def evaluate(
     policy: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FILE.py:CLASS",
-            help="A policy of your own; may be given more than once. The file is run as Python.",
+            metavar="FILE.py:CLASS|FILE.zip",
+            help="A policy of your own; may be given more than once. A .py file is run as Python; of a "
+            "stable-baselines3 zip only the weights are read.",
         ),
     ] = None,
     trace: Annotated[

@@ -48,6 +48,17 @@ def balanced_halves(replicates: int) -> Iterator[tuple[list[int], list[int]]]:
         yield list(chosen), sorted(everything - set(chosen))
 
 
+def checked_replicates(rewards: FloatArray) -> None:
+    """Raises ValueError unless ``rewards`` is a finite table [K, S, R] with an even R >= 4."""
+    if rewards.ndim != 3 or 0 in rewards.shape:
+        raise ValueError(f"want rewards [K, S, R], got {rewards.shape}")
+    replicates = rewards.shape[2]
+    if replicates < 4 or replicates % 2:
+        raise ValueError(f"the oracle needs an even number R >= 4 of replicates per cell, got R={replicates}")
+    if not np.isfinite(rewards).all():
+        raise ValueError("every cell of the table needs a finite reward; failed requests count as well")
+
+
 def oracle(rewards: FloatArray) -> Oracle:
     """Cross-scored oracle of a reward table.
 
@@ -63,16 +74,10 @@ def oracle(rewards: FloatArray) -> Oracle:
     Raises:
         ValueError: the shape or R does not fit, or a cell is not finite.
     """
-    if rewards.ndim != 3 or 0 in rewards.shape:
-        raise ValueError(f"want rewards [K, S, R], got {rewards.shape}")
-    replicates = rewards.shape[2]
-    if replicates < 4 or replicates % 2:
-        raise ValueError(f"the oracle needs an even number R >= 4 of replicates per cell, got R={replicates}")
-    if not np.isfinite(rewards).all():
-        raise ValueError("every cell of the table needs a finite reward; failed requests count as well")
+    checked_replicates(rewards)
     rows = np.arange(len(rewards))
     value, static_value, count = np.zeros(len(rewards)), np.zeros(len(rewards)), 0
-    for choose, score in balanced_halves(replicates):
+    for choose, score in balanced_halves(rewards.shape[2]):
         chosen, scored = rewards[:, :, choose].mean(2), rewards[:, :, score].mean(2)
         value += scored[rows, chosen.argmax(1)]
         static_value += scored[:, chosen.mean(0).argmax()]

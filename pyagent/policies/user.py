@@ -139,17 +139,24 @@ class UserPolicy:
 
 
 def load_policy(source: str) -> UserPolicy:
-    """Run a file and make a policy of a class in it.
+    """Run a file and make a policy of a class in it, or read one from a stable-baselines3 zip.
 
     Args:
-        source: FILE.py:Class. The file's folder is added to where Python looks for modules.
+        source: FILE.py:Class, whose folder is added to where Python looks for modules; or FILE.zip, of which
+            nothing is run.
 
     Raises:
-        PolicyError: no such file or class, the file can't be run, or the class is no policy.
+        PolicyError: no such file or class, the file can't be run or read, or the class is no policy.
     """
+    if source.endswith(".zip"):
+        from pyagent.policies.sb3_zip import ZipPolicy  # a UserPolicy itself; torch only where needed
+
+        if not Path(source).is_file():
+            raise PolicyError(f"--policy = {source!r}: no such file: {source}")
+        return ZipPolicy(Path(source))
     file, colon, name = source.rpartition(":")
     if not colon or not name.isidentifier():
-        raise PolicyError(f"--policy = {source!r}: valid: FILE.py:Class")
+        raise PolicyError(f"--policy = {source!r}: valid: FILE.py:Class or FILE.zip")
     path = Path(file)
     if not path.is_file():
         raise PolicyError(f"--policy = {source!r}: no such file: {file}")

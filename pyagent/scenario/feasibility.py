@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from llm_split.roofline import ComputeTables
+from pyagent.scenario.computing import computing
 from pyagent.scenario.schema import Requests, Targets
 from pyagent.scenario.schema.targets import ACCEPTED_SHARE
 
@@ -43,22 +44,14 @@ def least_cost(
         requests: the scenario's.
     """
     prompt, output = requests.prompt_tokens[0], requests.output_tokens[0]
-    rest = num_layers - split
-    local = rest == 0
-    contexts = range(prompt + 1, prompt + output)
-    prefill_ue_s = split * ue.prefill_block_s[prompt]
-    head_s = ue.decode_head_s if local else edge.decode_head_s
-    ttft_s = prefill_ue_s + rest * edge.prefill_block_s[prompt] + head_s
-    decode_ue_s = sum(split * ue.decode_block_s[context] for context in contexts)
-    decode_s = decode_ue_s + sum(rest * edge.decode_block_s[context] + head_s for context in contexts)
-    busy_s = prefill_ue_s + decode_ue_s + (output * head_s if local else 0.0)
+    cost = computing(split, num_layers, ue, edge, prompt, output)
     return LeastCost(
         split=split,
-        ttft_s=ttft_s,
-        tpot_s=decode_s / (output - 1) if output > 1 else 0.0,
-        completion_s=ttft_s + decode_s,
-        ue_energy_j=busy_s * power_w,
-        failed_ue_energy_j=min(prefill_ue_s, requests.deadline_s) * power_w,
+        ttft_s=cost.ttft_s,
+        tpot_s=cost.decode_s / (output - 1) if output > 1 else 0.0,
+        completion_s=cost.completion_s,
+        ue_energy_j=cost.ue_s * power_w,
+        failed_ue_energy_j=min(cost.ue_prefill_s, requests.deadline_s) * power_w,
     )
 
 

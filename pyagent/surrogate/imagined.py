@@ -30,6 +30,7 @@ class ImaginedModel:
         horizon: decisions per episode; short, because model errors add up.
         pessimism: epistemic standard deviations of the reward that are subtracted; 0 relies on the variety of
             members alone (each episode lives in one member's world).
+        mask: bool [S], True where the action is allowed; None allows all.
     """
 
     surrogate: Surrogate
@@ -39,6 +40,7 @@ class ImaginedModel:
     start_contexts: Contexts
     horizon: int = 10
     pessimism: float = 0.0
+    mask: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.start_contexts.ndim != 2 or len(self.start_contexts) == 0:
@@ -47,6 +49,15 @@ class ImaginedModel:
             raise ValueError(f"want horizon >= 1, pessimism >= 0; got {self.horizon}, {self.pessimism}")
         if self.encoder.splits != self.composer.splits:
             raise ValueError(f"encoder and composer differ: {self.encoder.splits}, {self.composer.splits}")
+        if self.mask is not None and (self.mask.shape != (len(self.encoder.splits),) or not self.mask.any()):
+            raise ValueError(
+                f"mask must be [{len(self.encoder.splits)}] and allow something, got {self.mask}"
+            )
+
+    @property
+    def allowed(self) -> NDArray[np.bool_]:
+        """The mask, bool [S], all True where there is none."""
+        return np.ones(len(self.encoder.splits), bool) if self.mask is None else self.mask.copy()
 
     @property
     def observation_space(self) -> spaces.Box:
@@ -63,6 +74,16 @@ class ImaginedModel:
         rows = rng.integers(0, len(self.start_contexts), count)
         return np.asarray(self.start_contexts[rows]), rng.integers(0, self.surrogate.members, count)
 
+    def member_rewards(self, contexts: Contexts, actions: Indices) -> FloatArray:
+        """Reward that each member expects, [M, B], of B decisions."""
+        means = self.surrogate.predict(contexts, self.encoder.encode(actions)).member_means
+        return self.composer.rewards(contexts, actions, means)
+
+    def expected_rewards(self, contexts: Contexts, actions: Indices) -> FloatArray:
+        """Mean over members [B] of B decisions, less what pessimism takes off."""
+        rewards = self.member_rewards(contexts, actions)
+        return np.asarray(rewards.mean(0) - self.pessimism * rewards.std(0))
+
     def advance(
         self, contexts: Contexts, actions: Indices, member: Indices, rng: np.random.Generator
     ) -> tuple[Contexts, FloatArray, FloatArray]:
@@ -71,9 +92,7 @@ class ImaginedModel:
         components = self.surrogate.sample(contexts, encoded, member, rng)
         rewards = self.composer.rewards(contexts, actions, components)
         if self.pessimism > 0:
-            means = self.surrogate.predict(contexts, encoded).member_means
-            spread = self.composer.rewards(contexts, actions, means).std(0)
-            rewards = rewards - self.pessimism * spread
+            rewards = rewards - self.pessimism * self.member_rewards(contexts, actions).std(0)
         return self.channel.sample(contexts, actions, rng), rewards, components
 
 
@@ -137,8 +156,14 @@ class ImaginedVecEnv(VecEnv):  # type: ignore[misc]
         """Not supported: the environments share one state."""
         raise NotImplementedError("ImaginedVecEnv holds all episodes in one batch; set_attr has no meaning")
 
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are allowed, bool [n, S]."""
+        return np.tile(self.model.allowed, (self.num_envs, 1))
+
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:
-        """Not supported: there are no separate environments."""
+        """Only ``action_masks``, which maskable algorithms ask for: there are no separate environments."""
+        if method_name == "action_masks":
+            return list(self.action_masks()[list(self._get_indices(indices))])
         raise NotImplementedError(f"ImaginedVecEnv has no separate environments to call {method_name} on")
 
     def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
@@ -191,3 +216,7 @@ class ImaginedEnv(gym.Env[Contexts, Any]):
         self._elapsed += 1
         info = {"components": components[0], "member": int(self._member[0])}
         return self._contexts[0].copy(), float(rewards[0]), False, self._elapsed >= self.model.horizon, info
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions are allowed, bool [S]."""
+        return self.model.allowed

@@ -1,0 +1,44 @@
+"""What every training with stable-baselines3 needs: nothing leaks out, and the actor comes away alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.logger import Logger
+
+from pyagent.policies.actor import Actor
+
+
+@contextmanager
+def isolated_torch() -> Iterator[None]:
+    """One torch thread inside, and the global random states of Python, NumPy and torch as before afterwards.
+
+    stable-baselines3 seeds those global states; a caller's own random numbers must not change because of it.
+    On networks this small more threads cost time.
+    """
+    threads, python_state, numpy_state = torch.get_num_threads(), random.getstate(), np.random.get_state()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+
+
+def silenced(algorithm: Any) -> Any:
+    """The algorithm with a logger that writes nowhere; the default one leaves a folder behind."""
+    algorithm.set_logger(Logger(folder=None, output_formats=[]))
+    return algorithm
+
+
+def actor_of(algorithm: Any) -> Actor:
+    """A copy of what a stable-baselines3 algorithm has learned so far."""
+    state = algorithm.policy.state_dict()
+    return Actor.from_state({key: value.detach().cpu().numpy().copy() for key, value in state.items()})

@@ -1,0 +1,105 @@
+"""A policy from a stable-baselines3 zip (PPO, MaskablePPO, A2C, DQN), without running anything in it.
+
+stable-baselines3's own `load` unpickles the member `data`. Here only `policy.pth` is read, as tensors alone
+(`torch.load(weights_only=True)`), and the network is built from their shapes; all else is ignored.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+
+from pyagent.envs.observation import NAMES
+from pyagent.policies.actor import Actor, ActorPolicy
+from pyagent.policies.user import PolicyError, UserPolicy
+
+MAX_BYTES = 64 * 2**20
+"""Of `policy.pth`, packed and unpacked, and of all its tensors: an MlpPolicy has some 100 kB."""
+
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
+
+
+class ZipPolicy(UserPolicy):
+    """The actor of a stable-baselines3 zip; it acts greedily and is named after the file.
+
+    Raises:
+        PolicyError: the file is not such a zip.
+    """
+
+    def __init__(self, path: Path) -> None:
+        source = str(path)
+        self._actor = _read_actor(source, path)
+        policy = ActorPolicy(self._actor)
+        policy.name = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:32] or "zip"
+        super().__init__(source, path, policy)
+
+    def prepare(self, splits: tuple[int, ...], num_layers: int) -> None:
+        """Say what the actions stand for.
+
+        Raises:
+            PolicyError: the network is for other observations or another number of splits.
+        """
+        actor = self._actor
+        if actor.context_dim != len(NAMES):
+            raise PolicyError(
+                f"{self.source}: policy.pth takes {actor.context_dim} observations; valid: {len(NAMES)}"
+            )
+        if actor.actions != len(splits):
+            raise PolicyError(
+                f"{self.source}: policy.pth has {actor.actions} actions; valid: {len(splits)}, "
+                f"for the splits {', '.join(map(str, splits))}"
+            )
+        super().prepare(splits, num_layers)
+
+
+def _read_actor(source: str, path: Path) -> Actor:
+    try:
+        state = _tensors(_policy_member(source, path))
+    except PolicyError:
+        raise
+    except (*_UNREADABLE, UnpicklingError, ValueError, TypeError, KeyError, AttributeError) as error:
+        told = " ".join(str(error).split())[:120]
+        raise PolicyError(f"{source}: can't be read as a stable-baselines3 zip: {told}") from error
+    try:
+        return Actor.from_state({key: _array(key, value) for key, value in state.items()})
+    except ValueError as error:
+        raise PolicyError(f"{source}: policy.pth: {error}") from error
+
+
+def _policy_member(source: str, path: Path) -> bytes:
+    """The bytes of policy.pth, no more than allowed whatever the zip's directory says."""
+    with zipfile.ZipFile(path) as archive:
+        if "policy.pth" not in archive.namelist():
+            raise PolicyError(f"{source}: holds no policy.pth; valid: a zip that stable-baselines3 saved")
+        with archive.open("policy.pth") as member:
+            data = member.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise PolicyError(f"{source}: policy.pth is larger than {MAX_BYTES >> 20} MiB")
+    return data
+
+
+def _tensors(data: bytes) -> dict[str, Any]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+            raise ValueError(f"policy.pth unpacks to more than {MAX_BYTES >> 20} MiB")
+    state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
+        raise ValueError("policy.pth is no table of tensors")
+    # Views can be far larger than what is stored.
+    if sum(value.numel() for value in state.values() if isinstance(value, torch.Tensor)) * 4 > MAX_BYTES:
+        raise ValueError(f"policy.pth unpacks to more than {MAX_BYTES >> 20} MiB")
+    return state
+
+
+def _array(key: str, value: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+    if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.dtype != torch.float32:
+        raise ValueError(f"{key!r} is no dense float32 tensor")
+    return np.ascontiguousarray(value.detach().numpy())
