@@ -89,10 +89,21 @@ def block_indices(strata: NDArray[Any], *, block_length: int, resamples: int, se
     return np.concatenate(columns, axis=1)
 
 
-def _centring_correction(strata: NDArray[Any], block_length: int) -> float:
-    """Block means are centred on their own stratum's mean, which hides a share b / n of the variance."""
-    n = float(np.mean([len(rows) for rows in _groups(strata)]))
-    return (n / (n - block_length)) ** 0.5 if n > block_length else 1.0
+def centring_correction(length: float, block_length: int = 1) -> float:
+    """What a bootstrap's spread of a mean of ``length`` values in blocks is to be multiplied with.
+
+    Block means are centred on their own mean, which hides a share b / n of the variance.
+    """
+    return (length / (length - block_length)) ** 0.5 if length > block_length else 1.0
+
+
+def percentile_interval(
+    estimate: float, resampled: FloatArray, *, correction: float = 1.0, level: float = 0.95
+) -> Interval:
+    """Central interval of resampled statistics [resamples], their spread widened by ``correction``."""
+    spread = (resampled - estimate) * correction
+    low, high = estimate + np.quantile(spread, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(estimate, float(low), float(high))
 
 
 def bootstrap_interval(
@@ -125,10 +136,13 @@ def bootstrap_interval(
         raise ValueError("values must be finite; drop or censor missing ones explicitly")
     length = block_length or plug_in_block_length(series, groups)
     rows = block_indices(groups, block_length=length, resamples=resamples, seed=seed)
-    estimate = float(statistic(series))
-    spread = (statistic(series[rows]) - estimate) * _centring_correction(groups, length)
-    low, high = estimate + np.quantile(spread, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(low), float(high))
+    stratum_length = float(np.mean([len(members) for members in _groups(groups)]))
+    return percentile_interval(
+        float(statistic(series)),
+        statistic(series[rows]),
+        correction=centring_correction(stratum_length, length),
+        level=level,
+    )
 
 
 def paired_difference(
