@@ -14,6 +14,7 @@ import typer
 
 from pyagent.campaign.seeds import MAX_RUN_SEED
 from pyagent.commands.cards import cards_app
+from pyagent.commands.compare import compare, demo
 from pyagent.commands.evaluate import evaluate
 from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
@@ -34,6 +35,8 @@ app.add_typer(texts_app, name="texts")
 app.add_typer(cards_app, name="cards")
 app.command()(evaluate)
 app.command()(record)
+app.command()(compare)
+app.command()(demo)
 app.add_typer(scenario_app, name="scenario")
 app.command()(profile)
 app.command("profiles")(compare_profiles)

@@ -41,7 +41,12 @@ class ReplayVecEnv(BatchedVecEnv):
         self._starts = np.flatnonzero(table.first_of_seed)
         self._last = np.append(self._starts[1:], len(table)) - 1
         self.decisions = self.evaluations = 0
+        self._bought: list[int] = [0]
         self._begin()
+
+    def evaluations_after(self, decisions: int) -> int:
+        """Evaluations among the first `decisions`, whole steps of all environments counted."""
+        return self._bought[-(-decisions // int(self.num_envs))]
 
     def _draw(self, count: int) -> tuple[Indices, Indices, Indices]:
         """First row, last row and replicate [count] of new episodes."""
@@ -64,6 +69,7 @@ class ReplayVecEnv(BatchedVecEnv):
         rewards = self.table.rewards[cells] - self._cost * switched
         self.decisions += self.num_envs
         self.evaluations += int(self.table.lossy[cells].sum())
+        self._bought.append(self.evaluations)
         dones = self._row == self._end
         self._row, self._previous = self._row + ~dones, actions.copy()
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]

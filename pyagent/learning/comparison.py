@@ -1,0 +1,254 @@
+"""Every policy on one recorded dataset: what it had learned by what it had bought, per training run."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pyagent.dataset import Dataset, RecordedTable
+from pyagent.envs.observation import NAMES
+from pyagent.envs.replay import ReplayVecEnv
+from pyagent.evaluation.clairvoyant import clairvoyant
+from pyagent.evaluation.learning_curves import Curve, Yardstick
+from pyagent.evaluation.oracle import oracle
+from pyagent.learning.on_table import (
+    BanditLearner,
+    Checkpoint,
+    ask_table,
+    judge,
+    learn,
+    model_based,
+)
+from pyagent.policies.all_local import AllLocalPolicy
+from pyagent.policies.base import Policy
+from pyagent.policies.best_static import BestStaticPolicy
+from pyagent.policies.linear_thompson import LinearThompsonPolicy
+from pyagent.policies.linucb import LinUcbPolicy
+from pyagent.policies.min_split import MinSplitPolicy
+from pyagent.policies.model_free import Algorithm
+from pyagent.policies.model_free import learn as learn_model_free
+from pyagent.policies.neurosurgeon import Link, NeurosurgeonPolicy
+from pyagent.policies.planner import PlannerPolicy
+from pyagent.policies.ppo_imagination import PpoImaginationPolicy
+from pyagent.policies.random import RandomPolicy
+from pyagent.policies.threshold import ThresholdPolicy
+from pyagent.policies.two_threshold import TwoThresholdPolicy
+from pyagent.reward import FloatArray
+from pyagent.surrogate.types import ActionEncoder
+
+CUTS = tuple(NAMES.index(n) for n in ("snr_db", "phy_rate_mbps", "recent_delay_s"))
+"""What threshold rules may cut on; the training seeds choose."""
+TUNING_EPISODES = (1, 2, 3, 5, 8, 12, 20)
+"""Numbers of training episodes, every split of each, that tuned policies are tuned on."""
+MODEL_FREE_ENVS = 16
+
+Run = list[Checkpoint]
+Contender = Callable[[Dataset, int, int], Run]
+"""(dataset, training seed, decisions it may play) -> what it had learned when."""
+
+
+def yardstick(dataset: Dataset) -> Yardstick:
+    """What the random policy and the cross-scored context oracle get on the test part."""
+    table, cost = dataset.test, switching_cost(dataset)
+    splits = dataset.deployment.splits
+    rewards = [judge(RandomPolicy(splits, seed=s), table, cost)[0] for s in range(5)]
+    return Yardstick(float(np.mean(rewards)), float(oracle(table.rewards).value.mean()))
+
+
+def clairvoyant_reward(dataset: Dataset) -> float:
+    """What the oracle that also plans its switches gets on the test part, cross-scored."""
+    table = dataset.test
+    return float(clairvoyant(table.rewards, table.seeds, switching_cost(dataset)).value.mean())
+
+
+def switching_cost(dataset: Dataset) -> float:
+    """The scenario's price of a change of split."""
+    return dataset.scenario.reward.as_weights().switching
+
+
+def curve(run: Run) -> Curve:
+    """A run's curve; of checkpoints with the same number of evaluations the last."""
+    last = {point.evaluations: (point.evaluations, point.wall_s, point.reward) for point in run}
+    return Curve.of([last[evaluations] for evaluations in sorted(last)])
+
+
+def marks_until(decisions: int) -> list[int]:
+    """Where learners are judged: twelve places per factor of ten, from 20 on, and the end."""
+    places = np.unique(np.round(20 * 10 ** (np.arange(0, 60) / 12)).astype(int))
+    return [*places[places < decisions].tolist(), decisions]
+
+
+def _fixed(make: Callable[[Dataset], Policy], dataset: Dataset, seed: int, decisions: int) -> Run:
+    reward, per_seed = judge(make(dataset), dataset.test, switching_cost(dataset))
+    return [Checkpoint(0, 0, 0.0, reward, per_seed)]
+
+
+def _tuned(
+    make: Callable[[Dataset, RecordedTable], Policy], dataset: Dataset, seed: int, decisions: int
+) -> Run:
+    order = np.random.default_rng([seed, 31]).permutation(np.unique(dataset.train.seeds))
+    run = []
+    for count in TUNING_EPISODES:
+        if count > len(order):
+            break
+        table = dataset.train.of_seeds(order[:count])
+        started = time.perf_counter()
+        policy = make(dataset, table)
+        wall_s = time.perf_counter() - started
+        reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
+        cells = table.lossy[:, :, 0]
+        run.append(Checkpoint(cells.size, int(cells.sum()), wall_s, reward, per_seed))
+    return run
+
+
+def _static(dataset: Dataset, table: RecordedTable) -> Policy:
+    return BestStaticPolicy.tune(table.rewards[:, :, 0])
+
+
+def _threshold(dataset: Dataset, table: RecordedTable) -> Policy:
+    # The smallest split always uses the link, so its runs show what there is to see of it.
+    return ThresholdPolicy.tune(table.contexts[:, 0, 0], table.rewards[:, :, 0], *CUTS)
+
+
+def _two_threshold(dataset: Dataset, table: RecordedTable) -> Policy:
+    return TwoThresholdPolicy.tune(table.contexts[:, 0, 0], table.rewards[:, :, 0], *CUTS)
+
+
+def _neurosurgeon(dataset: Dataset, table: RecordedTable) -> Policy:
+    K, S = len(table), table.actions
+    actions = np.tile(np.arange(S), K)
+    contexts = table.contexts[:, :, 0].reshape(K * S, -1)
+    link = Link.fit(dataset.deployment, contexts, actions, table.components[:, :, 0].reshape(K * S, -1))
+    return NeurosurgeonPolicy(dataset.deployment, link)
+
+
+def _bandit(make: Callable[..., Any], dataset: Dataset, seed: int, decisions: int) -> Run:
+    encoder = ActionEncoder(dataset.deployment.splits, dataset.deployment.num_layers)
+    learner = BanditLearner(make(encoder, dataset.composer, seed=seed), _frozen, ask_table(dataset.train))
+    return _learned(learner, dataset, seed, decisions)
+
+
+def _frozen(policy: Any) -> Policy:
+    frozen: Policy = copy.deepcopy(policy)
+    frozen.freeze()  # type: ignore[attr-defined]
+    return frozen
+
+
+def _learned(learner: Any, dataset: Dataset, seed: int, decisions: int) -> Run:
+    return learn(
+        learner,
+        dataset.train,
+        dataset.test,
+        seed=seed,
+        decisions=decisions,
+        marks=marks_until(decisions),
+        switching_cost=switching_cost(dataset),
+    )
+
+
+def _surrogate(options: dict[str, Any], dataset: Dataset, seed: int, decisions: int) -> Run:
+    return _learned(model_based(dataset, seed=seed, **options), dataset, seed, decisions)
+
+
+def _in_imagination(kind: str, dataset: Dataset, seed: int, decisions: int) -> Run:
+    """Learn the model as `surrogate-argmax` does, then plan or train in it; judged once, at the end."""
+    learner = model_based(dataset, seed=seed)
+    cost = switching_cost(dataset)
+    (end,) = learn(
+        learner,
+        dataset.train,
+        dataset.test,
+        seed=seed,
+        decisions=decisions,
+        marks=[decisions],
+        switching_cost=cost,
+    )
+    started = time.perf_counter()
+    model = learner.imagined()
+    policy: Policy = (
+        PlannerPolicy(model, seed=seed) if kind == "planner" else PpoImaginationPolicy.train(model, seed=seed)
+    )
+    wall_s = end.wall_s + time.perf_counter() - started
+    reward, per_seed = judge(policy, dataset.test, cost)
+    return [Checkpoint(decisions, end.evaluations, wall_s, reward, per_seed)]
+
+
+def _model_free(algorithm: Algorithm, dataset: Dataset, seed: int, decisions: int) -> Run:
+    env = ReplayVecEnv(dataset.train, MODEL_FREE_ENVS, switching_cost=switching_cost(dataset), seed=seed)
+    started = time.perf_counter()
+    taken = learn_model_free(env, algorithm, decisions, seed, marks_until(decisions))
+    per_step_s = (time.perf_counter() - started) / taken[-1][0]
+    run = []
+    for steps, policy in taken:
+        reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
+        run.append(Checkpoint(steps, env.evaluations_after(steps), steps * per_step_s, reward, per_seed))
+    return run
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A policy of the comparison.
+
+    Attributes:
+        play: makes one training run of it.
+        seeds: whether training runs differ, so that several are worth making.
+        patience: decisions that it may play, as a multiple of the model-based learner's.
+    """
+
+    play: Contender
+    seeds: bool = True
+    patience: int = 1
+
+
+def _fixed_entry(make: Callable[[Dataset], Policy]) -> Entry:
+    return Entry(partial(_fixed, make), seeds=False)
+
+
+ENTRIES: dict[str, Entry] = {
+    "random": _fixed_entry(lambda d: RandomPolicy(d.deployment.splits)),
+    "all-local": _fixed_entry(lambda d: AllLocalPolicy(d.deployment.splits, d.deployment.num_layers)),
+    "min-split": _fixed_entry(lambda d: MinSplitPolicy(d.deployment.splits)),
+    "best-static": Entry(partial(_tuned, _static)),
+    "threshold": Entry(partial(_tuned, _threshold)),
+    "two-threshold": Entry(partial(_tuned, _two_threshold)),
+    "neurosurgeon": Entry(partial(_tuned, _neurosurgeon)),
+    "linucb": Entry(partial(_bandit, LinUcbPolicy), patience=4),
+    "linear-thompson": Entry(partial(_bandit, LinearThompsonPolicy), patience=4),
+    "ppo": Entry(partial(_model_free, "ppo"), patience=100),
+    "a2c": Entry(partial(_model_free, "a2c"), patience=50),
+    "dqn": Entry(partial(_model_free, "dqn"), patience=50),
+    "surrogate-argmax": Entry(partial(_surrogate, {})),
+    "planner": Entry(partial(_in_imagination, "planner")),
+    "ppo-imagination": Entry(partial(_in_imagination, "ppo")),
+}
+"""Every policy by name."""
+
+MODEL_BASED = ("surrogate-argmax", "planner", "ppo-imagination")
+
+
+def play(name: str, dataset: Dataset, seeds: Sequence[int], decisions: int) -> list[Run]:
+    """Training runs of one policy, or a single one of a policy that doesn't learn.
+
+    Args:
+        name: one of `ENTRIES`.
+        dataset: to learn and to judge on.
+        seeds: of the runs.
+        decisions: that the model-based learner may play; others `Entry.patience` times as many.
+
+    Raises:
+        ValueError: the policy can't be had in this scenario (all-local on a phone that can't hold the model).
+    """
+    entry = ENTRIES[name]
+    chosen = seeds if entry.seeds else seeds[:1]
+    return [entry.play(dataset, seed, decisions * entry.patience) for seed in chosen]
+
+
+def final_rewards(runs: Sequence[Run]) -> FloatArray:
+    """Mean reward of each run's last policy on each test seed, [runs, seeds]."""
+    return np.stack([run[-1].per_seed for run in runs])

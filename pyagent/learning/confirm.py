@@ -1,0 +1,89 @@
+"""A policy that won on a recorded dataset, played in the live co-simulation: does the dataset tell the truth?"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pyagent.campaign.collect import EpisodePool, Job, score_episode
+from pyagent.campaign.progress import PhaseProgress
+from pyagent.dataset import Dataset
+from pyagent.envs.scoring import Scorer
+from pyagent.evaluation.statistics import Interval, paired_difference
+from pyagent.policies.base import Policy
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The same policy on the same episodes, live and replayed.
+
+    Attributes:
+        live, replayed: mean reward per decision.
+        difference: live minus replayed, paired by decision, 95 %.
+        same_action: share of the decisions at which both took the same action.
+        decisions: that were paired, all replicates.
+        wall_s: of the live ones.
+    """
+
+    live: float
+    replayed: float
+    difference: Interval
+    same_action: float
+    decisions: int
+    wall_s: float
+
+
+def confirm(dataset: Dataset, policy: Policy, *, replicates: int, progress: PhaseProgress) -> Confirmation:
+    """Play a policy live on the dataset's test episodes.
+
+    Seed and replicate are those of the recording, so that world, MAC streams and prompts are the same and
+    only the history of the policy's own actions differs.
+
+    Args:
+        dataset: where the policy was judged.
+        policy: no longer learns.
+        replicates: of each test episode, at most those of the dataset.
+        progress: is told of every decision.
+
+    Raises:
+        SimulatorDied, SimulatorTimeout: ns-3 failed.
+    """
+    table, cost = dataset.test, dataset.scenario.reward.as_weights().switching
+    used = min(replicates, table.replicates)
+    seeds = list(dict.fromkeys(table.seeds.tolist()))
+    jobs = [
+        Job("confirm", policy.name, seed, replicate, lambda: copy.deepcopy(policy))
+        for seed in seeds
+        for replicate in range(used)
+    ]
+    scorer = Scorer(dataset.scenario)
+    scorer.evaluator("test")
+    live = np.full((len(table), used), np.nan)
+    taken = np.zeros((len(table), used), np.int64)
+    place = {
+        (int(seed), int(decision)): k
+        for k, (seed, decision) in enumerate(zip(table.seeds, table.decisions, strict=True))
+    }
+    with (
+        tempfile.TemporaryDirectory(prefix="splitsim-confirm-") as logs,
+        progress.phase("confirm", f"Playing {policy.name} live", len(table) * used),
+    ):
+        for job, episode in EpisodePool(dataset.scenario, Path(logs)).run(jobs):
+            for row in score_episode(scorer, job, episode, "test"):
+                cell = (place[job.seed, row["decision"]], job.replicate)
+                live[cell], taken[cell] = row["reward"], row["action"]
+            progress.advance(len(episode), note=f"seed {job.seed}")
+    actions = table.play_all(policy)[:, :used]
+    replayed = np.stack([table.rewards_of(actions[:, r], r, cost) for r in range(used)], axis=1)
+    return Confirmation(
+        live=float(live.mean()),
+        replayed=float(replayed.mean()),
+        difference=paired_difference(live.mean(1), replayed.mean(1), table.seeds),
+        same_action=float((actions == taken).mean()),
+        decisions=live.size,
+        wall_s=progress.seconds["confirm"],
+    )
