@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -24,23 +25,60 @@ if TYPE_CHECKING:  # matplotlib before 3.11 has no such name
 BLACK, GREY, ORANGE, SKY_BLUE = "#000000", "#999999", "#E69F00", "#56B4E9"
 BLUISH_GREEN, BLUE, VERMILLION, REDDISH_PURPLE = "#009E73", "#0072B2", "#D55E00", "#CC79A7"
 
-POLICY_COLOURS: Mapping[str, str] = MappingProxyType(
+
+@dataclass(frozen=True)
+class PolicyLine:
+    """How a policy's line looks.
+
+    Attributes:
+        colour: hex colour, its own.
+        dash: matplotlib line style, that of its family.
+        marker: its own within the family; empty for none.
+    """
+
+    colour: str
+    dash: str | tuple[float, tuple[float, ...]]
+    marker: str
+
+
+_DASH_DOT_DOT = (0.0, (4.0, 1.2, 1.0, 1.2, 1.0, 1.2))
+
+# Twenty colours can't all be told apart, the less so by the colour-blind. Those of Okabe and Ito are for the
+# policies of every run; the others take what is left of Paul Tol's "muted" and "dark" schemes, and dash (by
+# family) and marker (within it) together name every line also where colours don't.
+POLICY_LINES: Mapping[str, PolicyLine] = MappingProxyType(
     {
-        "oracle": BLACK,
-        "random": GREY,
-        "best-static": ORANGE,
-        "min-split": SKY_BLUE,
-        "threshold": BLUISH_GREEN,
-        "ppo-imagination": BLUE,
-        "surrogate-argmax": VERMILLION,
-        "all-local": REDDISH_PURPLE,
+        "oracle": PolicyLine(BLACK, "-", ""),
+        "clairvoyant": PolicyLine("#555555", "--", ""),
+        "random": PolicyLine(GREY, ":", ""),
+        "all-local": PolicyLine(REDDISH_PURPLE, ":", "o"),
+        "min-split": PolicyLine(SKY_BLUE, ":", "s"),
+        "best-static": PolicyLine(ORANGE, ":", "^"),
+        "threshold": PolicyLine(BLUISH_GREEN, "--", "o"),
+        "two-threshold": PolicyLine("#117733", "--", "s"),
+        "neurosurgeon": PolicyLine("#999933", "--", "^"),
+        "linucb": PolicyLine("#882255", "-.", "o"),
+        "linear-thompson": PolicyLine("#AA4499", "-.", "s"),
+        "gp-ucb": PolicyLine("#CC6677", "-.", "^"),
+        "ppo": PolicyLine("#663333", _DASH_DOT_DOT, "o"),
+        "a2c": PolicyLine("#A6761D", _DASH_DOT_DOT, "s"),
+        "dqn": PolicyLine("#C8AA6E", _DASH_DOT_DOT, "^"),
+        "surrogate-argmax": PolicyLine(VERMILLION, "-", "o"),
+        "surrogate-ucb": PolicyLine("#8B1A1A", "-", "s"),
+        "surrogate-thompson": PolicyLine("#FF7F6E", "-", "^"),
+        "planner": PolicyLine("#332288", "-", "D"),
+        "ppo-imagination": PolicyLine(BLUE, "-", "v"),
     }
+)
+"""How each known policy's line looks."""
+
+POLICY_COLOURS: Mapping[str, str] = MappingProxyType(
+    {policy: line.colour for policy, line in POLICY_LINES.items()}
 )
 """Colour of each policy, the same in every figure."""
 
-# Of Paul Tol's "muted" scheme (colour-blind safe too) what is far from the colours above: for policies that
-# have no colour of their own, a user's among them.
-_OTHER_POLICIES = ("#332288", "#882255", "#999933", "#DDCC77")
+# For policies that have no colour of their own, a user's among them.
+_OTHER_POLICIES = ("#225555", "#DDCC77", "#5E4FA2", "#66A61E")
 
 # Paul Tol's "light" scheme, so that a part of a bar is never taken for a policy.
 TERM_COLOURS: Mapping[str, str] = MappingProxyType(
@@ -108,6 +146,11 @@ def policy_colour(policy: str) -> str:
         return POLICY_COLOURS[policy]
     digest = hashlib.sha256(policy.encode()).digest()
     return _OTHER_POLICIES[digest[0] % len(_OTHER_POLICIES)]
+
+
+def policy_line(policy: str) -> PolicyLine:
+    """How the line of a policy looks; an unknown one is solid, with crosses."""
+    return POLICY_LINES.get(policy) or PolicyLine(policy_colour(policy), "-", "X")
 
 
 def split_colours(splits: Iterable[int], num_layers: int) -> dict[int, str]:

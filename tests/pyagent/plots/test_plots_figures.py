@@ -136,7 +136,8 @@ def test_references_of_the_regret_figure_are_named_in_their_colours(complete_run
     figure = FIGURES["regret"](complete_run)
     names = {text.get_text(): text.get_color() for text in figure.axes[1].texts}
 
-    assert names == {name: POLICY_COLOURS[name] for name in POLICY_COLOURS if name != "surrogate-argmax"}
+    references = ("oracle", *HELD, "random", "threshold", "ppo-imagination")
+    assert names == {name: POLICY_COLOURS[name] for name in references}
 
 
 def test_policies_are_sorted_and_their_penalties_add_up_to_the_reward(complete_run):

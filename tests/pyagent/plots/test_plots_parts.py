@@ -1,27 +1,77 @@
 """Colours, and the small calculations behind the figures."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pyagent.plots.links import bin_means
 from pyagent.plots.regret import spread
-from pyagent.plots.style import LOSS_COLOURS, POLICY_COLOURS, TERM_COLOURS, policy_colour, split_colours
+from pyagent.plots.style import (
+    LOSS_COLOURS,
+    POLICY_COLOURS,
+    POLICY_LINES,
+    TERM_COLOURS,
+    policy_colour,
+    policy_line,
+    split_colours,
+)
 from pyagent.reward import TERMS
 
 OKABE_ITO = {
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999",
+    "oracle": "#000000", "random": "#999999", "best-static": "#E69F00", "min-split": "#56B4E9",
+    "threshold": "#009E73", "ppo-imagination": "#0072B2", "surrogate-argmax": "#D55E00",
+    "all-local": "#CC79A7",
 }  # fmt: skip
 
+# Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
+COLOUR_BLINDNESS = {
+    "none": np.eye(3),
+    "protan": np.array([[0.1524, 1.0526, -0.205], [0.1146, 0.7863, 0.0992], [-0.0039, -0.0481, 1.0519]]),
+    "deutan": np.array([[0.3674, 0.8606, -0.228], [0.2801, 0.6728, 0.0471], [-0.0118, 0.043, 0.9688]]),
+}
 
-def test_policy_colours_are_unique_and_of_the_palette():
-    assert len(set(POLICY_COLOURS.values())) == len(POLICY_COLOURS) == 8
-    assert set(POLICY_COLOURS.values()) <= OKABE_ITO
+
+def lightness_and_hue(colour, sight):
+    """CIE L*a*b* of a hex colour as the eye of that kind sees it."""
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(COLOUR_BLINDNESS[sight] @ linear, 0, 1)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = to_xyz @ linear / np.array([0.9505, 1.0, 1.089])
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def closest(policies, sight):
+    seen = [lightness_and_hue(POLICY_COLOURS[policy], sight) for policy in policies]
+    return min(np.linalg.norm(a - b) for a, b in combinations(seen, 2))
+
+
+def test_the_policies_of_every_run_have_the_palette_of_okabe_and_ito():
+    assert {name: POLICY_COLOURS[name] for name in OKABE_ITO} == OKABE_ITO
+
+
+def test_policy_colours_can_be_told_apart_also_by_the_colour_blind():
+    assert closest(POLICY_COLOURS, "none") > 20
+    families = {line.dash for line in POLICY_LINES.values()}
+    for sight in COLOUR_BLINDNESS:
+        assert closest(OKABE_ITO, sight) > 7, sight
+        for dash in families:
+            family = [name for name, line in POLICY_LINES.items() if line.dash == dash]
+            assert closest(family, sight) > 7, (sight, dash)
+
+
+def test_dash_and_marker_alone_name_every_policy():
+    assert len({(line.dash, line.marker) for line in POLICY_LINES.values()}) == len(POLICY_LINES)
+    guest = policy_line("somebody's own")
+    assert (guest.dash, guest.marker) not in {(line.dash, line.marker) for line in POLICY_LINES.values()}
 
 
 def test_an_unknown_policy_has_a_stable_colour_that_no_known_one_has():
-    assert policy_colour("linucb") == policy_colour("linucb")
-    assert policy_colour("linucb") not in POLICY_COLOURS.values()
+    assert policy_colour("my-own") == policy_colour("my-own")
+    assert policy_colour("my-own") not in POLICY_COLOURS.values()
 
 
 def test_parts_of_a_bar_have_no_policy_colour_and_every_term_has_one():
