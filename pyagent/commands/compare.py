@@ -25,7 +25,7 @@ def compare(
         str, typer.Argument(help="What splitsim record wrote, or the name of a dataset that ships.")
     ] = "default",
     policies: Annotated[str, typer.Option(help="all, or names with commas between.")] = "all",
-    seeds: Annotated[int, typer.Option(min=2, max=1000, help="Training runs of each policy that learns.")] = 5,
+    seeds: Annotated[int, typer.Option(min=2, max=1000, help="Training runs of each learning policy.")] = 5,
     decisions: Annotated[
         int, typer.Option(min=40, max=100_000, help="Decisions that the model-based learner plays.")
     ] = 400,
@@ -37,7 +37,7 @@ def compare(
         bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")
     ] = False,
 ) -> None:
-    """Train policies on a recorded dataset and rank them on its test episodes, without ns-3 and without a model.
+    """Train policies on a recorded dataset and rank them on its test episodes; needs no ns-3 and no model.
 
     Example: splitsim compare tram-replay --policies threshold,linucb,surrogate-argmax --confirm
     """

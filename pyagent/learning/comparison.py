@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -85,8 +85,9 @@ def marks_until(decisions: int) -> list[int]:
 
 
 def _fixed(make: Callable[[Dataset], Policy], dataset: Dataset, seed: int, decisions: int) -> Run:
-    reward, per_seed = judge(make(dataset), dataset.test, switching_cost(dataset))
-    return [Checkpoint(0, 0, 0.0, reward, per_seed)]
+    policy = make(dataset)
+    reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
+    return [Checkpoint(0, 0, 0.0, reward, per_seed, policy)]
 
 
 def _tuned(
@@ -103,7 +104,7 @@ def _tuned(
         wall_s = time.perf_counter() - started
         reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
         cells = table.lossy[:, :, 0]
-        run.append(Checkpoint(cells.size, int(cells.sum()), wall_s, reward, per_seed))
+        run.append(Checkpoint(cells.size, int(cells.sum()), wall_s, reward, per_seed, policy))
     return run
 
 
@@ -176,7 +177,7 @@ def _in_imagination(kind: str, dataset: Dataset, seed: int, decisions: int) -> R
     )
     wall_s = end.wall_s + time.perf_counter() - started
     reward, per_seed = judge(policy, dataset.test, cost)
-    return [Checkpoint(decisions, end.evaluations, wall_s, reward, per_seed)]
+    return [Checkpoint(decisions, end.evaluations, wall_s, reward, per_seed, policy)]
 
 
 def _model_free(algorithm: Algorithm, dataset: Dataset, seed: int, decisions: int) -> Run:
@@ -187,7 +188,8 @@ def _model_free(algorithm: Algorithm, dataset: Dataset, seed: int, decisions: in
     run = []
     for steps, policy in taken:
         reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
-        run.append(Checkpoint(steps, env.evaluations_after(steps), steps * per_step_s, reward, per_seed))
+        bought = env.evaluations_after(steps)
+        run.append(Checkpoint(steps, bought, steps * per_step_s, reward, per_seed, policy))
     return run
 
 
@@ -246,7 +248,12 @@ def play(name: str, dataset: Dataset, seeds: Sequence[int], decisions: int) -> l
     """
     entry = ENTRIES[name]
     chosen = seeds if entry.seeds else seeds[:1]
-    return [entry.play(dataset, seed, decisions * entry.patience) for seed in chosen]
+    return [_last_policy(entry.play(dataset, seed, decisions * entry.patience)) for seed in chosen]
+
+
+def _last_policy(run: Run) -> Run:
+    """Policies hold everything that they have seen: only the last is kept."""
+    return [*(replace(point, policy=None) for point in run[:-1]), run[-1]]
 
 
 def final_rewards(runs: Sequence[Run]) -> FloatArray:

@@ -1,4 +1,4 @@
-"""A policy that won on a recorded dataset, played in the live co-simulation: does the dataset tell the truth?"""
+"""A policy that won on a recorded dataset, played live: does the dataset tell the truth?"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import copy
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class Confirmation:
     """The same policy on the same episodes, live and replayed.
 
     Attributes:
+        policy: its name.
         live, replayed: mean reward per decision.
         difference: live minus replayed, paired by decision, 95 %.
         same_action: share of the decisions at which both took the same action.
@@ -29,12 +31,34 @@ class Confirmation:
         wall_s: of the live ones.
     """
 
+    policy: str
     live: float
     replayed: float
     difference: Interval
     same_action: float
     decisions: int
     wall_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number, JSON-ready."""
+        return {
+            "policy": self.policy,
+            "live": self.live,
+            "replayed": self.replayed,
+            "live_minus_replay": self.difference.estimate,
+            "live_minus_replay_ci": [self.difference.low, self.difference.high],
+            "same_action": self.same_action,
+            "decisions": self.decisions,
+            "wall_s": self.wall_s,
+        }
+
+    def sentence(self) -> str:
+        """What a person reads."""
+        d = self.difference
+        return (
+            f"{self.policy} live: {self.live:.3f}, on the dataset {self.replayed:.3f}; difference "
+            f"{d.estimate:+.3f} [{d.low:+.3f}, {d.high:+.3f}] over {self.decisions} decisions"
+        )
 
 
 def confirm(dataset: Dataset, policy: Policy, *, replicates: int, progress: PhaseProgress) -> Confirmation:
@@ -80,6 +104,7 @@ def confirm(dataset: Dataset, policy: Policy, *, replicates: int, progress: Phas
     actions = table.play_all(policy)[:, :used]
     replayed = np.stack([table.rewards_of(actions[:, r], r, cost) for r in range(used)], axis=1)
     return Confirmation(
+        policy=policy.name,
         live=float(live.mean()),
         replayed=float(replayed.mean()),
         difference=paired_difference(live.mean(1), replayed.mean(1), table.seeds),

@@ -50,6 +50,7 @@ class Checkpoint:
         wall_s: spent learning, judging not counted.
         reward: mean on the test table.
         per_seed: mean reward of each test seed, float64 [seeds].
+        policy: what was judged; None where it is not kept.
     """
 
     decisions: int
@@ -57,6 +58,7 @@ class Checkpoint:
     wall_s: float
     reward: float
     per_seed: FloatArray
+    policy: Policy | None = None
 
 
 class BanditLearner:
@@ -206,8 +208,9 @@ def learn(
             wall_s += time.perf_counter() - started
             previous, played = action, played + 1
             if played in wanted:
-                reward, per_seed = judge(learner.policy(), test, switching_cost)
-                found.append(Checkpoint(played, learner.evaluations, wall_s, reward, per_seed))
+                policy = learner.policy()
+                reward, per_seed = judge(policy, test, switching_cost)
+                found.append(Checkpoint(played, learner.evaluations, wall_s, reward, per_seed, policy))
             if played >= decisions:
                 return found
     return found
