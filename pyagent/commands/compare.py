@@ -17,7 +17,7 @@ DEMO = (
     *("random", "all-local", "min-split", "best-static", "threshold", "two-threshold", "neurosurgeon"),
     *("linucb", "surrogate-argmax"),
 )
-WIDTH = 110
+WIDTH = 120
 
 
 def compare(
@@ -58,14 +58,14 @@ def demo(
 
 
 def _names(text: str) -> tuple[str, ...]:
-    from pyagent.learning.comparison import ENTRIES
+    from pyagent.learning.comparison import POLICIES
 
     if text == "all":
-        return tuple(ENTRIES)
+        return POLICIES
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
-        if name not in ENTRIES:
-            raise UserError(f"--policies = {name!r}: no such policy; valid: all, {', '.join(ENTRIES)}")
+        if name not in POLICIES:
+            raise UserError(f"--policies = {name!r}: no such policy; valid: all, {', '.join(POLICIES)}")
     return tuple(dict.fromkeys(names))
 
 

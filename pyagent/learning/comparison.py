@@ -49,6 +49,8 @@ TUNING_EPISODES = (1, 2, 3, 5, 8, 12, 20)
 MODEL_FREE_ENVS = 16
 
 Run = list[Checkpoint]
+Runs = dict[str, list[Run]]
+Done = Callable[[str], None]
 Contender = Callable[[Dataset, int, int], Run]
 """(dataset, training seed, decisions it may play) -> what it had learned when."""
 
@@ -94,14 +96,14 @@ def _tuned(
     make: Callable[[Dataset, RecordedTable], Policy], dataset: Dataset, seed: int, decisions: int
 ) -> Run:
     order = np.random.default_rng([seed, 31]).permutation(np.unique(dataset.train.seeds))
-    run = []
+    run: Run = []
     for count in TUNING_EPISODES:
         if count > len(order):
             break
         table = dataset.train.of_seeds(order[:count])
         started = time.perf_counter()
         policy = make(dataset, table)
-        wall_s = time.perf_counter() - started
+        wall_s = max(time.perf_counter() - started, run[-1].wall_s if run else 0.0)
         reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
         cells = table.lossy[:, :, 0]
         run.append(Checkpoint(cells.size, int(cells.sum()), wall_s, reward, per_seed, policy))
@@ -157,27 +159,25 @@ def _surrogate(options: dict[str, Any], dataset: Dataset, seed: int, decisions: 
     return _learned(model_based(dataset, seed=seed, **options), dataset, seed, decisions)
 
 
-def _in_imagination(kind: str, dataset: Dataset, seed: int, decisions: int) -> Run:
-    """Learn the model as `surrogate-argmax` does, then plan or train in it; judged once, at the end."""
+def model_based_runs(dataset: Dataset, seed: int, decisions: int) -> dict[str, Run]:
+    """One training of the model, and what each use of it makes: argmax along the way, the others at the end.
+
+    The planner's and PPO's own time comes on top of the learning that they share.
+    """
     learner = model_based(dataset, seed=seed)
-    cost = switching_cost(dataset)
-    (end,) = learn(
-        learner,
-        dataset.train,
-        dataset.test,
-        seed=seed,
-        decisions=decisions,
-        marks=[decisions],
-        switching_cost=cost,
-    )
-    started = time.perf_counter()
-    model = learner.imagined()
-    policy: Policy = (
-        PlannerPolicy(model, seed=seed) if kind == "planner" else PpoImaginationPolicy.train(model, seed=seed)
-    )
-    wall_s = end.wall_s + time.perf_counter() - started
-    reward, per_seed = judge(policy, dataset.test, cost)
-    return [Checkpoint(decisions, end.evaluations, wall_s, reward, per_seed, policy)]
+    runs = {"surrogate-argmax": _learned(learner, dataset, seed, decisions)}
+    end, model = runs["surrogate-argmax"][-1], learner.imagined()
+    uses: dict[str, Callable[[], Policy]] = {
+        "planner": lambda: PlannerPolicy(model, seed=seed),
+        "ppo-imagination": lambda: PpoImaginationPolicy.train(model, seed=seed),
+    }
+    for name, make in uses.items():
+        started = time.perf_counter()
+        policy = make()
+        wall_s = end.wall_s + time.perf_counter() - started
+        reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
+        runs[name] = [Checkpoint(decisions, end.evaluations, wall_s, reward, per_seed, policy)]
+    return runs
 
 
 def _model_free(algorithm: Algorithm, dataset: Dataset, seed: int, decisions: int) -> Run:
@@ -185,7 +185,7 @@ def _model_free(algorithm: Algorithm, dataset: Dataset, seed: int, decisions: in
     started = time.perf_counter()
     taken = learn_model_free(env, algorithm, decisions, seed, marks_until(decisions))
     per_step_s = (time.perf_counter() - started) / taken[-1][0]
-    run = []
+    run: Run = []
     for steps, policy in taken:
         reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
         bought = env.evaluations_after(steps)
@@ -222,33 +222,47 @@ ENTRIES: dict[str, Entry] = {
     "neurosurgeon": Entry(partial(_tuned, _neurosurgeon)),
     "linucb": Entry(partial(_bandit, LinUcbPolicy), patience=4),
     "linear-thompson": Entry(partial(_bandit, LinearThompsonPolicy), patience=4),
-    "ppo": Entry(partial(_model_free, "ppo"), patience=100),
-    "a2c": Entry(partial(_model_free, "a2c"), patience=50),
-    "dqn": Entry(partial(_model_free, "dqn"), patience=50),
-    "surrogate-argmax": Entry(partial(_surrogate, {})),
-    "planner": Entry(partial(_in_imagination, "planner")),
-    "ppo-imagination": Entry(partial(_in_imagination, "ppo")),
+    "ppo": Entry(partial(_model_free, "ppo"), patience=60),
+    "a2c": Entry(partial(_model_free, "a2c"), patience=30),
+    "dqn": Entry(partial(_model_free, "dqn"), patience=10),
 }
-"""Every policy by name."""
+"""Policies that learn or are tuned each by itself, by name."""
 
 MODEL_BASED = ("surrogate-argmax", "planner", "ppo-imagination")
+"""Uses of one learned model."""
+POLICIES = (*ENTRIES, *MODEL_BASED)
 
 
-def play(name: str, dataset: Dataset, seeds: Sequence[int], decisions: int) -> list[Run]:
-    """Training runs of one policy, or a single one of a policy that doesn't learn.
+def play(names: Sequence[str], dataset: Dataset, seeds: Sequence[int], decisions: int, done: Done) -> Runs:
+    """Training runs of policies, a single one of each that doesn't learn.
 
     Args:
-        name: one of `ENTRIES`.
+        names: of `POLICIES`.
         dataset: to learn and to judge on.
         seeds: of the runs.
         decisions: that the model-based learner may play; others `Entry.patience` times as many.
+        done: called with a name when its runs are there.
 
     Raises:
         ValueError: the policy can't be had in this scenario (all-local on a phone that can't hold the model).
     """
-    entry = ENTRIES[name]
-    chosen = seeds if entry.seeds else seeds[:1]
-    return [_last_policy(entry.play(dataset, seed, decisions * entry.patience)) for seed in chosen]
+    runs: Runs = {name: [] for name in names}
+    for name in (name for name in names if name in ENTRIES):
+        entry = ENTRIES[name]
+        for seed in seeds if entry.seeds else seeds[:1]:
+            runs[name].append(_last_policy(entry.play(dataset, seed, decisions * entry.patience)))
+        done(name)
+    ours = [name for name in names if name in MODEL_BASED]
+    if ours == ["surrogate-argmax"]:
+        runs[ours[0]] = [_last_policy(_surrogate({}, dataset, seed, decisions)) for seed in seeds]
+    elif ours:
+        for seed in seeds:
+            for name, run in model_based_runs(dataset, seed, decisions).items():
+                if name in ours:
+                    runs[name].append(_last_policy(run))
+    for name in ours:
+        done(name)
+    return runs
 
 
 def _last_policy(run: Run) -> Run:

@@ -19,6 +19,9 @@ from pyagent.surrogate.ensemble import EnsembleSettings, EnsembleSurrogate
 from pyagent.surrogate.scales import ComponentScales
 from pyagent.surrogate.types import ActionEncoder, Contexts
 
+SETTINGS = EnsembleSettings(members=10, half_life=400.0)
+"""More hypotheses than the ensemble's own default and a longer memory: a recorded dataset does not change."""
+
 
 class TableLearner(Protocol):
     """Whoever learns decision by decision."""
@@ -130,7 +133,7 @@ def model_based(
     )
     learned_on = table or dataset.train
     dim = learned_on.contexts.shape[-1]
-    surrogate = EnsembleSurrogate(dim, encoder, scales, seed=seed, settings=settings)
+    surrogate = EnsembleSurrogate(dim, encoder, scales, seed=seed, settings=settings or SETTINGS)
     quality = QualityModel(
         len(deployment.splits),
         surrogate.members,

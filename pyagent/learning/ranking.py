@@ -35,6 +35,7 @@ from pyagent.learning.confirm import Confirmation, confirm
 from pyagent.plots import style
 from pyagent.plots.learning_curves import figure_learning_curves
 from pyagent.scenario.compile import Deployment
+from pyagent.threads import one_thread
 
 TARGET = 0.95
 """Share of the oracle's gain over random that counts as having learned the problem."""
@@ -127,7 +128,7 @@ class Ranking:
                 f"{s.reward.estimate:.3f} [{s.reward.low:.3f}, {s.reward.high:.3f}]",
                 f"{s.iqm.estimate:.3f}",
                 f"{s.regret.estimate:.3f}",
-                f"{s.gain:.0%}",
+                f"{s.gain:.0%}".replace("%", " %"),
                 f"{s.evaluations:.0f}",
                 _arrived(s.arrival),
                 str(len(s.runs)),
@@ -158,21 +159,16 @@ def rank(
 
     Args:
         dataset: to learn and to judge on.
-        names: of `ENTRIES`; all-local is passed over where the phone can't hold the model.
+        names: of `POLICIES`; all-local is passed over where the phone can't hold the model.
         seeds: of the training runs, two or more.
         decisions: that the model-based learner plays; see `Entry.patience`.
         progress: is told of every policy.
     """
     chosen = [name for name in names if name != "all-local" or _holds_all(dataset.deployment)]
-    runs: dict[str, list[Run]] = {}
-    training_seeds = list(seeds)
-    with progress.phase(
-        "compare", f"Training {len(chosen)} policies on {dataset.scenario.name}", len(chosen)
-    ):
+    doing = f"Training {len(chosen)} policies on {dataset.scenario.name}"
+    with progress.phase("compare", doing, len(chosen)), one_thread():
         measure = yardstick(dataset)
-        for name in chosen:
-            runs[name] = play(name, dataset, training_seeds, decisions)
-            progress.advance(note=name)
+        runs = play(chosen, dataset, list(seeds), decisions, lambda name: progress.advance(note=name))
     standings = [_standing(name, found, measure) for name, found in runs.items()]
     standings.sort(key=lambda s: -s.reward.estimate)
     quality, deployed = dataset.scenario.model.quality, dataset.scenario.model.deployed

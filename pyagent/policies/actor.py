@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from pyagent.policies.base import Context, Mask, OfflinePolicy, masked_argmax
 from pyagent.reward import FloatArray
+from pyagent.surrogate.types import Contexts, Indices
 
 FORMAT = 2
 """Of the files; 1 held the value network too."""
@@ -93,6 +94,10 @@ class Actor:
         weight, bias = self.layers[-1]
         return np.asarray(weight @ x + bias, dtype=np.float64)
 
+    def best(self, contexts: Contexts) -> Indices:
+        """Actions [B] of the highest scores for contexts [B, D]."""
+        return np.array([int(self.scores(context).argmax()) for context in contexts], dtype=np.int64)
+
     def save(self, folder: Path, stem: str) -> None:
         """Writes ``stem.json`` and ``stem.safetensors`` (stable-baselines3's own format pickles)."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -133,6 +138,10 @@ class ActorPolicy(OfflinePolicy):
     def act(self, context: Context, mask: Mask | None = None) -> int:
         """The allowed action of the highest score for a context [D]."""
         return masked_argmax(self.actor.scores(context), mask)
+
+    def act_batch(self, contexts: Contexts) -> Indices:
+        """Actions [B] for contexts [B, D], all allowed."""
+        return self.actor.best(contexts)
 
 
 def _number(key: str) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from pyagent.policies.base import Context, Mask, masked_argmax
 from pyagent.reward import COMPONENTS, FloatArray, RewardComposer
-from pyagent.surrogate.types import ActionEncoder
+from pyagent.surrogate.types import ActionEncoder, Contexts, Indices
 
 
 class PairFeatures:
@@ -134,6 +134,12 @@ class LinearBandit:
         posterior = self._posterior_of(features)
         values = features @ posterior.mean if self._frozen else self.values(posterior, features)
         return masked_argmax(values, mask)
+
+    def act_batch(self, contexts: Contexts) -> Indices:
+        """Actions [B] of the best means at contexts [B, D]; for a frozen one."""
+        features = np.stack([self._features.of(context) for context in contexts])
+        values = features @ self._posterior_of(features[0]).mean
+        return np.asarray(values.argmax(1), dtype=np.int64)
 
     def observe(self, context: Context, action: int, outcome: FloatArray) -> None:
         """Learns from the outcome [C] of an action.

@@ -1,0 +1,204 @@
+"""What learning costs, in real evaluations and in wall-clock, on recorded datasets.
+
+`python -m benchmarks.learning` prints one JSON line per scenario and one for all. Trained is on the datasets
+that ship (`splitsim record`, see docs/learning.md), judged on their test episodes.
+
+- `evaluations_to_95`: real LLM evaluations until a policy has 95 % of the oracle's gain over random, median
+  over training seeds with its 95 % interval; null where at least half of the runs never get there.
+- `ratio_ppo_over_mbrl`: model-free PPO's over the surrogate's. Where PPO never arrives it is what PPO had
+  spent at its end over the surrogate's, a lower bound (`ratio_ppo_is_lower_bound`).
+- `ratio_best_nonmbrl_over_mbrl`: the same for the best policy that learns or is tuned without a model.
+- `training_speedup`: wall-clock of PPO with a real evaluation at each step over ours. A step is measured in
+  the live co-simulation (`live_step_s`), times the steps that PPO needed on the dataset, or, where it never
+  arrives, the 240,000 of the published approach (`ppo_steps_are`). Ours is the decisions that the surrogate
+  needed in the live simulator (`network_step_s` each), its evaluations (`evaluation_s` each) and its own
+  computing.
+- `simple_rule_is_as_good`: a threshold rule or LinUCB whose interval meets the best model-based policy's.
+- `coverage_90`: share of held-out outcomes within the surrogate's 90 % interval, by component.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyagent.campaign.progress import PhaseProgress
+from pyagent.campaign.seeds import Seeds
+from pyagent.dataset import Dataset, open_dataset, shipped_dataset
+from pyagent.envs.scoring import NO_SPLIT, Scorer
+from pyagent.envs.simulator import Episode
+from pyagent.learning.comparison import MODEL_BASED, POLICIES
+from pyagent.learning.on_table import learn, model_based
+from pyagent.learning.ranking import Ranking, Standing, draw, rank
+from pyagent.paths import REPOSITORY, SimulatorNotFoundError, simulator_executable
+from pyagent.surrogate.calibration import calibration
+from pyagent.surrogate.types import Batch
+
+SCENARIOS = ("default", "factory-obstacles", "tram-replay")
+PUBLISHED_PPO_STEPS = 240_000
+IMAGES = REPOSITORY / "docs" / "images" / "learning"
+OURS = "surrogate-argmax"
+RULES = ("threshold", "two-threshold", "linucb")
+
+
+@dataclass(frozen=True)
+class LiveCost:
+    """Wall-clock of the parts of one live decision, one ns-3 process, nothing else running."""
+
+    network_s: float
+    evaluation_s: float
+
+
+def live_cost(dataset: Dataset) -> LiveCost | None:
+    """Play an episode with every split in turn; None without a simulator."""
+    try:
+        simulator_executable(dataset.scenario.program)
+    except SimulatorNotFoundError:
+        return None
+    scorer = Scorer(dataset.scenario)
+    scorer.evaluator("train")
+    network_s, evaluation_s, decisions, evaluations = 0.0, 0.0, 0, 0
+    seed = next(Seeds(0).learn())
+    with Episode(dataset.scenario, seed) as episode:
+        _, over, previous = episode.begin(), False, NO_SPLIT
+        while not over:
+            started = time.perf_counter()
+            record, _, over = episode.decide(decisions % len(scorer.deployment.splits))
+            network_s += time.perf_counter() - started
+            before = scorer.evaluations
+            started = time.perf_counter()
+            scorer.score(record, seed=seed, replicate=0, previous_split=previous, part="train")
+            if scorer.evaluations > before:
+                evaluation_s += time.perf_counter() - started
+                evaluations += 1
+            decisions, previous = decisions + 1, record.split
+    return LiveCost(network_s / decisions, evaluation_s / max(evaluations, 1))
+
+
+def coverage(dataset: Dataset, decisions: int) -> dict[str, float | None]:
+    """Component -> `coverage_90` on the test table after learning, qualities all bought."""
+    learner = model_based(dataset, seed=0, rule="all")
+    marks: list[int] = []
+    learn(learner, dataset.train, dataset.test, seed=0, decisions=decisions, marks=marks, switching_cost=0.0)
+    table = dataset.test
+    K, S, R, D = table.contexts.shape
+    actions = np.broadcast_to(np.arange(S)[None, :, None], (K, S, R)).reshape(-1)
+    batch = Batch(
+        table.contexts.reshape(-1, D), actions.astype(np.int64), table.components.reshape(K * S * R, -1)
+    )
+    found = calibration(learner.surrogate, learner.encoder, batch)
+    return {name: entry["coverage_90"] for name, entry in found.items()}
+
+
+def arrived_at(standing: Standing) -> tuple[float, float] | None:
+    """Median (decisions, learning seconds) of the runs when they arrived; None where they never do."""
+    assert standing.arrival is not None
+    if standing.arrival.median is None:
+        return None
+    at = [
+        next(point for point in run if point.evaluations >= needed)
+        for run, needed in zip(standing.runs, standing.arrival.per_run, strict=True)
+        if needed is not None
+    ]
+    return float(np.median([p.decisions for p in at])), float(np.median([p.wall_s for p in at]))
+
+
+def summary(ranking: Ranking, cost: LiveCost | None) -> dict[str, Any]:
+    """The figures of the module's docstring."""
+    found = {s.name: s for s in ranking.standings}
+    ours, ppo = found[OURS], found["ppo"]
+    spent = _spent(ours)
+    others = [s for s in found.values() if s.name not in MODEL_BASED and s.arrival and s.arrival.median]
+    best = min(others, key=lambda s: s.arrival.median or np.inf, default=None)
+    rule = max((found[name] for name in RULES), key=lambda s: s.gain)
+    model = max((found[name] for name in MODEL_BASED), key=lambda s: s.gain)
+    numbers: dict[str, Any] = {
+        "ratio_ppo_over_mbrl": None,
+        "ratio_ppo_is_lower_bound": ppo.arrival is None or ppo.arrival.median is None,
+        "ratio_best_nonmbrl_over_mbrl": None,
+        "best_nonmbrl": None if best is None else best.name,
+        "best_rule": {"name": rule.name, "gain": rule.gain},
+        "simple_rule_is_as_good": rule.reward.high >= model.reward.low,
+    }
+    if spent is not None:
+        numbers["ratio_ppo_over_mbrl"] = (_spent(ppo) or ppo.evaluations) / spent
+        if best is not None:
+            numbers["ratio_best_nonmbrl_over_mbrl"] = (_spent(best) or np.nan) / spent
+    return numbers | _speedup(ours, ppo, cost)
+
+
+def _spent(standing: Standing) -> float | None:
+    return None if standing.arrival is None else standing.arrival.median
+
+
+def _speedup(ours: Standing, ppo: Standing, cost: LiveCost | None) -> dict[str, Any]:
+    at, spent = arrived_at(ours), _spent(ours)
+    if cost is None or at is None or spent is None:
+        return {"training_speedup": None}
+    theirs = arrived_at(ppo)
+    steps = PUBLISHED_PPO_STEPS if theirs is None else theirs[0]
+    ppo_step_s = ppo.wall_s / ppo.decisions
+    step_s = cost.network_s + cost.evaluation_s + ppo_step_s
+    mine_s = at[0] * cost.network_s + spent * cost.evaluation_s + at[1]
+    return {
+        "training_speedup": steps * step_s / mine_s,
+        "ppo_steps": steps,
+        "ppo_steps_are": "published" if theirs is None else "needed on the dataset",
+        "live_step_s": cost.network_s + cost.evaluation_s,
+        "network_step_s": cost.network_s,
+        "evaluation_s": cost.evaluation_s,
+        "ours_s": mine_s,
+        "ours_decisions": at[0],
+    }
+
+
+def measure(name: str, source: Path, seeds: int, decisions: int, images: Path | None) -> dict[str, Any]:
+    """One scenario."""
+    dataset = open_dataset(source)
+    with PhaseProgress() as progress:
+        cost = live_cost(dataset)
+        ranking = rank(dataset, POLICIES, range(seeds), decisions, progress)
+        found = coverage(dataset, decisions)
+    if images is not None:
+        images.mkdir(parents=True, exist_ok=True)
+        draw(ranking, images).rename(images / f"{name}.png")
+        (images / "learning.pdf").unlink()
+    return {
+        "benchmark": "learning",
+        "seeds": seeds,
+        "decisions": decisions,
+        **summary(ranking, cost),
+        "coverage_90": found,
+        **ranking.to_json(),
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("scenarios", nargs="*", help="datasets that ship, or files; default: three that ship")
+    parser.add_argument("--seeds", type=int, default=10, help="training runs of each policy")
+    parser.add_argument("--decisions", type=int, default=300, help="of the model-based learner")
+    parser.add_argument(
+        "--images", type=Path, default=None, help=f"folder for the curves (docs: {IMAGES.name})"
+    )
+    chosen = parser.parse_args(arguments)
+    found = {}
+    for name in chosen.scenarios or SCENARIOS:
+        source = shipped_dataset(name)
+        found[source.stem] = measure(source.stem, source, chosen.seeds, chosen.decisions, chosen.images)
+        print(json.dumps(found[source.stem]), flush=True)
+    keys = ("ratio_ppo_over_mbrl", "ratio_ppo_is_lower_bound", "training_speedup", "simple_rule_is_as_good")
+    print(
+        json.dumps({"benchmark": "learning", **{key: {n: f[key] for n, f in found.items()} for key in keys}})
+    )
+
+
+if __name__ == "__main__":
+    main()
