@@ -36,13 +36,12 @@ from pyagent.envs.simulator import Episode
 from pyagent.learning.comparison import MODEL_BASED, POLICIES
 from pyagent.learning.on_table import learn, model_based
 from pyagent.learning.ranking import Ranking, Standing, draw, rank
-from pyagent.paths import REPOSITORY, SimulatorNotFoundError, simulator_executable
+from pyagent.paths import SimulatorNotFoundError, simulator_executable
 from pyagent.surrogate.calibration import calibration
 from pyagent.surrogate.types import Batch
 
 SCENARIOS = ("default", "factory-obstacles", "tram-replay")
 PUBLISHED_PPO_STEPS = 240_000
-IMAGES = REPOSITORY / "docs" / "images" / "learning"
 OURS = "surrogate-argmax"
 RULES = ("threshold", "two-threshold", "linucb")
 
@@ -89,9 +88,8 @@ def coverage(dataset: Dataset, decisions: int) -> dict[str, float | None]:
     table = dataset.test
     K, S, R, D = table.contexts.shape
     actions = np.broadcast_to(np.arange(S)[None, :, None], (K, S, R)).reshape(-1)
-    batch = Batch(
-        table.contexts.reshape(-1, D), actions.astype(np.int64), table.components.reshape(K * S * R, -1)
-    )
+    outcomes = table.components.reshape(K * S * R, -1)
+    batch = Batch(table.contexts.reshape(-1, D), actions.astype(np.int64), outcomes)
     found = calibration(learner.surrogate, learner.encoder, batch)
     return {name: entry["coverage_90"] for name, entry in found.items()}
 
@@ -114,8 +112,8 @@ def summary(ranking: Ranking, cost: LiveCost | None) -> dict[str, Any]:
     found = {s.name: s for s in ranking.standings}
     ours, ppo = found[OURS], found["ppo"]
     spent = _spent(ours)
-    others = [s for s in found.values() if s.name not in MODEL_BASED and s.arrival and s.arrival.median]
-    best = min(others, key=lambda s: s.arrival.median or np.inf, default=None)
+    others = [s for s in found.values() if s.name not in MODEL_BASED and _spent(s) is not None]
+    best = min(others, key=lambda s: _spent(s) or np.inf, default=None)
     rule = max((found[name] for name in RULES), key=lambda s: s.gain)
     model = max((found[name] for name in MODEL_BASED), key=lambda s: s.gain)
     numbers: dict[str, Any] = {
@@ -185,9 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("scenarios", nargs="*", help="datasets that ship, or files; default: three that ship")
     parser.add_argument("--seeds", type=int, default=10, help="training runs of each policy")
     parser.add_argument("--decisions", type=int, default=300, help="of the model-based learner")
-    parser.add_argument(
-        "--images", type=Path, default=None, help=f"folder for the curves (docs: {IMAGES.name})"
-    )
+    parser.add_argument("--images", type=Path, default=None, help="folder for the curves")
     chosen = parser.parse_args(arguments)
     found = {}
     for name in chosen.scenarios or SCENARIOS:
@@ -195,9 +191,8 @@ def main(arguments: list[str] | None = None) -> None:
         found[source.stem] = measure(source.stem, source, chosen.seeds, chosen.decisions, chosen.images)
         print(json.dumps(found[source.stem]), flush=True)
     keys = ("ratio_ppo_over_mbrl", "ratio_ppo_is_lower_bound", "training_speedup", "simple_rule_is_as_good")
-    print(
-        json.dumps({"benchmark": "learning", **{key: {n: f[key] for n, f in found.items()} for key in keys}})
-    )
+    together = {key: {name: numbers[key] for name, numbers in found.items()} for key in keys}
+    print(json.dumps({"benchmark": "learning", **together}))
 
 
 if __name__ == "__main__":

@@ -223,8 +223,8 @@ ENTRIES: dict[str, Entry] = {
     "linucb": Entry(partial(_bandit, LinUcbPolicy), patience=4),
     "linear-thompson": Entry(partial(_bandit, LinearThompsonPolicy), patience=4),
     "ppo": Entry(partial(_model_free, "ppo"), patience=60),
-    "a2c": Entry(partial(_model_free, "a2c"), patience=30),
-    "dqn": Entry(partial(_model_free, "dqn"), patience=10),
+    "a2c": Entry(partial(_model_free, "a2c"), patience=20),
+    "dqn": Entry(partial(_model_free, "dqn"), patience=5),
 }
 """Policies that learn or are tuned each by itself, by name."""
 

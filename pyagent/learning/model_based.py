@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from pyagent.learning.acquisition import ALL, NAMES, RULES
+from pyagent.envs.observation import NAMES
+from pyagent.learning import acquisition
+from pyagent.learning.acquisition import ALL, RULES
 from pyagent.learning.quality import QualityModel, Record
 from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
 from pyagent.reward import FloatArray, RewardComposer
@@ -84,8 +86,8 @@ class ModelBasedLearner:
         policy: SurrogateArgmaxPolicy | None = None,
         seed: int = 0,
     ) -> None:
-        if rule not in NAMES:
-            raise ValueError(f"rule={rule!r} must be one of {', '.join(NAMES)}")
+        if rule not in acquisition.NAMES:
+            raise ValueError(f"rule={rule!r} must be one of {', '.join(acquisition.NAMES)}")
         if per_decision <= 0:
             raise ValueError(f"per_decision={per_decision!r} must be > 0")
         self.surrogate, self.encoder, self.composer, self.quality = surrogate, encoder, composer, quality
@@ -167,7 +169,7 @@ class ModelBasedLearner:
 
     def channel(self) -> ChannelModel:
         """Which context follows which, as seen so far."""
-        model = ChannelModel(self.encoder)
+        model = ChannelModel(self.encoder, previous_split=NAMES.index("previous_split"))
         contexts, actions, after = zip(*self._transitions, strict=True)
         model.fit(np.stack(contexts), np.array(actions, dtype=np.int64), np.stack(after))
         return model

@@ -29,17 +29,25 @@ class ChannelModel:
         neighbours: similar transitions that a residual is drawn from.
         ridge: penalty on the regression weights, relative to one transition.
         max_transitions: most recent transitions kept as neighbours; bounds the cost of a sample.
+        previous_split: index of the feature that says which split was taken before, as a share of L. It is
+            set by the action, so there is nothing to predict; None: there is no such feature.
     """
 
     def __init__(
-        self, encoder: ActionEncoder, *, neighbours: int = 16, ridge: float = 0.1, max_transitions: int = 1024
+        self,
+        encoder: ActionEncoder,
+        *,
+        neighbours: int = 16,
+        ridge: float = 0.1,
+        max_transitions: int = 1024,
+        previous_split: int | None = None,
     ) -> None:
         if neighbours < 1 or max_transitions < 1 or ridge <= 0:
             raise ValueError(
                 f"want neighbours, max_transitions >= 1, ridge > 0; got {neighbours, max_transitions, ridge}"
             )
         self.encoder, self.neighbours, self.ridge = encoder, neighbours, ridge
-        self.max_transitions = max_transitions
+        self.max_transitions, self.previous_split = max_transitions, previous_split
         self._weights: Float32 = np.zeros((0, 0), np.float32)
         self._anchors: Float32 = np.zeros((0, 0), np.float32)
         self._residuals: Float32 = np.zeros((0, 0), np.float32)
@@ -91,7 +99,10 @@ class ChannelModel:
         nearest = np.argpartition(distance, k - 1, axis=1)[:, :k]
         chosen = nearest[np.arange(len(x)), rng.integers(0, k, len(x))]
         proposal = contexts + x @ self._weights + self._residuals[chosen]
-        return np.clip(proposal, 0.0, 1.0).astype(np.float32)
+        following = np.clip(proposal, 0.0, 1.0).astype(np.float32)
+        if self.previous_split is not None:
+            following[:, self.previous_split] = self.encoder.depths[actions]
+        return following
 
     def save(self, folder: Path) -> None:
         """Writes ``channel.json`` and ``channel.safetensors``."""
@@ -103,6 +114,7 @@ class ChannelModel:
             "neighbours": self.neighbours,
             "ridge": self.ridge,
             "max_transitions": self.max_transitions,
+            "previous_split": self.previous_split,
         }
         (folder / "channel.json").write_text(json.dumps(about, indent=2) + "\n")
 
@@ -116,6 +128,7 @@ class ChannelModel:
             neighbours=about["neighbours"],
             ridge=about["ridge"],
             max_transitions=about["max_transitions"],
+            previous_split=about["previous_split"],
         )
         arrays = load_file(folder / "channel.safetensors")
         model._weights, model._anchors, model._residuals = (

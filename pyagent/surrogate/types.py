@@ -103,12 +103,16 @@ class ActionEncoder:
         """A, the number of action features."""
         return len(self.splits) + 1
 
+    @property
+    def depths(self) -> NDArray[np.float32]:
+        """Split / L of each action, float32 [S]."""
+        return np.asarray(self.splits, dtype=np.float32) / np.float32(self.num_layers)
+
     def encode(self, actions: Indices) -> NDArray[np.float32]:
         """Action features, float32 [B, A], of indices [B]."""
         actions = np.asarray(actions, dtype=np.int64)
         one_hot = np.eye(len(self.splits), dtype=np.float32)[actions]
-        depth = np.asarray(self.splits, dtype=np.float32)[actions] / np.float32(self.num_layers)
-        return np.concatenate([one_hot, depth[:, None]], axis=1)
+        return np.concatenate([one_hot, self.depths[actions][:, None]], axis=1)
 
     def all_actions(self) -> Indices:
         """Every action index, int64 [S]."""
