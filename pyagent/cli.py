@@ -16,6 +16,7 @@ from pyagent.campaign.seeds import MAX_RUN_SEED
 from pyagent.commands.cards import cards_app
 from pyagent.commands.compare import compare, demo
 from pyagent.commands.evaluate import evaluate
+from pyagent.commands.imagine import imagine
 from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
 from pyagent.commands.record import record
@@ -37,6 +38,7 @@ app.command()(evaluate)
 app.command()(record)
 app.command()(compare)
 app.command()(demo)
+app.command()(imagine)
 app.add_typer(scenario_app, name="scenario")
 app.command()(profile)
 app.command("profiles")(compare_profiles)
@@ -63,7 +65,7 @@ def run(
     ] = "default",
     budget: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Real decisions that the learning agent may buy.")
-    ] = 120,
+    ] = 240,
     seed: Annotated[int, typer.Option(min=0, max=MAX_RUN_SEED, help="Seed of the whole run.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<name>-<hash>]")] = None,
     as_json: Annotated[
@@ -72,7 +74,7 @@ def run(
 ) -> None:
     """Train the agent in the live co-simulation and judge it against baselines and an oracle.
 
-    Example: splitsim run ns3_scenarios/scenarios/default.yaml --budget 120 --seed 1
+    Example: splitsim run ns3_scenarios/scenarios/default.yaml --budget 240 --seed 1
     """
     from pyagent.campaign.run import run_experiment
     from pyagent.scenario.load import load_scenario

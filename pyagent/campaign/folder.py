@@ -30,6 +30,7 @@ TOOL = "splitsim"
 OURS = {
     LOCK,
     META,
+    "checkpoint",
     "config.yaml",
     "decisions.parquet",
     "learning.parquet",
@@ -55,6 +56,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.logs = path / "logs"
+        self.checkpoint = path / "checkpoint"
 
     def write_json(self, name: str, data: Any) -> Path:
         """Write JSON, whole or not at all."""

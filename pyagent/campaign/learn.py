@@ -17,7 +17,7 @@ from pyagent.envs.split_inference import SplitInferenceEnv
 from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
 from pyagent.reward import COMPONENTS, RewardComposer
 from pyagent.surrogate.channel import ChannelModel
-from pyagent.surrogate.ensemble import EnsembleSurrogate
+from pyagent.surrogate.ensemble import STATIONARY, EnsembleSurrogate
 from pyagent.surrogate.imagined import ImaginedModel
 from pyagent.surrogate.scales import ComponentScales
 from pyagent.surrogate.types import ActionEncoder, Batch
@@ -59,12 +59,23 @@ class Learner:
         frozen.freeze()
         return SurrogateArgmaxPolicy(frozen, self.encoder, self.composer, mode="greedy", warmup_rounds=0)
 
+    def channel(self) -> ChannelModel:
+        """Which context follows which, as seen."""
+        seen = self.transitions
+        channel = ChannelModel(self.encoder, previous_split=NAMES.index("previous_split"))
+        channel.fit(np.stack(seen.contexts), np.array(seen.actions), np.stack(seen.next_contexts))
+        return channel
+
     def imagined(self) -> ImaginedModel:
         """The imagined world: surrogate and channel model, starting where real decisions were made."""
-        seen = self.transitions
-        channel = ChannelModel(self.encoder)
-        channel.fit(np.stack(seen.contexts), np.array(seen.actions), np.stack(seen.next_contexts))
-        return ImaginedModel(self.surrogate, channel, self.encoder, self.composer, np.stack(seen.contexts))
+        starts = np.stack(self.transitions.contexts)
+        return ImaginedModel(self.surrogate, self.channel(), self.encoder, self.composer, starts)
+
+    def save(self, folder: Path) -> None:
+        """The learned model as safetensors and JSON; see `splitsim imagine`."""
+        self.surrogate.save(folder)
+        if self.transitions.contexts:
+            self.channel().save(folder)
 
 
 def make_learner(scorer: Scorer, seed: int) -> Learner:
@@ -78,7 +89,7 @@ def make_learner(scorer: Scorer, seed: int) -> Learner:
             scenario.requests.prompt_tokens[1], scenario.requests.output_tokens[1]
         ),
     )
-    surrogate = EnsembleSurrogate(len(NAMES), encoder, scales, seed=seed)
+    surrogate = EnsembleSurrogate(len(NAMES), encoder, scales, seed=seed, settings=STATIONARY)
     return Learner(encoder, make_composer(scenario), surrogate)
 
 

@@ -182,6 +182,7 @@ def _train(run: Experiment) -> Learner:
             run.rows.extend(learner.rows)
             run.save()
     run.passes["train"] = run.scorer.evaluations - before
+    learner.save(run.folder.checkpoint)
     return learner
 
 

@@ -40,7 +40,7 @@ def evaluate(
     ] = "all",
     budget: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Real decisions that a learning baseline may buy.")
-    ] = 120,
+    ] = 240,
     seed: Annotated[int, typer.Option(min=0, max=MAX_RUN_SEED, help="Seed of the whole run.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<name>-<hash>]")] = None,
     as_json: Annotated[

@@ -15,12 +15,9 @@ from pyagent.learning.quality import QualityModel
 from pyagent.policies.base import Policy
 from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
 from pyagent.reward import FloatArray
-from pyagent.surrogate.ensemble import EnsembleSettings, EnsembleSurrogate
+from pyagent.surrogate.ensemble import STATIONARY, EnsembleSettings, EnsembleSurrogate
 from pyagent.surrogate.scales import ComponentScales
 from pyagent.surrogate.types import ActionEncoder, Contexts
-
-SETTINGS = EnsembleSettings(members=10, half_life=400.0)
-"""More hypotheses than the ensemble's own default and a longer memory: a recorded dataset does not change."""
 
 
 class TableLearner(Protocol):
@@ -133,7 +130,7 @@ def model_based(
     )
     learned_on = table or dataset.train
     dim = learned_on.contexts.shape[-1]
-    surrogate = EnsembleSurrogate(dim, encoder, scales, seed=seed, settings=settings or SETTINGS)
+    surrogate = EnsembleSurrogate(dim, encoder, scales, seed=seed, settings=settings or STATIONARY)
     quality = QualityModel(
         len(deployment.splits),
         surrogate.members,

@@ -71,6 +71,13 @@ class EnsembleSettings:
         return cls(**{**values, "hidden": tuple(values["hidden"]), "half_life": half_life})
 
 
+STATIONARY = EnsembleSettings(members=10, half_life=400.0)
+"""For a scenario whose statistics do not change while it is learned: more hypotheses, a longer memory.
+
+Chosen on three training runs on the recorded default scenario (docs/learning.md).
+"""
+
+
 class EnsembleSurrogate:
     """Default :class:`~pyagent.surrogate.types.Surrogate`.
 

@@ -106,7 +106,7 @@ class ActionEncoder:
     @property
     def depths(self) -> NDArray[np.float32]:
         """Split / L of each action, float32 [S]."""
-        return np.asarray(self.splits, dtype=np.float32) / np.float32(self.num_layers)
+        return np.array([split / self.num_layers for split in self.splits], dtype=np.float32)
 
     def encode(self, actions: Indices) -> NDArray[np.float32]:
         """Action features, float32 [B, A], of indices [B]."""
