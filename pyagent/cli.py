@@ -23,6 +23,7 @@ from pyagent.commands.record import record
 from pyagent.commands.result import show_result
 from pyagent.commands.scenario import scenario_app
 from pyagent.commands.trace import trace
+from pyagent.commands.train import train
 from pyagent.errors import UserError
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.command()(record)
 app.command()(compare)
 app.command()(demo)
 app.command()(imagine)
+app.command()(train)
 app.add_typer(scenario_app, name="scenario")
 app.command()(profile)
 app.command("profiles")(compare_profiles)

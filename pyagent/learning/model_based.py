@@ -108,6 +108,10 @@ class ModelBasedLearner:
         """Evaluations bought."""
         return int(self._bought_of.sum())
 
+    def answers_from(self, ask: Ask) -> None:
+        """Another language model to ask, for decisions from now on; what is pending is given up."""
+        self._ask, self._pending = ask, []
+
     def act(self, context: Contexts) -> int:
         """What to do next, exploring."""
         return self.explorer.act(context)

@@ -1,0 +1,119 @@
+"""A learner where things are not as it learned them: another scenario, or a change in mid-run.
+
+`python -m benchmarks.shift` prints one JSON line.
+
+- `transfer`: trained on the row's dataset, judged on the column's test episodes with the column's prices:
+  share of the oracle's gain over random there, mean over training seeds.
+- `change`: after learning on the first dataset the statistics become those of the second, unannounced, and
+  learning goes on. Share of the second's gain right after the change and after more decisions, for a long
+  memory (half-life 400 decisions), a short one (64), and a learner that begins anew at the change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pyagent.campaign.progress import PhaseProgress
+from pyagent.dataset import Dataset, open_dataset, shipped_dataset
+from pyagent.evaluation.learning_curves import score
+from pyagent.learning.comparison import switching_cost, yardstick
+from pyagent.learning.model_based import ModelBasedLearner
+from pyagent.learning.on_table import ask_table, judge, learn, model_based
+from pyagent.surrogate.ensemble import STATIONARY
+from pyagent.threads import one_thread
+
+AFTER = (0, 20, 50, 100, 200)
+
+
+def gain(learner: ModelBasedLearner, dataset: Dataset) -> float:
+    """Share of the oracle's gain on a dataset's test episodes, at its prices."""
+    policy = replace(learner.policy(), composer=dataset.composer)
+    reward, _ = judge(policy, dataset.test, switching_cost(dataset))
+    return float(score(reward, yardstick(dataset)))
+
+
+def play(learner: ModelBasedLearner, dataset: Dataset, seed: int, decisions: int) -> None:
+    """Let a learner play a dataset's training part at its prices."""
+    learner.composer = learner.explorer.composer = dataset.composer
+    learner.answers_from(ask_table(dataset.train))
+    learn(
+        learner,
+        dataset.train,
+        dataset.test,
+        seed=seed,
+        decisions=decisions,
+        marks=[],
+        switching_cost=switching_cost(dataset),
+    )
+
+
+def transfer(
+    datasets: Sequence[Dataset], seeds: int, decisions: int, progress: PhaseProgress
+) -> dict[str, Any]:
+    """Gain on each dataset after training on each."""
+    found: dict[str, Any] = {}
+    with progress.phase("transfer", "Training on each dataset", len(datasets) * seeds):
+        for source in datasets:
+            gains = []
+            for seed in range(seeds):
+                learner = model_based(source, seed=seed)
+                play(learner, source, seed, decisions)
+                gains.append([gain(learner, target) for target in datasets])
+                progress.advance(note=source.scenario.name)
+            means = np.mean(gains, axis=0).tolist()
+            found[source.scenario.name] = {
+                target.scenario.name: value for target, value in zip(datasets, means, strict=True)
+            }
+    return found
+
+
+def change(
+    first: Dataset, second: Dataset, seeds: int, decisions: int, progress: PhaseProgress
+) -> dict[str, dict[str, float]]:
+    """Gain on the second dataset at moments after the change, per memory."""
+    memories = {"long memory": 400.0, "short memory": 64.0, "begins anew": math.nan}
+    found: dict[str, dict[str, float]] = {}
+    with progress.phase("change", "Changing in mid-run", len(memories) * seeds):
+        for name, half_life in memories.items():
+            gains = np.zeros((seeds, len(AFTER)))
+            for seed in range(seeds):
+                anew = math.isnan(half_life)
+                settings = STATIONARY if anew else replace(STATIONARY, half_life=half_life)
+                learner = model_based(second if anew else first, seed=seed, settings=settings)
+                if not anew:
+                    play(learner, first, seed, decisions)
+                for i, (now, until) in enumerate(zip((0, *AFTER), AFTER, strict=False)):
+                    if until > now:
+                        play(learner, second, seed * 100 + i, until - now)
+                    gains[seed, i] = gain(learner, second)
+                progress.advance(note=name)
+            found[name] = {str(n): float(value) for n, value in zip(AFTER, gains.mean(0), strict=True)}
+    return found
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--datasets", nargs="+", default=["default", "factory-obstacles", "tram-replay"])
+    parser.add_argument("--change", nargs=2, default=["default", "tram-replay"], metavar=("FIRST", "SECOND"))
+    parser.add_argument("--seeds", type=int, default=3, help="training runs")
+    parser.add_argument("--decisions", type=int, default=300, help="before a judgement or the change")
+    chosen = parser.parse_args(arguments)
+    datasets = [open_dataset(shipped_dataset(name)) for name in chosen.datasets]
+    first, second = (open_dataset(shipped_dataset(name)) for name in chosen.change)
+    with PhaseProgress() as progress, one_thread():
+        moved = transfer(datasets, chosen.seeds, chosen.decisions, progress)
+        changed = change(first, second, chosen.seeds, chosen.decisions, progress)
+    about = {"benchmark": "shift", "seeds": chosen.seeds, "decisions": chosen.decisions}
+    print(json.dumps({**about, "transfer": moved, "change": {"from": chosen.change, **changed}}))
+
+
+if __name__ == "__main__":
+    main()

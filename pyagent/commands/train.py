@@ -1,0 +1,74 @@
+"""`splitsim train`: the model-based learner on a recorded dataset, resumable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyagent.errors import UserError
+
+
+def train(
+    dataset: Annotated[
+        str, typer.Argument(help="What splitsim record wrote, or the name of a dataset that ships.")
+    ] = "default",
+    out: Annotated[Path, typer.Option(help="Folder of the training.")] = Path("runs/training"),
+    decisions: Annotated[int, typer.Option(min=2, max=1_000_000, help="Recorded decisions to play.")] = 400,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the training.")] = 0,
+    buy: Annotated[str, typer.Option(help="epistemic, random, round-robin or all.")] = "epistemic",
+    per_decision: Annotated[
+        float, typer.Option(min=0.001, max=1.0, help="Evaluations per decision, except with --buy all.")
+    ] = 0.25,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Train on a recorded dataset, and judge what was learned on its test episodes.
+
+    Stopped at any moment it goes on with --resume, and ends as if it had not been stopped.
+
+    Example: splitsim train tram-replay --out runs/tram --decisions 300
+    """
+    from pyagent.campaign.progress import PhaseProgress
+    from pyagent.dataset import open_dataset, shipped_dataset
+    from pyagent.evaluation.learning_curves import score
+    from pyagent.learning.acquisition import NAMES
+    from pyagent.learning.comparison import switching_cost, yardstick
+    from pyagent.learning.on_table import judge
+    from pyagent.learning.training import TrainingPlan
+    from pyagent.learning.training import train as learn
+    from pyagent.threads import one_thread
+
+    if buy not in NAMES:
+        raise UserError(f"--buy = {buy!r}: no such rule; valid: {', '.join(NAMES)}")
+    chosen = open_dataset(shipped_dataset(dataset))
+    plan = TrainingPlan(decisions, seed, buy, per_decision)
+    with PhaseProgress() as progress, one_thread():
+        with progress.phase("train", f"Training on {chosen.scenario.name}", decisions):
+            seen = 0
+
+            def report(played: int) -> None:
+                nonlocal seen
+                progress.advance(played - seen)
+                seen = played
+
+            learner = learn(chosen, plan, out, resume=resume, progress=report)
+        with progress.phase("judge", "Judging", 1):
+            measure = yardstick(chosen)
+            reward, _ = judge(learner.policy(), chosen.test, switching_cost(chosen))
+    found = {
+        "training": str(out),
+        "reward": reward,
+        "gain": float(score(reward, measure)),
+        "decisions": learner.decisions,
+        "evaluations": learner.evaluations,
+    }
+    if as_json:
+        print(json.dumps(found))
+        return
+    print(
+        f"{out}: reward {reward:.3f} on unseen episodes, {found['gain']:.0%} of what the oracle gains over "
+        f"random, after {learner.decisions} decisions and {learner.evaluations} evaluations"
+    )

@@ -1,0 +1,124 @@
+"""Training on a recorded dataset that can be stopped at any moment and goes on as if it had not been."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+from pyagent.campaign.folder import FolderError
+from pyagent.dataset import Dataset
+from pyagent.learning.model_based import ModelBasedLearner
+from pyagent.learning.on_table import episodes, model_based, play_one
+
+EVERY = 50
+"""Decisions between two checkpoints."""
+LATEST, PLAN = "latest.json", "plan.json"
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What makes two trainings the same.
+
+    Attributes:
+        decisions: to play.
+        seed: of everything random.
+        rule, per_decision: see `ModelBasedLearner`.
+    """
+
+    decisions: int = 400
+    seed: int = 0
+    rule: str = "epistemic"
+    per_decision: float = 0.25
+
+
+def train(
+    dataset: Dataset, plan: TrainingPlan, folder: Path, *, resume: bool, progress: Callable[[int], None]
+) -> ModelBasedLearner:
+    """Train, with a checkpoint every `EVERY` decisions; the last one is the trained policy.
+
+    Args:
+        dataset: whose training part is played.
+        plan: what is trained.
+        folder: new or empty; with `resume` the folder of a training with the same plan.
+        resume: go on from its last checkpoint.
+        progress: called with the decisions played, after each.
+
+    Raises:
+        FolderError: the folder holds something else, or a training with another plan.
+    """
+    _open(folder, dataset, plan, resume)
+    learner = model_based(dataset, seed=plan.seed, rule=plan.rule, per_decision=plan.per_decision)
+    played = _restore(learner, folder)
+    table, position = dataset.train, 0
+    for rows, replicate in episodes(table, plan.seed):
+        if position + len(rows) <= played:
+            position += len(rows)
+            continue
+        # A checkpoint lies between two episodes, so an episode is played whole or not at all.
+        previous = -1
+        for row in islice(rows, plan.decisions - played):
+            before = table.contexts[row, max(previous, 0), replicate]
+            action = play_one(learner, table, row, previous, replicate)
+            if row + 1 < rows.stop:
+                learner.followed(before, action, table.contexts[row + 1, action, replicate])
+            previous, played = action, played + 1
+            progress(played)
+        position = played
+        if played >= plan.decisions:
+            break
+        if played // EVERY > (played - len(rows)) // EVERY:
+            _save(learner, folder, played)
+    _save(learner, folder, played)
+    return learner
+
+
+def _open(folder: Path, dataset: Dataset, plan: TrainingPlan, resume: bool) -> None:
+    mark = json.dumps([dataset.scenario.model_dump(mode="json"), asdict(plan)], sort_keys=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = sorted(entry.name for entry in folder.iterdir())
+        if there and PLAN not in there:
+            raise FolderError(
+                f"--out = {folder}: holds {there[0]}, no training; valid: a new or empty folder"
+            )
+        if there and not resume:
+            raise FolderError(f"--out = {folder}: holds a training; valid: another folder, or --resume")
+        if not there:
+            _write(folder / PLAN, mark)
+        elif (folder / PLAN).read_text(encoding="utf-8") != mark:
+            raise FolderError(f"--out = {folder}: holds a training of another dataset or with other options")
+    except OSError as error:
+        raise FolderError(f"--out = {folder}: can't be written ({error.strerror or error})") from error
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _save(learner: ModelBasedLearner, folder: Path, played: int) -> None:
+    """A checkpoint counts once `LATEST` names it, and is whole by then."""
+    name = f"checkpoint-{played}"
+    shutil.rmtree(folder / name, ignore_errors=True)
+    learner.save(folder / name)
+    if learner.decisions > 1:
+        learner.channel().save(folder / name)
+    _write(folder / LATEST, json.dumps({"checkpoint": name, "played": played}) + "\n")
+    for old in folder.glob("checkpoint-*"):
+        if old.name != name:
+            shutil.rmtree(old)
+
+
+def _restore(learner: ModelBasedLearner, folder: Path) -> int:
+    latest = folder / LATEST
+    if not latest.is_file():
+        return 0
+    found = json.loads(latest.read_text(encoding="utf-8"))
+    learner.restore(folder / found["checkpoint"])
+    return int(found["played"])
