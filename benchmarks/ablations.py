@@ -1,10 +1,10 @@
 """What each part of the learner is worth: one thing changed at a time, on one recorded dataset.
 
-`python -m benchmarks.ablations` prints one JSON line per variant: share of the oracle's gain over random after
-all decisions and at a quarter of them, evaluations bought, and evaluations until 95 % (null: never), means and
-medians over training seeds. `--ablation` chooses: `ensemble` (members), `acquisition` (which evaluations are
-bought), `rate` (how many), `exploration`. With and without the channel model, and argmax against planner
-against PPO in imagination, are in `python -m benchmarks.learning`.
+`python -m benchmarks.ablations` prints one JSON line per variant: share of the oracle's gain over random
+after all decisions and at a quarter of them, evaluations bought, and evaluations until 95 % (null: never),
+means and medians over training seeds. `--ablation` chooses: `ensemble` (members), `acquisition` (which
+evaluations are bought), `rate` (how many), `exploration`. With and without the channel model, and argmax
+against planner against PPO in imagination, are in `python -m benchmarks.learning`.
 """
 
 from __future__ import annotations
