@@ -40,7 +40,8 @@ class Batch:
     Args:
         contexts: float32 [B, D].
         actions: int64 [B], action indices.
-        outcomes: float64 [B, C], physical units, ``COMPONENTS`` order.
+        outcomes: float64 [B, C], physical units, ``COMPONENTS`` order; NaN in ``delta_nll`` where the
+            evaluation was not bought, so that its quality is unknown.
     """
 
     contexts: Contexts
@@ -57,8 +58,12 @@ class Batch:
             raise ValueError(
                 f"want outcomes [{rows}, {len(COMPONENTS)}] {COMPONENTS}, got {self.outcomes.shape}"
             )
-        if not (np.isfinite(self.contexts).all() and np.isfinite(self.outcomes).all()):
-            raise ValueError("contexts and outcomes must be finite; a failed request carries censored values")
+        unknown = np.isnan(self.outcomes) & (np.arange(len(COMPONENTS)) == COMPONENTS.index("delta_nll"))
+        if not (np.isfinite(self.contexts).all() and (np.isfinite(self.outcomes) | unknown).all()):
+            raise ValueError(
+                "contexts and outcomes must be finite; a failed request carries censored values, "
+                "and only delta_nll may be NaN (not bought)"
+            )
         if not np.isin(self.outcomes[:, 3], (0.0, 1.0)).all():
             raise ValueError("outcome 'failed' must be 0 or 1")
 

@@ -180,3 +180,18 @@ def test_bad_shapes_are_reported():
         Batch(context, np.zeros(3, np.int64), np.full((3, 4), 0.5))
     with pytest.raises(ValueError, match="finite"):
         Batch(context, np.zeros(3, np.int64), np.full((3, 4), np.nan))
+
+
+def test_only_the_quality_may_be_unknown():
+    context, _ = probe(2)
+    known = np.array([0.5, 0.1, 2.0, 0.0])
+    for c, name in enumerate(COMPONENTS):
+        outcomes = np.stack([known, known])
+        outcomes[1, c] = np.nan
+        if name == "delta_nll":
+            assert np.isnan(Batch(context, np.zeros(2, np.int64), outcomes).outcomes[1, c])
+        else:
+            with pytest.raises(ValueError, match="only delta_nll may be NaN"):
+                Batch(context, np.zeros(2, np.int64), outcomes)
+    with pytest.raises(ValueError, match="finite"):
+        Batch(context, np.zeros(2, np.int64), np.stack([known, known * [1, np.inf, 1, 1]]))
