@@ -3,6 +3,7 @@
 from pyagent.policies.all_local import AllLocalPolicy
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
+from pyagent.policies.gp_ucb import gp_ucb_policy
 from pyagent.policies.min_split import MinSplitPolicy
 from pyagent.policies.ppo_imagination import PpoImaginationPolicy, PpoSettings
 from pyagent.policies.random import RandomPolicy
@@ -19,4 +20,5 @@ __all__ = [
     "RandomPolicy",
     "SurrogateArgmaxPolicy",
     "ThresholdPolicy",
+    "gp_ucb_policy",
 ]

@@ -246,8 +246,8 @@ class LinearSurrogate(HeadsSurrogate[LinearSettings]):
             Posterior.of(self._continuous, torch.full((T,), 1.0 / ratio, dtype=torch.float64)).evidence
             for ratio in SIGNAL_TO_NOISE
         ]
-        best = torch.stack(grid).argmax(0)
-        self._prior = 1.0 / torch.tensor(SIGNAL_TO_NOISE, dtype=torch.float64)[best]
+        best = 1.0 / torch.tensor(SIGNAL_TO_NOISE, dtype=torch.float64)[torch.stack(grid).argmax(0)]
+        self._prior = torch.where(self._continuous.count > 0, best, self._prior)
         self._cavity = self._failure_cavity()
         self._refreshed_at = seen
 
