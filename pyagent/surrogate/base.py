@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pyagent.reward import FloatArray
+from pyagent.surrogate import hypotheses
 from pyagent.surrogate.heads import CONTINUOUS, Heads
 from pyagent.surrogate.scales import ComponentScales, InverseScale
 from pyagent.surrogate.types import ActionEncoder, Batch, Contexts, Indices, Prediction
@@ -192,33 +193,17 @@ class HeadsSurrogate(ABC, Generic[SettingsT]):
         Raises:
             ValueError: a shape does not fit.
         """
-        heads = self._checked_heads(context, action)
-        mean, variance = heads.moments(self._inverse, self.scales.deadline_s)
-        members = mean.double().numpy()
-        return Prediction(
-            mean=members.mean(0),
-            aleatoric_std=np.sqrt(variance.double().numpy().mean(0)),
-            epistemic_std=members.std(0),
-            member_means=members,
-        )
+        return hypotheses.predict(self._checked_heads(context, action), self._inverse, self.scales.deadline_s)
 
     def sample(
         self, context: Contexts, action: NDArray[np.float32], member: Indices, rng: np.random.Generator
     ) -> FloatArray:
         """One outcome [B, C] per row from hypothesis ``member`` [B] of that row; physical units."""
-        rows = len(context)
-        normal = torch.from_numpy(rng.standard_normal((rows, CONTINUOUS), dtype=np.float32))
-        uniform = torch.from_numpy(rng.random(rows, dtype=np.float32))
         heads = self._checked_heads(context, action)
-        deadline = self.scales.deadline_s
-        drawn = heads.sample(self._inverse, deadline, torch.from_numpy(member), (normal, uniform))
-        return drawn.double().numpy()
+        return hypotheses.draw(heads, self._inverse, self.scales.deadline_s, member, rng)
 
     def _checked_heads(self, context: Contexts, action: NDArray[np.float32]) -> Heads:
-        if context.ndim != 2 or context.shape[1] != self.context_dim:
-            raise ValueError(f"want contexts [B, {self.context_dim}], got {context.shape}")
-        if action.shape != (len(context), self.encoder.width):
-            raise ValueError(f"want actions [{len(context)}, {self.encoder.width}], got {action.shape}")
+        hypotheses.check_inputs(context, action, self.context_dim, self.encoder.width)
         with torch.no_grad(), one_thread():
             means, variances, logits = self._heads(*self._inputs(context, action))
         return _assembled(means.float(), variances.log().float(), logits.float())
