@@ -215,9 +215,9 @@ class LinearSurrogate(HeadsSurrogate[LinearSettings]):
         return Posterior.of(self._failure, torch.full((1,), 1.0 / LOGIT_VARIANCE, dtype=torch.float64))
 
     def _failure_cavity(self) -> tuple[Tensor, Tensor]:
-        """Mean [F] and precision factor [F, F] of the failure weights, around which outcomes are judged."""
+        """Mean [F] and covariance [F, F] of the failure weights, by which the next outcome is judged."""
         posterior = self._failure_posterior()
-        return posterior.mean[0], posterior.factor[0]
+        return posterior.mean[0].clone(), torch.cholesky_inverse(posterior.factor[0])
 
     def _learn(self, steps: int) -> float:
         return float("nan")
@@ -237,7 +237,7 @@ class LinearSurrogate(HeadsSurrogate[LinearSettings]):
         self._drawn = None
 
     def _next_refresh(self) -> int:
-        """When hyper-parameters and the point of linearisation are looked at again: ever more rarely."""
+        """When what costs O(F^3) is done again: ever more rarely, so that a datum costs O(F^2)."""
         window = min(float(self._refreshed_at), self.settings.half_life / math.log(2.0))
         return self._refreshed_at + 1 + int(window) // _REFRESH_SHARE
 
@@ -255,12 +255,29 @@ class LinearSurrogate(HeadsSurrogate[LinearSettings]):
         keep = 0.5 ** (1.0 / self.settings.half_life)
         known = ~targets.isnan()
         self._continuous.add(phi, known.double(), targets.nan_to_num(0.0), keep)
-        mean, factor = self._cavity
-        whitened = torch.linalg.solve_triangular(factor, phi.T, upper=False)
-        precision, shift = logistic_site(phi @ mean + PRIOR_LOGIT, (whitened**2).sum(0), failed)
-        shift = shift - precision * PRIOR_LOGIT
-        target = torch.where(precision > 0, shift / precision, 0.0)
+        precision, target = self._failure_sites(phi, failed)
         self._failure.add(phi, precision[None], target[None], keep)
+
+    def _failure_sites(self, phi: Tensor, failed: Tensor) -> tuple[Tensor, Tensor]:
+        """Precisions and targets [B] that stand for ``failed`` [B], each judged after the ones before it.
+
+        All at once by one posterior, a run of surprises would count as often as it is long. One pass, never
+        revised: where the world changes, the outcomes after it weigh more than those before. Forgetting waits
+        for the next refresh.
+        """
+        mean, covariance = self._cavity
+        sites = []
+        for row, label in zip(phi, failed, strict=True):
+            along = covariance @ row
+            before, variance = row @ mean, row @ along
+            precision, shift = logistic_site((before + PRIOR_LOGIT)[None], variance[None], label[None])
+            target = shift / precision - PRIOR_LOGIT
+            gain = along * precision / (1.0 + precision * variance)
+            mean += gain * (target - before)
+            covariance -= torch.outer(gain, along)
+            sites.append(torch.cat([precision, target]))
+        precisions, targets = torch.stack(sites, 1)
+        return precisions, targets
 
     def _draws(self) -> tuple[Tensor, Tensor]:
         """Weights [M, T + 1, F], failure last, and noise variances [M, T]."""
@@ -281,13 +298,13 @@ class LinearSurrogate(HeadsSurrogate[LinearSettings]):
         return values[..., :T], noise, values[..., T] + PRIOR_LOGIT
 
     def _state(self) -> dict[str, Tensor]:
-        mean, factor = self._cavity
+        mean, covariance = self._cavity
         return {
             **{f"continuous.{name}": value for name, value in vars(self._continuous).items()},
             **{f"failure.{name}": value for name, value in vars(self._failure).items()},
             "prior": self._prior,
             "cavity.mean": mean,
-            "cavity.factor": factor,
+            "cavity.covariance": covariance,
             "refreshed_at": torch.tensor(self._refreshed_at),
         }
 
@@ -296,6 +313,6 @@ class LinearSurrogate(HeadsSurrogate[LinearSettings]):
         self._continuous = Moments(**{name: state[f"continuous.{name}"] for name in names})
         self._failure = Moments(**{name: state[f"failure.{name}"] for name in names})
         self._prior = state["prior"]
-        self._cavity = state["cavity.mean"], state["cavity.factor"]
+        self._cavity = state["cavity.mean"], state["cavity.covariance"]
         self._refreshed_at = int(state["refreshed_at"])
         self._drawn = None

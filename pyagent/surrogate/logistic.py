@@ -8,6 +8,8 @@ from torch import Tensor
 
 _NODES, _MASS = (torch.from_numpy(a) for a in np.polynomial.hermite_e.hermegauss(32))
 
+_LEAST_PRECISION = 1e-9  # far in a tail the likelihood is straight; rounding must not make it negative
+
 
 def logistic_site(mean: Tensor, variance: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
     """The Gaussian factor that stands for one Bernoulli outcome, by assumed-density filtering.
@@ -22,7 +24,7 @@ def logistic_site(mean: Tensor, variance: Tensor, label: Tensor) -> tuple[Tensor
         label: 0 or 1, float64 [B].
 
     Returns:
-        Precision (>= 0) and precision times mean of the factor, both [B].
+        Precision (> 0) and precision times mean of the factor, both [B].
     """
     std = variance.sqrt()
     odds = mean[:, None] + std[:, None] * _NODES  # (B, Q)
@@ -31,5 +33,5 @@ def logistic_site(mean: Tensor, variance: Tensor, label: Tensor) -> tuple[Tensor
     mass = torch.softmax(mass, 1)
     first = (mass * odds).sum(1)
     second = (mass * (odds - first[:, None]) ** 2).sum(1)
-    precision = (1.0 / second - 1.0 / variance).clamp(min=0.0)
+    precision = (1.0 / second - 1.0 / variance).clamp(min=_LEAST_PRECISION)
     return precision, precision * first + (first - mean) / variance

@@ -20,7 +20,7 @@ from pyagent.surrogate.linear import (
 )
 from pyagent.surrogate.logistic import logistic_site
 
-from .world import ENCODER, SCALES, SPLITS, D, collect
+from .world import DEADLINE_S, ENCODER, SCALES, SPLITS, D, collect
 
 
 def make(seed=0, **settings):
@@ -113,6 +113,20 @@ def test_logistic_site_turns_the_prior_into_the_tilted_moments():
             spread = (density * (grid - tilted) ** 2).sum()
             assert float(1 / total[i]) == pytest.approx(spread, rel=1e-3)
             assert float((mean[i] / variance[i] + shift[i]) / total[i]) == pytest.approx(tilted, abs=1e-3)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.3, 0.9])
+def test_failure_rate_of_a_place_is_learned(rate):
+    rng, surrogate = np.random.default_rng(0), make()
+    failed = (np.arange(400) < 400 * rate).astype(float)
+    rng.shuffle(failed)
+    outcomes = np.tile([DEADLINE_S, 1.0, 5.0, 0.0], (400, 1))
+    outcomes[:, 3] = failed
+    context = np.full((400, D), 0.4, np.float32)
+    surrogate.update(Batch(context, np.zeros(400, np.int64), outcomes), 0)
+    p = surrogate.predict(context[:1], ENCODER.encode(np.zeros(1, np.int64)))
+    assert p.mean[0, 3] == pytest.approx(rate, abs=0.02 + 0.05 * rate)
+    assert p.epistemic_std[0, 3] < 0.04
 
 
 def test_half_life_weighs_the_past():
