@@ -24,10 +24,12 @@ from pyagent.learning.on_table import (
     judge,
     learn,
     model_based,
+    scales_of,
 )
 from pyagent.policies.all_local import AllLocalPolicy
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
+from pyagent.policies.gp_ucb import gp_ucb_policy
 from pyagent.policies.linear_thompson import LinearThompsonPolicy
 from pyagent.policies.linucb import LinUcbPolicy
 from pyagent.policies.min_split import MinSplitPolicy
@@ -37,6 +39,7 @@ from pyagent.policies.neurosurgeon import Link, NeurosurgeonPolicy
 from pyagent.policies.planner import PlannerPolicy
 from pyagent.policies.ppo_imagination import PpoImaginationPolicy
 from pyagent.policies.random import RandomPolicy
+from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
 from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.policies.two_threshold import TwoThresholdPolicy
 from pyagent.reward import FloatArray
@@ -143,6 +146,22 @@ def _frozen(policy: Any) -> Policy:
     return frozen
 
 
+def _gp_ucb(dataset: Dataset, seed: int, decisions: int) -> Run:
+    encoder = ActionEncoder(dataset.deployment.splits, dataset.deployment.num_layers)
+    policy = gp_ucb_policy(
+        dataset.train.contexts.shape[-1], encoder, scales_of(dataset), dataset.composer, seed=seed
+    )
+    return _learned(
+        BanditLearner(policy, _frozen_surrogate, ask_table(dataset.train)), dataset, seed, decisions
+    )
+
+
+def _frozen_surrogate(policy: Any) -> Policy:
+    frozen: SurrogateArgmaxPolicy = copy.deepcopy(policy)
+    frozen.surrogate.freeze()
+    return replace(frozen, mode="greedy", warmup_rounds=0)
+
+
 def _learned(learner: Any, dataset: Dataset, seed: int, decisions: int) -> Run:
     return learn(
         learner,
@@ -221,6 +240,7 @@ ENTRIES: dict[str, Entry] = {
     "two-threshold": Entry(partial(_tuned, _two_threshold)),
     "neurosurgeon": Entry(partial(_tuned, _neurosurgeon)),
     "linucb": Entry(partial(_bandit, LinUcbPolicy), patience=4),
+    "gp-ucb": Entry(_gp_ucb),
     "linear-thompson": Entry(partial(_bandit, LinearThompsonPolicy), patience=4),
     "ppo": Entry(partial(_model_free, "ppo"), patience=60),
     "a2c": Entry(partial(_model_free, "a2c"), patience=20),

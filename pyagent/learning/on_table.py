@@ -121,13 +121,7 @@ def model_based(
     """
     scenario, deployment = dataset.scenario, dataset.deployment
     encoder = ActionEncoder(deployment.splits, deployment.num_layers)
-    scales = ComponentScales.from_reward(
-        dataset.composer.context,
-        deadline_s=scenario.requests.deadline_s,
-        ue_energy_all_local_j=deployment.all_local_energy_j(
-            scenario.requests.prompt_tokens[1], scenario.requests.output_tokens[1]
-        ),
-    )
+    scales = scales_of(dataset)
     learned_on = table or dataset.train
     dim = learned_on.contexts.shape[-1]
     surrogate = EnsembleSurrogate(dim, encoder, scales, seed=seed, settings=settings or STATIONARY)
@@ -150,6 +144,18 @@ def model_based(
         most=most,
         policy=explorer,
         seed=seed,
+    )
+
+
+def scales_of(dataset: Dataset) -> ComponentScales:
+    """The surrogates' scales of a dataset's scenario."""
+    requests = dataset.scenario.requests
+    return ComponentScales.from_reward(
+        dataset.composer.context,
+        deadline_s=requests.deadline_s,
+        ue_energy_all_local_j=dataset.deployment.all_local_energy_j(
+            requests.prompt_tokens[1], requests.output_tokens[1]
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from pyagent.plots.links import figure_links
 from pyagent.plots.map import figure_map
 from pyagent.plots.policies import figure_policies
 from pyagent.plots.regret import figure_regret
+from pyagent.plots.reliability import figure_reliability
 from pyagent.plots.style import save
 from pyagent.plots.surrogate import figure_surrogate
 from pyagent.plots.timeline import figure_timeline
@@ -24,6 +25,7 @@ FIGURES: Mapping[str, Callable[[Path], Figure]] = MappingProxyType(
         "timeline": figure_timeline,
         "regret": figure_regret,
         "surrogate": figure_surrogate,
+        "reliability": figure_reliability,
         "policies": figure_policies,
         "links": figure_links,
     }
@@ -69,6 +71,7 @@ __all__ = [
     "figure_map",
     "figure_policies",
     "figure_regret",
+    "figure_reliability",
     "figure_surrogate",
     "figure_timeline",
     "save",

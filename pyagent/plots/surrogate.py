@@ -45,6 +45,11 @@ class Panel:
     unit: str
     scale: str
 
+    @property
+    def title(self) -> str:
+        """The name as a title begins."""
+        return self.name[0].upper() + self.name[1:] if self.name[1].islower() else self.name
+
 
 PANELS = (
     Panel("latency_s", "latency", "s", "log"),
@@ -179,8 +184,7 @@ def _title(panel: Panel, rows: pd.DataFrame, entry: dict[str, Any]) -> str:
         rank, coverage, whose = _rank_correlation(rows), _coverage_90(rows), "these points"
     parts = [f"rank corr. {rank:.2f}"] if np.isfinite(rank) else []
     parts += [f"90 % interval covers {100 * coverage:.0f} %"] if np.isfinite(coverage) else []
-    name = panel.name[0].upper() + panel.name[1:] if panel.name[1].islower() else panel.name
-    return f"{name} ({whose})\n{', '.join(parts)}" if parts else name
+    return f"{panel.title} ({whose})\n{', '.join(parts)}" if parts else panel.title
 
 
 def _rank_correlation(rows: pd.DataFrame) -> float:

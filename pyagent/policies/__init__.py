@@ -3,6 +3,7 @@
 from pyagent.policies.all_local import AllLocalPolicy
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
+from pyagent.policies.gp_ucb import gp_ucb_policy
 from pyagent.policies.linear_thompson import LinearThompsonPolicy
 from pyagent.policies.linucb import LinUcbPolicy
 from pyagent.policies.min_split import MinSplitPolicy
@@ -32,4 +33,5 @@ __all__ = [
     "SurrogateArgmaxPolicy",
     "ThresholdPolicy",
     "TwoThresholdPolicy",
+    "gp_ucb_policy",
 ]

@@ -17,6 +17,7 @@ CAPTIONS = {
     "policies": "Reward of each policy and what it is lost on",
     "regret": "Regret to the oracle over real evaluations bought",
     "surrogate": "What the surrogate predicted before it saw the outcome",
+    "reliability": "How many outcomes the surrogate's intervals cover, over how many they promise",
     "links": "What the network did, over distance or over the rate of a recorded link",
 }
 

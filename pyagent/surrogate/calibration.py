@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import numpy as np
 import pandas as pd
 
 from pyagent.reward import COMPONENTS, FloatArray
 from pyagent.surrogate.types import ActionEncoder, Batch, Surrogate
 
-LEVELS = (0.5, 0.9, 0.95)
+NOMINAL = tuple(round(0.05 * i, 2) for i in range(1, 20))
+"""Levels of the reliability curve, 0.05 to 0.95."""
+
+
+class Calibration(TypedDict):
+    """How well one component is predicted; None where it can't be said.
+
+    ``coverage_50``, ``coverage_90``, ``coverage_95``: share of outcomes inside the central interval; ideal:
+    the level. ``reliability``: (level, share inside) pairs at the levels ``NOMINAL``, empty without outcomes.
+    ``rank_correlation``: Spearman, predicted mean against outcome; None if one is constant.
+    ``mean_absolute_error``: physical unit.
+    """
+
+    coverage_50: float | None
+    coverage_90: float | None
+    coverage_95: float | None
+    reliability: list[tuple[float, float]]
+    rank_correlation: float | None
+    mean_absolute_error: float | None
 
 
 def randomised_pit(draws: FloatArray, observed: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -36,13 +56,10 @@ def _rank_correlation(a: FloatArray, b: FloatArray) -> float | None:
 
 def calibration(
     surrogate: Surrogate, encoder: ActionEncoder, held_out: Batch, *, seed: int = 0, draws: int = 200
-) -> dict[str, dict[str, float | None]]:
-    """Coverage and rank correlation per component on decisions that the surrogate has not learned from.
+) -> dict[str, Calibration]:
+    """How well each component is predicted on decisions that the surrogate has not learned from.
 
-    Returns:
-        Component -> ``coverage_50``, ``coverage_90``, ``coverage_95`` (share of outcomes inside the central
-        interval; ideal: the level), ``rank_correlation`` (Spearman, predicted mean against outcome; None if
-        one is constant), ``mean_absolute_error`` (physical unit).
+    A quality that was not bought (NaN) is left out.
 
     Raises:
         ValueError: ``held_out`` is empty.
@@ -60,13 +77,25 @@ def calibration(
     )  # (K, B, C)
     distance = np.abs(randomised_pit(samples, held_out.outcomes, rng) - 0.5)
     mean = surrogate.predict(held_out.contexts, encoded).mean
-    report: dict[str, dict[str, float | None]] = {}
-    for c, name in enumerate(COMPONENTS):
-        truth = held_out.outcomes[:, c]
-        entry: dict[str, float | None] = {
-            f"coverage_{round(100 * level)}": float((distance[:, c] <= level / 2).mean()) for level in LEVELS
-        }
-        entry["rank_correlation"] = _rank_correlation(mean[:, c], truth)
-        entry["mean_absolute_error"] = float(np.abs(mean[:, c] - truth).mean())
-        report[name] = entry
-    return report
+    known = ~np.isnan(held_out.outcomes)
+    return {
+        name: _entry(distance[known[:, c], c], mean[known[:, c], c], held_out.outcomes[known[:, c], c])
+        for c, name in enumerate(COMPONENTS)
+    }
+
+
+def _entry(distance: FloatArray, mean: FloatArray, truth: FloatArray) -> Calibration:
+    """Of one component, from distances of its transform from 1/2, predicted means and outcomes, all [B]."""
+
+    def coverage(level: float) -> float | None:
+        return float((distance <= level / 2).mean()) if len(distance) else None
+
+    curve = ((level, coverage(level)) for level in NOMINAL)
+    return {
+        "coverage_50": coverage(0.5),
+        "coverage_90": coverage(0.9),
+        "coverage_95": coverage(0.95),
+        "reliability": [(level, share) for level, share in curve if share is not None],
+        "rank_correlation": _rank_correlation(mean, truth),
+        "mean_absolute_error": float(np.abs(mean - truth).mean()) if len(truth) else None,
+    }

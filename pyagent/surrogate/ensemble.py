@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pyagent.reward import FloatArray
+from pyagent.surrogate import hypotheses
 from pyagent.surrogate.heads import OUTPUTS, Heads
 from pyagent.surrogate.network import EnsembleLayout
 from pyagent.surrogate.replay import BUFFERED, ReplayBuffer
@@ -139,10 +140,7 @@ class EnsembleSurrogate:
         self._frozen = True
 
     def _heads(self, context: Contexts, action: NDArray[np.float32]) -> Heads:
-        if context.ndim != 2 or context.shape[1] != self.context_dim:
-            raise ValueError(f"want contexts [B, {self.context_dim}], got {context.shape}")
-        if action.shape != (len(context), self.encoder.width):
-            raise ValueError(f"want actions [{len(context)}, {self.encoder.width}], got {action.shape}")
+        hypotheses.check_inputs(context, action, self.context_dim, self.encoder.width)
         x = torch.from_numpy(np.concatenate([2.0 * context - 1.0, action], 1).astype(np.float32))
         outputs = self._layout.forward(self._flat, x)
         if self.settings.prior_scale > 0:
@@ -162,27 +160,15 @@ class EnsembleSurrogate:
         Raises:
             ValueError: a shape does not fit.
         """
-        mean, variance = self._heads(context, action).moments(self._inverse, self.scales.deadline_s)
-        members = mean.double().numpy()
-        return Prediction(
-            mean=members.mean(0),
-            aleatoric_std=np.sqrt(variance.double().numpy().mean(0)),
-            epistemic_std=members.std(0),
-            member_means=members,
-        )
+        return hypotheses.predict(self._heads(context, action), self._inverse, self.scales.deadline_s)
 
     @torch.no_grad()
     def sample(
         self, context: Contexts, action: NDArray[np.float32], member: Indices, rng: np.random.Generator
     ) -> FloatArray:
         """One outcome [B, C] per row from hypothesis ``member`` [B] of that row; physical units."""
-        rows = len(context)
-        normal = torch.from_numpy(rng.standard_normal((rows, 3), dtype=np.float32))
-        uniform = torch.from_numpy(rng.random(rows, dtype=np.float32))
         heads = self._heads(context, action)
-        deadline = self.scales.deadline_s
-        drawn = heads.sample(self._inverse, deadline, torch.from_numpy(member), (normal, uniform))
-        return drawn.double().numpy()
+        return hypotheses.draw(heads, self._inverse, self.scales.deadline_s, member, rng)
 
     def update(self, batch: Batch | None, steps: int) -> float:
         """Remembers ``batch`` (if any), then takes ``steps`` gradient steps on minibatches of the memory.

@@ -47,6 +47,12 @@ def test_calibrated_and_ranked_on_new_decisions(trained):
     for name, entry in report.items():
         for level in (50, 90, 95):
             assert entry[f"coverage_{level}"] == pytest.approx(level / 100, abs=0.12), (name, level)
+        curve = dict(entry["reliability"])
+        assert list(curve) == [pytest.approx(0.05 * i) for i in range(1, 20)]
+        assert (curve[0.5], curve[0.9], curve[0.95]) == tuple(
+            entry[f"coverage_{level}"] for level in (50, 90, 95)
+        )
+        assert list(curve.values()) == sorted(curve.values())
     for name in ("latency_s", "delta_nll", "ue_energy_j"):
         assert report[name]["rank_correlation"] > 0.65, name
     assert report["failed"]["rank_correlation"] > 0.25
@@ -58,6 +64,20 @@ def test_coverage_notices_overconfidence(trained):
     outcomes[:, 2] *= np.random.default_rng(0).choice([0.3, 3.0], len(outcomes))
     shifted = Batch(noisy.contexts, noisy.actions, outcomes)
     assert calibration(trained, ENCODER, shifted)["ue_energy_j"]["coverage_90"] < 0.3
+
+
+def test_calibration_leaves_out_what_was_not_bought(trained):
+    batch = collect(2, 60)[0]
+    outcomes = batch.outcomes.copy()
+    outcomes[20:, 1] = np.nan
+    report = calibration(trained, ENCODER, Batch(batch.contexts, batch.actions, outcomes), draws=20)
+    bought = Batch(batch.contexts[:20], batch.actions[:20], batch.outcomes[:20])
+    error = calibration(trained, ENCODER, bought, draws=20)["delta_nll"]["mean_absolute_error"]
+    assert report["delta_nll"]["mean_absolute_error"] == pytest.approx(error)
+    outcomes[:, 1] = np.nan
+    report = calibration(trained, ENCODER, Batch(batch.contexts, batch.actions, outcomes), draws=20)
+    assert report["delta_nll"] == {**dict.fromkeys(report["delta_nll"]), "reliability": []}
+    assert len(report["latency_s"]["reliability"]) == 19
 
 
 def test_samples_follow_the_predicted_moments(trained):

@@ -131,7 +131,10 @@ def summary(rewards: dict[str, float], oracle: float) -> dict[str, object]:
         policy: {"reward": reward, "reward_ci": [reward - 0.3, reward + 0.28], "regret": None}
         for policy, reward in rewards.items()
     }
-    entry = {"coverage_50": 0.48, "coverage_90": 0.87, "rank_correlation": 0.81, "mean_absolute_error": 0.2}
+    entry: dict[str, object] = {"coverage_50": 0.48, "coverage_90": 0.87, "rank_correlation": 0.81}
+    levels = np.arange(1, 20) / 20
+    curve = np.column_stack([levels, levels - 0.2 * levels * (1 - levels)]).tolist()
+    entry |= {"mean_absolute_error": 0.2, "reliability": curve}
     return {
         "policies": policies,
         "oracle": {"reward": oracle, "reward_ci": [oracle - 0.1, oracle + 0.12]},

@@ -169,6 +169,22 @@ def test_surrogate_titles_fall_back_to_the_points(complete_run):
     assert titles[2].startswith("UE energy (these points)\nrank corr. 0.9")
 
 
+def test_reliability_shows_the_curves_there_are(run):
+    panels = FIGURES["reliability"](run).axes
+    curve = json.loads((run / "summary.json").read_text())["calibration"]["latency_s"]["reliability"]
+
+    np.testing.assert_allclose(panels[0].lines[1].get_xydata(), 100 * np.array(curve))
+    assert [[text.get_text() for text in panel.texts] for panel in panels] == [[], [], *2 * [["no outcomes"]]]
+
+    holes = [[0.1, None], "odd", [0.2, 0.3]]
+    edit_summary(run, lambda s: s.update(calibration={"failed": {"reliability": holes}}))
+    np.testing.assert_allclose(FIGURES["reliability"](run).axes[3].lines[1].get_xydata(), [[20, 30]])
+
+    edit_summary(run, lambda s: s.update(calibration={"failed": {"reliability": 3}}))
+    with pytest.raises(MissingDataError, match="no reliability curve"):
+        FIGURES["reliability"](run)
+
+
 def nan_everywhere(table: pd.DataFrame) -> pd.DataFrame:
     """NaN in every measured column."""
     return table.assign(**dict.fromkeys(table.select_dtypes("float").columns, np.nan))
@@ -233,10 +249,10 @@ def test_all_local_and_all_failed(run):
     "summary",
     ["[]", "no json", "{}", '{"policies": 3, "calibration": 4, "oracle": 5, "proxy_note": null}'],
 )
-def test_an_odd_summary_costs_only_the_policies(run, summary):
+def test_an_odd_summary_costs_only_what_it_holds(run, summary):
     (run / "summary.json").write_text(summary)
 
-    assert drawable(run) == set(FIGURES) - {"policies"}
+    assert drawable(run) == set(FIGURES) - {"policies", "reliability"}
     assert PROXY in note(FIGURES["regret"](run))  # from config.yaml
 
 

@@ -50,7 +50,7 @@ def test_the_same_run_gives_the_same_bytes_in_another_process(drawn, complete_ru
         ("decisions.parquet", {"map", "timeline", "links"}),
         ("learning.parquet", {"regret"}),
         ("predictions.parquet", {"surrogate"}),
-        ("summary.json", {"policies"}),
+        ("summary.json", {"policies", "reliability"}),
         ("config.yaml", {"map", "timeline", "links"}),
         ("oracle.parquet", set()),
     ],
@@ -133,7 +133,7 @@ def test_a_run_that_trained_nobody_has_no_surrogate_and_no_warning(run, caplog, 
     with caplog.at_level(logging.WARNING):
         written = {path.stem for path in draw_plots(run)}
 
-    assert written == set(FIGURES) - {"surrogate"}
+    assert written == set(FIGURES) - {"surrogate", "reliability"}
     assert not caplog.records
 
 
