@@ -65,6 +65,8 @@ def measure_table(
 class RealQuality:
     """Runs the split model: every call is one pass of the edge half, on a random window, with a fresh mask.
 
+    The mean of its logarithm is the table's. The ratio itself scatters, and is larger on average.
+
     The UE half is the same for every call on a window, so its hidden states are computed once and kept
     (4 W d bytes for each split and window that was asked for).
 

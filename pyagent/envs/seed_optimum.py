@@ -19,7 +19,7 @@ from pyagent.envs.seed_split import FIRST_LOSS, FIRST_SPLITS, MOVES, STEPS, move
 from pyagent.reward import FloatArray
 
 Ratios = Callable[[FloatArray], FloatArray]
-"""Losses [m] -> mean perplexity ratio [m, S]."""
+"""Losses [m] -> perplexity ratio [m, S]."""
 Actions = NDArray[np.int64]
 POINTS = 301
 """Grid points: every 0.001."""
@@ -132,9 +132,8 @@ class SeedProblem:
 
     def threshold_value(self, rule: Threshold) -> float:
         """Value per episode of a rule on this problem (it may stem from another)."""
-        statics = self.statics()
-        chosen = np.where(self.losses < rule.loss, statics[:, rule.below - 1], statics[:, rule.above - 1])
-        return float(self._weights @ chosen)
+        below, above = (self._by_loss(self.value_of(self.towards(s))) for s in (rule.below, rule.above))
+        return float(self._weights @ np.where(self.losses < rule.loss, below, above))
 
     def per_episode(self, values: FloatArray) -> float:
         """Mean of values [m, S] over an episode's first state."""

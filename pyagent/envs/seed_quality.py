@@ -1,8 +1,10 @@
 """What element-wise loss at a cut costs in perplexity, as a table that was measured once.
 
 The channel is the published one (Chen et al., arXiv 2406.02616): every single value of the hidden states is
-zeroed independently with probability `loss`, the first token's too. Quality is the ratio of a window's
-perplexity under loss to its perplexity without, exp(dNLL); its mean over windows is what a policy gets.
+zeroed independently with probability `loss`, the first token's too. Quality is the ratio of the perplexity
+under loss to that without. As published, perplexity is that of a whole text, so the ratio is exp of the mean
+dNLL over its windows. (Single windows scatter widely: losing one of the few huge values on the first token
+costs far more than all others together, so a mean of their ratios would tell of the worst windows alone.)
 
 Symbols: S splits, G loss rates, n windows, W window length, P prompt tokens (not scored).
 """
@@ -59,9 +61,9 @@ class Setup:
 
 @dataclass(frozen=True)
 class QualityTable:
-    """A measured table, and the quality that it predicts: the mean over its windows, without noise.
+    """A measured table, and the quality that it gives: that of its windows together, without noise.
 
-    Between loss rates the logarithm of the mean ratio is linear in the loss, down to 0 without loss.
+    Between loss rates the logarithm of the ratio is linear in the loss, down to 0 without loss.
 
     Attributes:
         setup: what it was measured on.
@@ -83,15 +85,15 @@ class QualityTable:
             raise UserError(f"losses is {self.losses.tolist()}, valid: increasing, > 0")
 
     @property
-    def mean_ratio(self) -> FloatArray:
-        """Mean of exp(dNLL) over windows, [S, G]."""
-        return np.asarray(np.exp(self.delta_nll).mean(axis=-1))
+    def text_ratio(self) -> FloatArray:
+        """PPL / PPL0 of all windows together, exp of the mean dNLL, [S, G]."""
+        return np.asarray(np.exp(self.delta_nll.mean(axis=-1)))
 
     @property
     def ratio_stderr(self) -> FloatArray:
-        """Standard error of `mean_ratio`, [S, G]."""
+        """Standard error of `text_ratio` by the delta method, [S, G]."""
         n = self.delta_nll.shape[-1]
-        return np.asarray(np.exp(self.delta_nll).std(axis=-1, ddof=1) / np.sqrt(n))
+        return np.asarray(self.text_ratio * self.delta_nll.std(axis=-1, ddof=1) / np.sqrt(n))
 
     @property
     def reference_perplexity(self) -> float:
@@ -99,7 +101,7 @@ class QualityTable:
         return float(np.exp(self.reference_nll.mean()))
 
     def ratios(self, losses: ArrayLike) -> FloatArray:
-        """Mean ratio of all splits at some losses [m]: [m, S]; beyond the last loss as at the last."""
+        """Ratio of all splits at some losses [m]: [m, S]; beyond the last loss as at the last."""
         wanted = np.asarray(losses, dtype=np.float64)
         return np.exp(np.stack([np.interp(wanted, *curve) for curve in self._curves], axis=-1))
 
@@ -109,9 +111,9 @@ class QualityTable:
 
     @cached_property
     def _curves(self) -> list[tuple[FloatArray, FloatArray]]:
-        """Of each split: loss rates from 0 on, and the logarithm of the mean ratio there."""
+        """Of each split: loss rates from 0 on, and the logarithm of the ratio there."""
         at = np.concatenate([[0.0], self.losses])
-        return [(at, row) for row in np.pad(np.log(self.mean_ratio), ((0, 0), (1, 0)))]
+        return [(at, row) for row in np.pad(self.delta_nll.mean(axis=-1), ((0, 0), (1, 0)))]
 
     def of_windows(self, chosen: NDArray[np.int64]) -> QualityTable:
         """The table that some of its windows give, a window as often as it is chosen."""
