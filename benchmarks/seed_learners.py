@@ -24,7 +24,7 @@ from pyagent.envs.seed_model import RealQuality
 from pyagent.envs.seed_optimum import SeedProblem
 from pyagent.envs.seed_quality import MAX_LOSS, SPLITS, SeedQuality
 from pyagent.envs.seed_split import FIRST_LOSS, SeedSplitEnv
-from pyagent.policies.ppo_imagination import isolated_torch
+from pyagent.policies.sb3 import isolated_torch
 from pyagent.reward import FloatArray
 
 PPO_STEPS = 240_000
