@@ -96,20 +96,21 @@ class QualityModel:
         return np.concatenate([basis, own.reshape(len(basis), -1)], axis=1)
 
     def _fit(self) -> None:
-        # Noise first by the residuals of a first fit, then the posterior with it (two steps of evidence).
         self._scale = (0.3 * self.clip) ** 2
-        for _ in range(2 if self.bought > 2 else 1):
-            weights = 1.0 / (self._noise * self._scale)
-            precision = self._prior + self._features.T @ (self._features * weights[:, None])
-            factor = np.linalg.cholesky(precision)
-            moment = self._features.T @ (weights * self._targets)
-            self._mean = np.linalg.solve(factor.T, np.linalg.solve(factor, moment))
-            self._factor = factor
-            if self.bought > 2:
-                residual = self._targets - self._features @ self._mean
-                pulled = (0.3 * self.clip) ** 2 + float((residual**2 / self._noise).sum())
-                self._scale = pulled / (1 + self.bought)
+        self._condition()
+        if self.bought > 2:
+            # The noise by the residuals of a first fit, then the posterior with it.
+            residual = self._targets - self._features @ self._mean
+            self._scale = (self._scale + float((residual**2 / self._noise).sum())) / (1 + self.bought)
+            self._condition()
         self._weights = self._mean[:, None] + np.linalg.solve(self._factor.T, self._draws)
+
+    def _condition(self) -> None:
+        weights = 1.0 / (self._noise * self._scale)
+        precision = self._prior + self._features.T @ (self._features * weights[:, None])
+        self._factor = np.linalg.cholesky(precision)
+        moment = self._features.T @ (weights * self._targets)
+        self._mean = np.linalg.solve(self._factor.T, np.linalg.solve(self._factor, moment))
 
     def state(self) -> dict[str, FloatArray]:
         """The evaluations seen; all else follows from them."""
