@@ -36,13 +36,15 @@ from pyagent.envs.simulator import Episode
 from pyagent.learning.comparison import MODEL_BASED, POLICIES
 from pyagent.learning.on_table import learn, model_based
 from pyagent.learning.ranking import Ranking, Standing, draw, rank
-from pyagent.paths import SimulatorNotFoundError, simulator_executable
+from pyagent.paths import REPOSITORY, SimulatorNotFoundError, simulator_executable
 from pyagent.surrogate.calibration import calibration
 from pyagent.surrogate.types import Batch
 
 SCENARIOS = ("default", "factory-obstacles", "tram-replay")
 PUBLISHED_PPO_STEPS = 240_000
 OURS = "surrogate-argmax"
+PAGE = REPOSITORY / "docs" / "learning.md"
+BEGIN, END = "<!-- table: python -m benchmarks.learning -->", "<!-- end of table -->"
 RULES = ("threshold", "two-threshold", "linucb")
 
 
@@ -177,6 +179,56 @@ def measure(name: str, source: Path, seeds: int, decisions: int, images: Path | 
     }
 
 
+def markdown(lines: list[dict[str, Any]]) -> str:
+    """A table per scenario, best policy first."""
+    parts = []
+    for found in lines:
+        speedup = found["training_speedup"]
+        ratio = found["ratio_ppo_over_mbrl"]
+        bound = "at least " if found["ratio_ppo_is_lower_bound"] else ""
+        coverage_90 = ", ".join(f"{name} {value:.2f}" for name, value in found["coverage_90"].items())
+        parts.append(
+            f"### {found['scenario']}\n\n"
+            f"{found['seeds']} training seeds, {found['decisions']} decisions of the model-based learner.\n"
+            f"PPO over surrogate in evaluations: {bound}{_number(ratio)}.\n"
+            f"Training speed-up: {_number(speedup)} (PPO's steps: {found.get('ppo_steps_are', '-')}).\n"
+            f"Coverage of 90 % intervals: {coverage_90}.\n\n"
+            "| policy | reward [95 %] | IQM | regret | gain | evaluations | to 95 % [95 %] | arrive |\n"
+            "|---|---|---|---|---|---|---|---|\n"
+            + "".join(_row(name, numbers) for name, numbers in found["policies"].items())
+        )
+    return "\n".join(parts)
+
+
+def _row(name: str, numbers: dict[str, Any]) -> str:
+    low, high = numbers["reward_ci"]
+    to = numbers["evaluations_to_95"]
+    ends = numbers["evaluations_to_95_ci"] or (None, None)
+    arrived = numbers["arrived"]
+    cells = [
+        f"`{name}`",
+        f"{numbers['reward']:.3f} [{low:.3f}, {high:.3f}]",
+        f"{numbers['iqm']:.3f}",
+        f"{numbers['final_regret']:.3f}",
+        f"{numbers['gain']:.1%}",
+        f"{numbers['evaluations']:.0f}",
+        "" if arrived is None else f"{_number(to)} [{_number(ends[0])}, {_number(ends[1])}]",
+        "" if arrived is None else f"{arrived:.0%}",
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _number(value: float | None) -> str:
+    return "never" if value is None else f"{value:,.0f}"
+
+
+def write_page(page: Path, lines: list[dict[str, Any]]) -> None:
+    """Put the tables between the page's markers."""
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    page.write_text(f"{before}{BEGIN}\n\n{markdown(lines)}\n{END}{after}", encoding="utf-8")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -184,7 +236,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=10, help="training runs of each policy")
     parser.add_argument("--decisions", type=int, default=300, help="of the model-based learner")
     parser.add_argument("--images", type=Path, default=None, help="folder for the curves")
+    parser.add_argument("--lines", type=Path, nargs="+", help="only write --page from these earlier outputs")
+    parser.add_argument("--page", type=Path, default=PAGE, help="page that holds the tables")
     chosen = parser.parse_args(arguments)
+    if chosen.lines:
+        read = [json.loads(path.read_text(encoding="utf-8").splitlines()[0]) for path in chosen.lines]
+        write_page(chosen.page, read)
+        return
     found = {}
     for name in chosen.scenarios or SCENARIOS:
         source = shipped_dataset(name)
