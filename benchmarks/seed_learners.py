@@ -34,7 +34,7 @@ ROLLOUTS_PER_POINT = 5
 POINTS_HELD = 10
 """A training ends early when the goal is held over so many points, 20,000 steps."""
 HIDDEN = 128
-_EPOCHS, _LEARNING_RATE, _HELD_OUT = 800, 1e-3, 0.25
+_EPOCHS, _LEARNING_RATE = 300, 1e-3
 
 
 @dataclass
@@ -168,12 +168,11 @@ class FittedQuality:
     """A network fitted to real evaluations.
 
     It predicts log(PPL / PPL0) / loss: without loss the ratio is then 1, and its mean is what the table has.
-    A quarter of the evaluations says when to stop.
 
     Args:
         steps: what was evaluated.
         count: only the first so many.
-        seed: of first weights and of the quarter.
+        seed: of the first weights.
     """
 
     def __init__(self, steps: RealSteps, count: int, seed: int) -> None:
@@ -185,8 +184,7 @@ class FittedQuality:
             self._network = nn.Sequential(
                 nn.Linear(2, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1)
             )
-            held_out = torch.randperm(count) < max(1, round(_HELD_OUT * count))
-            _fit(self._network, x, _tensor(weights), _tensor(log_ratios), held_out)
+            _fit(self._network, x, _tensor(weights), _tensor(log_ratios))
         # The environment asks for one state at a time, so it reads a table.
         self._grid: FloatArray = np.linspace(0.0, MAX_LOSS, 61)
         self._table = self._predicted(self._grid)
@@ -216,16 +214,10 @@ def _inputs(splits: NDArray[Any], losses: FloatArray) -> Tensor:
     return _tensor(2 * np.stack([losses / MAX_LOSS, splits / SPLITS[-1]], axis=-1) - 1)
 
 
-def _fit(network: nn.Sequential, x: Tensor, scale: Tensor, y: Tensor, held_out: Tensor) -> None:
-    """Least squares of scale * network(x) to y by Adam; what predicts the held-out best is kept."""
+def _fit(network: nn.Sequential, x: Tensor, scale: Tensor, y: Tensor) -> None:
+    """Least squares of scale * network(x) to y by Adam, all evaluations in every pass."""
     optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
-    best, kept = float("inf"), network.state_dict()
     for _ in range(_EPOCHS):
-        error = (scale * network(x)[:, 0] - y).square()
-        check = float(error[held_out].mean().detach())
-        if check < best:
-            best, kept = check, {name: value.clone() for name, value in network.state_dict().items()}
         optimiser.zero_grad()
-        error[~held_out].mean().backward()
+        (scale * network(x)[:, 0] - y).square().mean().backward()
         optimiser.step()
-    network.load_state_dict(kept)

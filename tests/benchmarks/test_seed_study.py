@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from benchmarks.seed_figures import draw
 from benchmarks.seed_learners import N_STEPS, Curve, FittedQuality, RealSteps, train_ppo
-from benchmarks.seed_study import Rules, best_by_loss, fitted_values
+from benchmarks.seed_study import Results, Rules, best_by_loss, fitted_values, markdown, summary
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.envs.seed_optimum import SeedProblem
 from pyagent.envs.seed_quality import LOSSES, SPLITS, QualityTable, Setup
@@ -87,3 +90,28 @@ def test_a_training_ends_when_the_goal_is_held(table: QualityTable, monkeypatch:
     monkeypatch.setattr("benchmarks.seed_learners.POINTS_HELD", 1)
     curve = train_ppo(table, SeedProblem(table.ratios), -np.inf, 1, 10 * N_STEPS, PhaseProgress())
     assert curve.steps[-1] < N_STEPS
+
+
+def test_results_become_a_line_tables_and_pictures(
+    table: QualityTable, steps: RealSteps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.seed_study._FITTED_SEEDS", 1)
+    rules, best = Rules.of(table), best_by_loss(table)
+    learned = Curve([0, 2000, 4000], [rules.random, rules.goal, rules.optimum], cpu_s=8.0)
+    failed = Curve([0, 2000, 4000], [rules.random] * 3, cpu_s=8.0)
+    results = Results(steps, {"0": learned, "1": learned}, {"0": failed})
+    results.save(tmp_path / "results.json")
+    assert Results.load(tmp_path / "results.json") == results
+    line = summary(table, rules, best, results)
+    assert line["ppo_real_steps_to_95"] == 2000
+    assert line["real_to_95_h"] == pytest.approx(2000 * (0.5 + 0.002) / 3600, abs=1e-3)
+    assert line["real_240000_h"] == pytest.approx(240_000 * (0.5 + 0.002) / 3600, abs=1e-3)
+    assert line["ppo_fitted_steps_to_95"] is None
+    assert line["fitted_240000_h"] == pytest.approx((150 * 0.5 + 240_000 * 0.002) / 3600, abs=1e-3)
+    text = markdown(table, rules, best, line)
+    assert "| 150 | never |" in text
+    assert text.count("**") == 2 * len(LOSSES)
+    curves = {"the table": results.on_table, "a fitted network": results.on_fitted}
+    draw(table, best, rules.threshold, rules.levels, curves, tmp_path / "pictures")
+    drawn = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert drawn == ["best-split.png", "learning.png", "quality.png"]
