@@ -1,0 +1,105 @@
+"""`splitsim record`, `train`, `compare` and `demo`: what they print, and what they refuse."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def splitsim(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pyagent.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=170,
+    )
+
+
+def test_train_says_what_was_learned_and_goes_on(tmp_path: Path) -> None:
+    arguments = ("train", "tram-replay", "--out", "t", "--decisions", "45", "--json")
+    first = splitsim(*arguments, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    found = json.loads(first.stdout)
+    assert found["decisions"] == 45
+    assert 0 < found["evaluations"] <= 12
+    assert found["gain"] < 1.05
+    again = splitsim(*arguments, cwd=tmp_path)
+    assert again.returncode == 2
+    assert again.stderr.splitlines()[-1] == (
+        "splitsim: --out = t: holds a training; valid: another folder, or --resume"
+    )
+    assert json.loads(splitsim(*arguments, "--resume", cwd=tmp_path).stdout) == found
+
+
+def test_compare_ranks_and_writes_what_it_shows(tmp_path: Path) -> None:
+    done = splitsim(
+        *("compare", "tram-replay", "--policies", "random,threshold,best-static", "--seeds", "2"),
+        *("--decisions", "40", "--out", "c", "--json"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found == json.loads((tmp_path / "c" / "ranking.json").read_text()) | {"confirmation": None}
+    names = list(found["policies"])
+    assert set(names) == {"random", "threshold", "best-static"}
+    rewards = [found["policies"][name]["reward"] for name in names]
+    assert rewards == sorted(rewards, reverse=True)
+    assert names[0] == "threshold"
+    assert found["random"] < found["oracle"]
+    assert (tmp_path / "c" / "learning.png").stat().st_size > 10_000
+    assert (tmp_path / "c" / "learning.pdf").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("compare", "nowhere"),
+            "dataset 'nowhere': no such file, and none of that name ships; valid: default, "
+            "factory-obstacles, tram-replay",
+        ),
+        (
+            ("compare", "default", "--policies", "ppo,best"),
+            "--policies = 'best': no such policy; valid: all, random",
+        ),
+        (("train", "default", "--buy", "some"), "--buy = 'some': no such rule; valid: epistemic, random"),
+        (("train", "text.parquet"), "dataset text.parquet: is no recorded dataset"),
+        (
+            ("record", "default", "--test-replicates", "5"),
+            "--test-replicates = 5: valid: an even number, 4 or more",
+        ),
+        (("record", "nothing.yaml"), "nothing.yaml"),
+        (("imagine", "."), ""),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "text.parquet").write_text("seed,reward\n")
+    done = splitsim(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("splitsim: ")
+    assert message in line
+    assert [entry.name for entry in tmp_path.iterdir()] == ["text.parquet"]
+
+
+@pytest.mark.slow
+def test_demo_trains_and_ranks_without_ns3_and_without_a_model(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pyagent.cli", "demo", "--json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=170,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SPLITSIM_NS3": str(tmp_path / "none")},
+    )
+    assert done.returncode == 0, done.stderr
+    policies = json.loads(done.stdout)["policies"]
+    assert (
+        policies["surrogate-argmax"]["gain"] > policies["threshold"]["gain"] > policies["all-local"]["gain"]
+    )
+    assert policies["surrogate-argmax"]["evaluations"] < policies["threshold"]["evaluations"] / 4
