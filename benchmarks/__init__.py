@@ -1,1 +1,1 @@
-"""One script per published figure; each prints JSON."""
+"""Measurements behind the figures of the docs, each a command: `python -m benchmarks.NAME`."""

@@ -313,7 +313,7 @@ def _cost_table(line: dict[str, Any]) -> str:
 
 
 def _or_never(number: float | None) -> str:
-    return "never" if number is None else f"{number:,}"
+    return "never" if number is None else f"{number:,.2f}" if isinstance(number, float) else f"{number:,}"
 
 
 def _write_page(page: Path, text: str) -> None:

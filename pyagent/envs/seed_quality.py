@@ -3,8 +3,8 @@
 The channel is the published one (Chen et al., arXiv 2406.02616): every single value of the hidden states is
 zeroed independently with probability `loss`, the first token's too. Quality is the ratio of the perplexity
 under loss to that without. As published, perplexity is that of a whole text, so the ratio is exp of the mean
-dNLL over its windows. (Single windows scatter widely: losing one of the few huge values on the first token
-costs far more than all others together, so a mean of their ratios would tell of the worst windows alone.)
+dNLL over its windows. (The ratios of single windows scatter: losing one of the few huge values of the first
+token can cost as much as all else, so their mean would tell of the worst windows alone.)
 
 Symbols: S splits, G loss rates, n windows, W window length, P prompt tokens (not scored).
 """
