@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.page import put_table
 from llm_split.codecs import get_codec
 from pyagent.campaign.collect import EpisodePool, Job, score_episode
 from pyagent.campaign.progress import PhaseProgress
@@ -40,7 +41,6 @@ from pyagent.scenario.schema import Scenario
 
 ROWS = REPOSITORY / "docs" / "gallery.json"
 PAGE = REPOSITORY / "docs" / "gallery.md"
-BEGIN, END = "<!-- table: python -m benchmarks.gallery -->", "<!-- end of table -->"
 
 
 @dataclass(frozen=True)
@@ -205,9 +205,7 @@ def _store(rows: dict[str, Row], path: Path, page: Path) -> None:
     ordered = [rows[name] for name in sorted(rows)]
     path.write_text(json.dumps([asdict(row) for row in ordered], indent=1) + "\n", encoding="utf-8")
     if page.is_file():
-        before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-        after = rest.split(END)[1]
-        page.write_text(f"{before}{BEGIN}\n\n{markdown(ordered)}\n{END}{after}", encoding="utf-8")
+        put_table(page, "gallery", markdown(ordered))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.page import put_table
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.campaign.seeds import Seeds
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
@@ -44,7 +45,6 @@ SCENARIOS = ("default", "factory-obstacles", "tram-replay")
 PUBLISHED_PPO_STEPS = 240_000
 OURS = "surrogate-argmax"
 PAGE = REPOSITORY / "docs" / "learning.md"
-BEGIN, END = "<!-- table: python -m benchmarks.learning -->", "<!-- end of table -->"
 RULES = ("threshold", "two-threshold", "linucb")
 
 
@@ -222,13 +222,6 @@ def _number(value: float | None) -> str:
     return "never" if value is None else f"{value:,.0f}"
 
 
-def write_page(page: Path, lines: list[dict[str, Any]]) -> None:
-    """Put the tables between the page's markers."""
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n\n{markdown(lines)}\n{END}{after}", encoding="utf-8")
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -241,7 +234,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     if chosen.lines:
         read = [json.loads(path.read_text(encoding="utf-8").splitlines()[0]) for path in chosen.lines]
-        write_page(chosen.page, read)
+        put_table(chosen.page, "learning", markdown(read))
         return
     found = {}
     for name in chosen.scenarios or SCENARIOS:

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.page import put_table
 from benchmarks.seed_figures import BestByLoss, draw
 from benchmarks.seed_learners import PPO_STEPS, Curve, FittedQuality, RealSteps, train_ppo
 from pyagent.campaign.progress import PhaseProgress
@@ -37,7 +38,6 @@ from pyagent.paths import REPOSITORY
 RESULTS = REPOSITORY / "docs" / "seed-study.json"
 PAGE = REPOSITORY / "docs" / "seed-study.md"
 PICTURES = REPOSITORY / "docs" / "images" / "seed"
-BEGIN, END = "<!-- table: python -m benchmarks.seed_study -->", "<!-- end of table -->"
 GOOD_ENOUGH = 0.95
 """Share of the optimum's gain over random play that counts as learned."""
 RESAMPLES = 200
@@ -316,11 +316,6 @@ def _or_never(number: float | None) -> str:
     return "never" if number is None else f"{number:,.2f}" if isinstance(number, float) else f"{number:,}"
 
 
-def _write_page(page: Path, text: str) -> None:
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -342,7 +337,7 @@ def main(arguments: list[str] | None = None) -> None:
     rules, best = Rules.of(table), best_by_loss(table)
     run(results, table, rules.goal, chosen, lambda: results.save(RESULTS))
     line = summary(table, rules, best, results)
-    _write_page(PAGE, markdown(table, rules, best, line))
+    put_table(PAGE, "seed_study", markdown(table, rules, best, line))
     curves = {"the table": results.on_table, "a fitted network": results.on_fitted}
     draw(table, best, rules.threshold, rules.levels, curves, PICTURES)
     print(json.dumps(line), flush=True)

@@ -21,6 +21,7 @@ import pandas as pd
 import yaml
 
 from pyagent.errors import UserError
+from pyagent.files import write_text_whole, write_whole
 from pyagent.paths import REPOSITORY
 from pyagent.scenario.schema import Scenario
 
@@ -60,24 +61,15 @@ class RunFolder:
 
     def write_json(self, name: str, data: Any) -> Path:
         """Write JSON, whole or not at all."""
-        return self._replace(
-            name, lambda p: p.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        )
+        return write_text_whole(self.path / name, json.dumps(data, indent=1) + "\n")
 
     def write_text(self, name: str, text: str) -> Path:
         """Write text, whole or not at all."""
-        return self._replace(name, lambda p: p.write_text(text, encoding="utf-8"))
+        return write_text_whole(self.path / name, text)
 
     def write_table(self, name: str, frame: pd.DataFrame) -> Path:
         """Write parquet, whole or not at all."""
-        return self._replace(name, lambda p: frame.to_parquet(p, index=False))
-
-    def _replace(self, name: str, write: Any) -> Path:
-        target = self.path / name
-        partial = target.with_name(f".{name}.partial")
-        write(partial)
-        os.replace(partial, target)
-        return target
+        return write_whole(self.path / name, lambda path: frame.to_parquet(path, index=False))
 
 
 def default_run_path(scenario: Scenario, budget: int, seed: int, options: Sequence[str] = ()) -> Path:

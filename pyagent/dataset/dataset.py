@@ -19,6 +19,7 @@ from pyagent.dataset.table import Part, RecordedTable, recorded_table, table_rew
 from pyagent.envs.observation import NAMES, normalise
 from pyagent.envs.scoring import make_composer
 from pyagent.errors import UserError
+from pyagent.files import write_whole
 from pyagent.reward import RewardComposer
 from pyagent.scenario.compile import Deployment, deploy
 from pyagent.scenario.schema import Scenario
@@ -95,9 +96,7 @@ class Dataset:
         about = {**self.about, "format": FORMAT, "scenario": self.scenario.model_dump(mode="json")}
         metadata = {**(table.schema.metadata or {}), KEY: json.dumps(about).encode()}
         table = table.replace_schema_metadata(metadata)
-        partial = path.with_name(f".{path.name}.partial")
-        pq.write_table(table, partial, compression="zstd")
-        partial.replace(path)
+        write_whole(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
 
     def slim(self) -> Dataset:
         """Only what learning needs, in single precision: a tenth of the bytes."""

@@ -21,6 +21,7 @@ from pyagent.campaign.seeds import Seeds
 from pyagent.dataset.dataset import Dataset, DatasetError
 from pyagent.dataset.table import Part
 from pyagent.envs.scoring import Scorer
+from pyagent.files import write_whole
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.scenario.schema import Scenario
 
@@ -88,9 +89,7 @@ def record(plan: Plan, out: Path, *, command: str, progress: PhaseProgress) -> D
                 progress.advance(cells, note="was there")
                 continue
             rows = _play(scorer, part, seed, replicates, progress)
-            partial_file = file.with_suffix(".partial")
-            pd.DataFrame(rows).to_parquet(partial_file, index=False)
-            partial_file.replace(file)
+            write_whole(file, partial(pd.DataFrame(rows).to_parquet, index=False))
     frames = [pd.read_parquet(parts / f"{part}-{seed}.parquet") for part, seed, _ in episodes]
     about = describe(plan.scenario, command, "finished", wall_s=round(time.monotonic() - started, 1))
     dataset = Dataset(plan.scenario, pd.concat(frames, ignore_index=True), about)

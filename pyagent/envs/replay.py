@@ -11,9 +11,9 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
+from pyagent.batched import BatchedVecEnv, Step, truncated
 from pyagent.dataset import Dataset, RecordedTable, open_dataset, shipped_dataset
 from pyagent.dataset.table import Part
-from pyagent.envs.batched import BatchedVecEnv, Step, truncated
 from pyagent.envs.observation import FEATURES
 from pyagent.surrogate.types import Indices
 

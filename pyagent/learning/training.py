@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from pyagent.campaign.folder import FolderError
 from pyagent.dataset import Dataset
+from pyagent.files import write_text_whole
 from pyagent.learning.model_based import ModelBasedLearner
 from pyagent.learning.on_table import episodes, model_based, play_one
 
@@ -89,17 +89,11 @@ def _open(folder: Path, dataset: Dataset, plan: TrainingPlan, resume: bool) -> N
         if there and not resume:
             raise FolderError(f"--out = {folder}: holds a training; valid: another folder, or --resume")
         if not there:
-            _write(folder / PLAN, mark)
+            write_text_whole(folder / PLAN, mark)
         elif (folder / PLAN).read_text(encoding="utf-8") != mark:
             raise FolderError(f"--out = {folder}: holds a training of another dataset or with other options")
     except OSError as error:
         raise FolderError(f"--out = {folder}: can't be written ({error.strerror or error})") from error
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _save(learner: ModelBasedLearner, folder: Path, played: int) -> None:
@@ -109,7 +103,7 @@ def _save(learner: ModelBasedLearner, folder: Path, played: int) -> None:
     learner.save(folder / name)
     if learner.decisions > 1:
         learner.channel().save(folder / name)
-    _write(folder / LATEST, json.dumps({"checkpoint": name, "played": played}) + "\n")
+    write_text_whole(folder / LATEST, json.dumps({"checkpoint": name, "played": played}) + "\n")
     for old in folder.glob("checkpoint-*"):
         if old.name != name:
             shutil.rmtree(old)

@@ -12,6 +12,7 @@ import torch
 from stable_baselines3.common.logger import Logger
 
 from pyagent.policies.actor import Actor
+from pyagent.threads import one_torch_thread
 
 
 @contextmanager
@@ -21,13 +22,11 @@ def isolated_torch() -> Iterator[None]:
     stable-baselines3 seeds those global states; a caller's own random numbers must not change because of it.
     On networks this small more threads cost time.
     """
-    threads, python_state, numpy_state = torch.get_num_threads(), random.getstate(), np.random.get_state()
-    torch.set_num_threads(1)
+    python_state, numpy_state = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng(devices=[]):
+        with one_torch_thread(), torch.random.fork_rng(devices=[]):
             yield
     finally:
-        torch.set_num_threads(threads)
         random.setstate(python_state)
         np.random.set_state(numpy_state)
 

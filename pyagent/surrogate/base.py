@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -22,6 +20,7 @@ from pyagent.surrogate import hypotheses
 from pyagent.surrogate.heads import CONTINUOUS, Heads
 from pyagent.surrogate.scales import ComponentScales, InverseScale
 from pyagent.surrogate.types import ActionEncoder, Batch, Contexts, Indices, Prediction
+from pyagent.threads import one_torch_thread
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,17 +33,6 @@ TARGETS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2))
 
 PRIOR_LOGIT = -1.0
 """Of failure: before any is seen, assume that most requests succeed."""
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread inside: sums in another order would be other bits."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def regression_targets(scales: ComponentScales, outcomes: FloatArray) -> Tensor:
@@ -177,7 +165,7 @@ class HeadsSurrogate(ABC, Generic[SettingsT]):
         """
         if self._frozen:
             return float("nan")
-        with one_thread():
+        with one_torch_thread():
             if batch is not None and len(batch.actions):
                 self._take_in(batch)
                 self._observed += len(batch.actions)
@@ -204,7 +192,7 @@ class HeadsSurrogate(ABC, Generic[SettingsT]):
 
     def _checked_heads(self, context: Contexts, action: NDArray[np.float32]) -> Heads:
         hypotheses.check_inputs(context, action, self.context_dim, self.encoder.width)
-        with torch.no_grad(), one_thread():
+        with torch.no_grad(), one_torch_thread():
             means, variances, logits = self._heads(*self._inputs(context, action))
         return _assembled(means.float(), variances.log().float(), logits.float())
 

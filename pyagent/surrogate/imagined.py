@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,8 +9,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import VecEnv
 
+from pyagent.batched import BatchedVecEnv, Step, truncated
 from pyagent.reward import FloatArray, RewardComposer
 from pyagent.surrogate.channel import ChannelModel
 from pyagent.surrogate.types import ActionEncoder, Contexts, Indices, Surrogate
@@ -96,65 +95,37 @@ class ImaginedModel:
         return self.channel.sample(contexts, actions, rng), rewards, components
 
 
-class ImaginedVecEnv(VecEnv):  # type: ignore[misc]
+class ImaginedVecEnv(BatchedVecEnv):
     """stable-baselines3 view: ``n`` imagined episodes advance in one batched call.
 
     Observation: float32 [n, D] in [0, 1]. Action: index into the splits. Reward: composed from *sampled*
-    components. Episodes end at the horizon, as a truncation (``TimeLimit.truncated``), and restart at once.
+    components. Episodes end at the horizon.
     """
 
-    render_mode: str | None = None
-
     def __init__(self, model: ImaginedModel, n: int, *, seed: int) -> None:
-        super().__init__(n, model.observation_space, model.action_space)
+        super().__init__(n, model.observation_space, model.action_space, seed=seed)
         self.model = model
-        self._rng = np.random.default_rng(seed)
-        self._actions: Indices = np.zeros(n, np.int64)
         self._begin()
 
-    def _begin(self) -> None:
+    def _begin(self) -> Contexts:
         self._contexts, self._member = self.model.start(self.num_envs, self._rng)
         # Staggered starts, so that the episodes do not all end in the same step.
         self._elapsed = np.arange(self.num_envs) % self.model.horizon
-
-    def reset(self) -> Contexts:
-        """First contexts [n, D]; with :meth:`seed` beforehand the same ones every time."""
-        if self._seeds[0] is not None:
-            self._rng = np.random.default_rng(self._seeds[0])
-        self._reset_seeds()
-        self._reset_options()
-        self._begin()
         return np.array(self._contexts, dtype=np.float32)
 
-    def step_async(self, actions: NDArray[Any]) -> None:
-        """Takes the actions [n] of the next :meth:`step_wait`."""
-        self._actions = np.asarray(actions, dtype=np.int64)
-
-    def step_wait(self) -> tuple[Contexts, NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
-        """Contexts [n, D], rewards float32 [n], dones [n], infos."""
-        following, rewards, _ = self.model.advance(self._contexts, self._actions, self._member, self._rng)
+    def _advance(self, actions: Indices) -> Step:
+        following, rewards, _ = self.model.advance(self._contexts, actions, self._member, self._rng)
         self._elapsed = self._elapsed + 1
         dones = self._elapsed >= self.model.horizon
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         ended = np.flatnonzero(dones)
         for i in ended:
-            infos[i] = {"terminal_observation": following[i].copy(), "TimeLimit.truncated": True}
+            infos[i] = truncated(following[i])
         if len(ended):
             following[ended], self._member[ended] = self.model.start(len(ended), self._rng)
             self._elapsed[ended] = 0
         self._contexts = following
         return following.copy(), rewards.astype(np.float32), dones, infos
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """The attribute of this object, once per chosen environment."""
-        return [getattr(self, attr_name)] * self._count(indices)
-
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Not supported: the environments share one state."""
-        raise NotImplementedError("ImaginedVecEnv holds all episodes in one batch; set_attr has no meaning")
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions are allowed, bool [n, S]."""
@@ -164,14 +135,7 @@ class ImaginedVecEnv(VecEnv):  # type: ignore[misc]
         """Only ``action_masks``, which maskable algorithms ask for: there are no separate environments."""
         if method_name == "action_masks":
             return list(self.action_masks()[list(self._get_indices(indices))])
-        raise NotImplementedError(f"ImaginedVecEnv has no separate environments to call {method_name} on")
-
-    def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
-        """Never wrapped."""
-        return [False] * self._count(indices)
-
-    def _count(self, indices: int | Sequence[int] | None) -> int:
-        return len(list(self._get_indices(indices)))
+        return super().env_method(method_name, *args, indices=indices, **kwargs)
 
 
 class ImaginedEnv(gym.Env[Contexts, Any]):
