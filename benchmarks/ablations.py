@@ -20,8 +20,8 @@ from pyagent.campaign.progress import PhaseProgress
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
 from pyagent.evaluation.learning_curves import Yardstick, evaluations_to, score, stratified_interval
 from pyagent.evaluation.statistics import mean
-from pyagent.learning.comparison import Run, curve, final_rewards, marks_until, switching_cost, yardstick
-from pyagent.learning.on_table import learn, model_based
+from pyagent.learning.comparison import Run, curve, final_rewards, learned, yardstick
+from pyagent.learning.on_table import model_based
 from pyagent.learning.ranking import TARGET
 from pyagent.surrogate.ensemble import STATIONARY
 from pyagent.threads import one_thread
@@ -39,16 +39,7 @@ ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
 def variant(dataset: Dataset, options: dict[str, Any], seeds: int, decisions: int) -> list[Run]:
     """Training runs of one variant."""
     return [
-        learn(
-            model_based(dataset, seed=seed, **options),
-            dataset.train,
-            dataset.test,
-            seed=seed,
-            decisions=decisions,
-            marks=marks_until(decisions),
-            switching_cost=switching_cost(dataset),
-        )
-        for seed in range(seeds)
+        learned(model_based(dataset, seed=seed, **options), dataset, seed, decisions) for seed in range(seeds)
     ]
 
 

@@ -24,12 +24,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.page import put_table
-from llm_split.codecs import get_codec
 from pyagent.campaign.collect import EpisodePool, Job, score_episode
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.campaign.seeds import Seeds
 from pyagent.dataset.table import recorded_table
-from pyagent.envs.observation import normalise
 from pyagent.envs.scoring import Scorer
 from pyagent.envs.simulator import Episode
 from pyagent.evaluation.oracle import oracle
@@ -93,14 +91,8 @@ def measure(name: str, seeds: int, replicates: int, progress: PhaseProgress) -> 
     started = time.monotonic()
     speed = _speed(scenario, progress)
     rows, scorer = _play(scenario, seeds, replicates, progress)
-    splits, layers = scorer.deployment.splits, scorer.deployment.num_layers
-    table = recorded_table(
-        rows,
-        len(splits),
-        lambda raw: normalise(raw, layers),
-        delta_nll_clip=scenario.reward.delta_nll_clip,
-        exact_codec=get_codec(scenario.model.codec).exact,
-    )
+    splits = scorer.deployment.splits
+    table = recorded_table(rows, scenario)
     best = oracle(table.rewards)
     gain = paired_difference(best.value, best.static_value, table.seeds)
     used, served = rows[rows["uplink_bytes"] > 0], rows[rows["obs_serving_cell"] >= 0]

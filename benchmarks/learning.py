@@ -85,8 +85,7 @@ def live_cost(dataset: Dataset) -> LiveCost | None:
 def coverage(dataset: Dataset, decisions: int) -> dict[str, float | None]:
     """Component -> `coverage_90` on the test table after learning, qualities all bought."""
     learner = model_based(dataset, seed=0, rule="all")
-    marks: list[int] = []
-    learn(learner, dataset.train, dataset.test, seed=0, decisions=decisions, marks=marks, switching_cost=0.0)
+    learn(learner, dataset, seed=0, decisions=decisions)
     table = dataset.test
     K, S, R, D = table.contexts.shape
     actions = np.broadcast_to(np.arange(S)[None, :, None], (K, S, R)).reshape(-1)

@@ -22,7 +22,7 @@ from pyagent.dataset import Dataset, open_dataset, shipped_dataset
 from pyagent.envs.replay import ReplayVecEnv
 from pyagent.envs.scoring import Scorer
 from pyagent.envs.split_inference import SplitInferenceEnv
-from pyagent.learning.comparison import switching_cost, yardstick
+from pyagent.learning.comparison import yardstick
 from pyagent.learning.confirm import confirm
 from pyagent.learning.on_table import learn, model_based
 from pyagent.policies.base import Policy
@@ -33,7 +33,7 @@ ENVS = 64
 
 def replay_rate(dataset: Dataset, steps: int = 500) -> float:
     """Recorded decisions per second."""
-    env = ReplayVecEnv(dataset.train, ENVS, switching_cost=switching_cost(dataset), seed=0)
+    env = ReplayVecEnv(dataset.train, ENVS, switching_cost=dataset.switching_cost, seed=0)
     actions = np.random.default_rng(0).integers(0, dataset.train.actions, (steps, ENVS))
     env.reset()
     started = time.perf_counter()
@@ -64,15 +64,7 @@ def trained(dataset: Dataset, decisions: int) -> Policy:
     """The model-based policy after some recorded decisions."""
     learner = model_based(dataset, seed=0)
     with one_thread():
-        learn(
-            learner,
-            dataset.train,
-            dataset.test,
-            seed=0,
-            decisions=decisions,
-            marks=[],
-            switching_cost=switching_cost(dataset),
-        )
+        learn(learner, dataset, seed=0, decisions=decisions)
     return learner.policy()
 
 

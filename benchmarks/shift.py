@@ -22,8 +22,8 @@ import numpy as np
 
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
-from pyagent.evaluation.learning_curves import score
-from pyagent.learning.comparison import switching_cost, yardstick
+from pyagent.evaluation.learning_curves import Yardstick, score
+from pyagent.learning.comparison import yardstick
 from pyagent.learning.model_based import ModelBasedLearner
 from pyagent.learning.on_table import ask_table, judge, learn, model_based
 from pyagent.surrogate.ensemble import STATIONARY
@@ -32,26 +32,17 @@ from pyagent.threads import one_thread
 AFTER = (0, 20, 50, 100, 200)
 
 
-def gain(learner: ModelBasedLearner, dataset: Dataset) -> float:
+def gain(learner: ModelBasedLearner, dataset: Dataset, measure: Yardstick) -> float:
     """Share of the oracle's gain on a dataset's test episodes, at its prices."""
-    policy = replace(learner.policy(), composer=dataset.composer)
-    reward, _ = judge(policy, dataset.test, switching_cost(dataset))
-    return float(score(reward, yardstick(dataset)))
+    reward, _ = judge(replace(learner.policy(), composer=dataset.composer), dataset)
+    return float(score(reward, measure))
 
 
 def play(learner: ModelBasedLearner, dataset: Dataset, seed: int, decisions: int) -> None:
     """Let a learner play a dataset's training part at its prices."""
     learner.composer = learner.explorer.composer = dataset.composer
     learner.answers_from(ask_table(dataset.train))
-    learn(
-        learner,
-        dataset.train,
-        dataset.test,
-        seed=seed,
-        decisions=decisions,
-        marks=[],
-        switching_cost=switching_cost(dataset),
-    )
+    learn(learner, dataset, seed=seed, decisions=decisions)
 
 
 def transfer(
@@ -59,13 +50,14 @@ def transfer(
 ) -> dict[str, Any]:
     """Gain on each dataset after training on each."""
     found: dict[str, Any] = {}
+    measures = [yardstick(dataset) for dataset in datasets]
     with progress.phase("transfer", "Training on each dataset", len(datasets) * seeds):
         for source in datasets:
             gains = []
             for seed in range(seeds):
                 learner = model_based(source, seed=seed)
                 play(learner, source, seed, decisions)
-                gains.append([gain(learner, target) for target in datasets])
+                gains.append([gain(learner, *judge_by) for judge_by in zip(datasets, measures, strict=True)])
                 progress.advance(note=source.scenario.name)
             means = np.mean(gains, axis=0).tolist()
             found[source.scenario.name] = {
@@ -80,6 +72,7 @@ def change(
     """Gain on the second dataset at moments after the change, per memory."""
     memories = {"long memory": 400.0, "short memory": 64.0, "begins anew": math.nan}
     found: dict[str, dict[str, float]] = {}
+    measure = yardstick(second)
     with progress.phase("change", "Changing in mid-run", len(memories) * seeds):
         for name, half_life in memories.items():
             gains = np.zeros((seeds, len(AFTER)))
@@ -92,7 +85,7 @@ def change(
                 for i, (now, until) in enumerate(zip((0, *AFTER), AFTER, strict=False)):
                     if until > now:
                         play(learner, second, seed * 100 + i, until - now)
-                    gains[seed, i] = gain(learner, second)
+                    gains[seed, i] = gain(learner, second, measure)
                 progress.advance(note=name)
             found[name] = {str(n): float(value) for n, value in zip(AFTER, gains.mean(0), strict=True)}
     return found

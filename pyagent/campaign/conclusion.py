@@ -12,8 +12,8 @@ import pandas as pd
 from pyagent.campaign.contenders import LEARNED, TUNED
 from pyagent.campaign.experiment import Experiment, Tuned
 from pyagent.campaign.learn import Learner
-from pyagent.dataset.table import RecordedTable, row_components
-from pyagent.envs.observation import FEATURES, NAMES, normalise
+from pyagent.dataset.table import RecordedTable, row_components, row_contexts
+from pyagent.envs.observation import FEATURES
 from pyagent.evaluation.oracle import Oracle
 from pyagent.evaluation.statistics import bootstrap_interval, paired_difference
 from pyagent.evaluation.summary import compare, oracle_frame, summarise
@@ -129,10 +129,8 @@ def _judged(run: Experiment, tuned: Tuned) -> pd.DataFrame:
 def _calibration(run: Experiment, learner: Learner) -> dict[str, Any]:
     """How well the final surrogate predicts the oracle's runs, which it never saw."""
     held_out = run.frame("oracle")
-    layers = run.scorer.deployment.num_layers
-    raw = held_out[[f"obs_{name}" for name in NAMES]].to_numpy(dtype=np.float64)
     outcomes = row_components(held_out, run.scenario.reward.delta_nll_clip)
-    contexts = np.stack([normalise(values, layers) for values in raw])
+    contexts = row_contexts(held_out, run.scorer.deployment.num_layers)
     batch = Batch(contexts, held_out["action"].to_numpy(dtype=np.int64), outcomes)
     return calibration(learner.surrogate, learner.encoder, batch)
 

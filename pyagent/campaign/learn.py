@@ -11,27 +11,17 @@ import numpy as np
 
 from pyagent.campaign.collect import Decision, Row, row_of
 from pyagent.envs.observation import NAMES
-from pyagent.envs.scoring import NO_SPLIT, Scorer, make_composer
+from pyagent.envs.scoring import NO_SPLIT, Scorer, make_composer, make_scales
 from pyagent.envs.simulator import State
 from pyagent.envs.split_inference import SplitInferenceEnv
-from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
+from pyagent.learning.transitions import Transitions
+from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy, greedy_copy
 from pyagent.reward import COMPONENTS, RewardComposer
-from pyagent.surrogate.channel import ChannelModel
 from pyagent.surrogate.ensemble import STATIONARY, EnsembleSurrogate
 from pyagent.surrogate.imagined import ImaginedModel
-from pyagent.surrogate.scales import ComponentScales
 from pyagent.surrogate.types import ActionEncoder, Batch
 
 SNAPSHOTS = 8
-
-
-@dataclass
-class Transitions:
-    """Contexts, actions and next contexts that were really seen, within episodes."""
-
-    contexts: list[np.ndarray] = field(default_factory=list)
-    actions: list[int] = field(default_factory=list)
-    next_contexts: list[np.ndarray] = field(default_factory=list)
 
 
 @dataclass
@@ -55,41 +45,25 @@ class Learner:
 
     def argmax_policy(self, surrogate: EnsembleSurrogate | None = None) -> SurrogateArgmaxPolicy:
         """The greedy policy of a surrogate (default: the final one); it no longer learns."""
-        frozen = copy.deepcopy(surrogate or self.surrogate)
-        frozen.freeze()
-        return SurrogateArgmaxPolicy(frozen, self.encoder, self.composer, mode="greedy", warmup_rounds=0)
-
-    def channel(self) -> ChannelModel:
-        """Which context follows which, as seen."""
-        seen = self.transitions
-        channel = ChannelModel(self.encoder, previous_split=NAMES.index("previous_split"))
-        channel.fit(np.stack(seen.contexts), np.array(seen.actions), np.stack(seen.next_contexts))
-        return channel
+        return greedy_copy(surrogate or self.surrogate, self.encoder, self.composer)
 
     def imagined(self) -> ImaginedModel:
         """The imagined world: surrogate and channel model, starting where real decisions were made."""
-        starts = np.stack(self.transitions.contexts)
-        return ImaginedModel(self.surrogate, self.channel(), self.encoder, self.composer, starts)
+        channel, starts = self.transitions.channel(self.encoder), np.stack(self.transitions.contexts)
+        return ImaginedModel(self.surrogate, channel, self.encoder, self.composer, starts)
 
     def save(self, folder: Path) -> None:
         """The learned model as safetensors and JSON; see `splitsim imagine`."""
         self.surrogate.save(folder)
         if self.transitions.contexts:
-            self.channel().save(folder)
+            self.transitions.channel(self.encoder).save(folder)
 
 
 def make_learner(scorer: Scorer, seed: int) -> Learner:
     """An untrained learner for the scorer's scenario."""
     scenario, deployment = scorer.scenario, scorer.deployment
     encoder = ActionEncoder(deployment.splits, deployment.num_layers)
-    scales = ComponentScales.from_reward(
-        scorer.reward_context,
-        deadline_s=scenario.requests.deadline_s,
-        ue_energy_all_local_j=deployment.all_local_energy_j(
-            scenario.requests.prompt_tokens[1], scenario.requests.output_tokens[1]
-        ),
-    )
-    surrogate = EnsembleSurrogate(len(NAMES), encoder, scales, seed=seed, settings=STATIONARY)
+    surrogate = EnsembleSurrogate(len(NAMES), encoder, make_scales(scenario), seed=seed, settings=STATIONARY)
     return Learner(encoder, make_composer(scenario), surrogate)
 
 
@@ -151,9 +125,7 @@ def _episode(
         )
         previous = record.split
         if not over:
-            learner.transitions.contexts.append(context)
-            learner.transitions.actions.append(action)
-            learner.transitions.next_contexts.append(after)
+            learner.transitions.add(context, action, after)
         if len(learner.rows) in marks:
             learner.snapshots.append((len(learner.rows), copy.deepcopy(learner.surrogate)))
         progress(f"SNR {state.raw['snr_db']:.0f} dB, split {record.split}, reward {reward:.2f}")

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llm_split.codecs import get_codec
 from pyagent.campaign.collect import EpisodePool, Job, score_episode
 from pyagent.campaign.conclusion import conclude
 from pyagent.campaign.contenders import Contenders
@@ -20,7 +19,7 @@ from pyagent.campaign.folder import default_run_path, describe, open_run_folder,
 from pyagent.campaign.learn import Learner, make_learner, train
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.dataset.table import RecordedTable, recorded_table
-from pyagent.envs.observation import NAMES, normalise
+from pyagent.envs.observation import NAMES
 from pyagent.envs.scoring import Part, Scorer
 from pyagent.errors import UserError
 from pyagent.evaluation.oracle import Oracle, oracle
@@ -207,22 +206,11 @@ def _static_jobs(run: Experiment, phase: str, seeds: Sequence[int], replicates: 
     ]
 
 
-def _table(run: Experiment, phase: str) -> RecordedTable:
-    layers = run.scorer.deployment.num_layers
-    return recorded_table(
-        run.frame(phase),
-        len(run.splits),
-        lambda raw: normalise(raw, layers),
-        delta_nll_clip=run.scenario.reward.delta_nll_clip,
-        exact_codec=get_codec(run.scenario.model.codec).exact,
-    )
-
-
 def _tune(run: Experiment) -> Tuned:
     seeds = run.seeds.tune(run.scenario.evaluation.tune_seeds)
     jobs = _static_jobs(run, "tune", seeds, 1)
     _collect(run, "tune", "Tuning static and threshold policies on training seeds", jobs, "train")
-    table = _table(run, "tune")
+    table = recorded_table(run.frame("tune"), run.scenario)
     rewards = table.rewards[:, :, 0]
     # The smallest split always uses the link, so its runs show what there is to see of it.
     contexts = table.contexts[:, 0, 0]
@@ -254,7 +242,7 @@ def _oracle(run: Experiment) -> tuple[RecordedTable, Oracle]:
     evaluation = run.scenario.evaluation
     jobs = _static_jobs(run, "oracle", run.seeds.test(evaluation.test_seeds), evaluation.replicates)
     _collect(run, "oracle", "Playing every split on the test seeds (oracle)", jobs, "test")
-    table = _table(run, "oracle")
+    table = recorded_table(run.frame("oracle"), run.scenario)
     return table, oracle(table.rewards)
 
 

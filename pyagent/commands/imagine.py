@@ -114,8 +114,7 @@ def _episodes(decisions: pd.DataFrame, scenario: Scenario) -> tuple[list[dict[st
     """Policy, seed and replicate of each episode in the order of the table, and the episodes."""
     import numpy as np
 
-    from pyagent.envs.observation import NAMES, normalise
-    from pyagent.reward import COMPONENTS
+    from pyagent.dataset.table import row_components, row_contexts
     from pyagent.scenario.compile import deploy
     from pyagent.surrogate.trajectories import RealEpisode
 
@@ -124,18 +123,14 @@ def _episodes(decisions: pd.DataFrame, scenario: Scenario) -> tuple[list[dict[st
     for key, rows in decisions.groupby(_EPISODE, sort=False):
         policy, seed, replicate = cast(tuple[str, int, int], key)
         ordered = rows.sort_values("decision")
-        raw = ordered[[f"obs_{name}" for name in NAMES]].to_numpy(dtype=np.float64)
-        outcomes = ordered[list(COMPONENTS)].to_numpy(dtype=np.float64)
-        quality = COMPONENTS.index("delta_nll")
-        # The table has it as measured; models and rewards know it clipped.
-        outcomes[:, quality] = np.clip(outcomes[:, quality], 0.0, scenario.reward.delta_nll_clip)
         labels.append({"policy": str(policy), "seed": int(seed), "replicate": int(replicate)})
         episodes.append(
             RealEpisode(
                 int(seed),
-                np.stack([normalise(values, layers) for values in raw]),
+                row_contexts(ordered, layers),
                 ordered["action"].to_numpy(dtype=np.int64),
-                outcomes,
+                # The table has the quality as measured; models and rewards know it clipped.
+                row_components(ordered, scenario.reward.delta_nll_clip),
                 ordered["reward"].to_numpy(dtype=np.float64),
             )
         )

@@ -35,14 +35,14 @@ def record(
     Example: splitsim record tram-replay --train-seeds 12 --out tram.parquet
     """
     from pyagent.campaign.progress import PhaseProgress
-    from pyagent.dataset.record import plan_of
+    from pyagent.dataset.record import Plan
     from pyagent.dataset.record import record as play
     from pyagent.paths import simulator_executable
     from pyagent.scenario.load import load_scenario
 
     chosen = load_scenario(scenario)
     simulator_executable(chosen.program)
-    plan = plan_of(chosen, seed, (train_seeds, test_seeds), (train_replicates, test_replicates))
+    plan = Plan(chosen, seed, train_seeds, test_seeds, train_replicates, test_replicates)
     path = out or Path("runs") / f"{chosen.name}.parquet"
     options = {
         "--train-seeds": train_seeds,

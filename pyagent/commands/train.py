@@ -35,7 +35,7 @@ def train(
     from pyagent.dataset import open_dataset, shipped_dataset
     from pyagent.evaluation.learning_curves import score
     from pyagent.learning.acquisition import NAMES
-    from pyagent.learning.comparison import switching_cost, yardstick
+    from pyagent.learning.comparison import yardstick
     from pyagent.learning.on_table import judge
     from pyagent.learning.training import TrainingPlan
     from pyagent.learning.training import train as learn
@@ -57,7 +57,7 @@ def train(
             learner = learn(chosen, plan, out, resume=resume, progress=report)
         with progress.phase("judge", "Judging", 1):
             measure = yardstick(chosen)
-            reward, _ = judge(learner.policy(), chosen.test, switching_cost(chosen))
+            reward, _ = judge(learner.policy(), chosen)
     found = {
         "training": str(out),
         "reward": reward,

@@ -14,9 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from llm_split.codecs import get_codec
-from pyagent.dataset.table import Part, RecordedTable, recorded_table, table_rewards
-from pyagent.envs.observation import NAMES, normalise
+from pyagent.dataset.table import Part, RecordedTable, is_exact, recorded_table
+from pyagent.envs.observation import NAMES
 from pyagent.envs.scoring import make_composer
 from pyagent.errors import UserError
 from pyagent.files import write_whole
@@ -66,7 +65,12 @@ class Dataset:
     @property
     def exact_codec(self) -> bool:
         """Whether what arrives whole is as good as unsplit."""
-        return get_codec(self.scenario.model.codec).exact
+        return is_exact(self.scenario)
+
+    @property
+    def switching_cost(self) -> float:
+        """The scenario's price of a change of split, which no table holds."""
+        return self.composer.weights.switching
 
     @cached_property
     def train(self) -> RecordedTable:
@@ -79,16 +83,8 @@ class Dataset:
         return self._table("test")
 
     def _table(self, part: Part) -> RecordedTable:
-        rows = self.rows[self.rows["part"] == part]
-        layers = self.deployment.num_layers
-        table = recorded_table(
-            rows.assign(reward=0.0),
-            len(self.deployment.splits),
-            lambda raw: normalise(raw, layers),
-            delta_nll_clip=self.scenario.reward.delta_nll_clip,
-            exact_codec=self.exact_codec,
-        )
-        return table.with_weights(self.composer)
+        rows = self.rows[self.rows["part"] == part].assign(reward=0.0)
+        return recorded_table(rows, self.scenario).with_weights(self.composer)
 
     def save(self, path: Path) -> None:
         """Write one parquet file, whole or not at all."""
@@ -164,6 +160,3 @@ def shipped_dataset(name: str) -> Path:
         ships = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.parquet")))
         raise DatasetError(f"dataset {name!r}: no such file, and none of that name ships; valid: {ships}")
     return Path(name)
-
-
-__all__ = ["Dataset", "DatasetError", "open_dataset", "shipped_dataset", "table_rewards"]

@@ -6,7 +6,6 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,6 +37,10 @@ class Plan:
         seed: of the recording; its episodes are those of `Seeds`, as in a run.
         train_seeds, test_seeds: how many episodes of each part.
         train_replicates, test_replicates: runs of each, with other MAC streams and prompts.
+
+    Raises:
+        DatasetError: test replicates are odd or under 4: the oracle chooses on one half and scores on the
+            other.
     """
 
     scenario: Scenario
@@ -46,6 +49,12 @@ class Plan:
     test_seeds: int = 6
     train_replicates: int = 1
     test_replicates: int = 4
+
+    def __post_init__(self) -> None:
+        if self.test_replicates < 4 or self.test_replicates % 2:
+            raise DatasetError(
+                f"--test-replicates = {self.test_replicates}: valid: an even number, 4 or more"
+            )
 
     def episodes(self) -> list[tuple[Part, int, int]]:
         """(part, seed, replicates) of everything that is played."""
@@ -140,15 +149,3 @@ def _play(scorer: Scorer, part: Part, seed: int, replicates: int, progress: Phas
 
 def _bytes(values: np.ndarray) -> bytes:
     return values.astype(values.dtype.newbyteorder("<")).tobytes()
-
-
-def plan_of(scenario: Scenario, seed: int, seeds: Sequence[int], replicates: Sequence[int]) -> Plan:
-    """A plan from (train, test) pairs.
-
-    Raises:
-        DatasetError: test replicates are odd or under 4: the oracle chooses on one half, scores on
-            the other.
-    """
-    if replicates[1] < 4 or replicates[1] % 2:
-        raise DatasetError(f"--test-replicates = {replicates[1]}: valid: an even number, 4 or more")
-    return Plan(scenario, seed, seeds[0], seeds[1], replicates[0], replicates[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,8 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from llm_split.codecs import get_codec
+from pyagent.envs.observation import NAMES, normalise
 from pyagent.policies.base import Policy
 from pyagent.reward import COMPONENTS, FloatArray, RewardComposer
+from pyagent.scenario.compile import deploy
+from pyagent.scenario.schema import Scenario
 from pyagent.surrogate.types import Contexts, Indices
 
 Part = Literal["train", "test"]
@@ -146,45 +149,46 @@ def table_rewards(
     return flat.reshape(K, S, R)
 
 
-def recorded_table(
-    rows: pd.DataFrame,
-    actions: int,
-    normalise: Callable[[FloatArray], Contexts],
-    *,
-    delta_nll_clip: float,
-    exact_codec: bool,
-) -> RecordedTable:
+def is_exact(scenario: Scenario) -> bool:
+    """Whether what arrives whole is as good as unsplit, for which no model need be asked."""
+    return get_codec(scenario.model.codec).exact
+
+
+def recorded_table(rows: pd.DataFrame, scenario: Scenario) -> RecordedTable:
     """Arrange the rows of every static split's runs as a table.
 
     Args:
         rows: of decisions.parquet: seed, decision, action, replicate, reward, components, loss and obs_*.
-        actions: S.
-        normalise: physical features [D] to a context float32 [D].
-        delta_nll_clip: largest quality loss charged, nats/token.
-        exact_codec: whether what arrives whole is as good as unsplit, for which no model need be asked.
+        scenario: what was played.
 
     Raises:
         ValueError: a cell is missing or there twice.
     """
+    deployment = deploy(scenario)
     keys = rows[["seed", "decision"]].drop_duplicates().sort_values(["seed", "decision"])
     ordered = rows.sort_values(KEYS)
-    shape = (len(keys), actions, int(rows["replicate"].nunique()))
+    shape = (len(keys), len(deployment.splits), int(rows["replicate"].nunique()))
     if len(ordered) != np.prod(shape) or ordered.duplicated(KEYS).any():
         raise ValueError(
             f"the table has {len(ordered)} cells; expected {shape} (decisions, actions, replicates)"
         )
-    features = [name for name in rows.columns if name.startswith("obs_")]
-    contexts = np.stack([normalise(raw) for raw in ordered[features].to_numpy(dtype=np.float64)])
-    components, network = row_components(ordered, delta_nll_clip), row_network(ordered)
+    components, network = row_components(ordered, scenario.reward.delta_nll_clip), row_network(ordered)
+    lossy = is_lossy(network, ordered["uplink_bytes"].to_numpy() > 0, is_exact(scenario))
     return RecordedTable(
         seeds=keys["seed"].to_numpy(dtype=np.int64),
         decisions=keys["decision"].to_numpy(dtype=np.int64),
-        contexts=contexts.reshape(*shape, -1),
+        contexts=row_contexts(ordered, deployment.num_layers).reshape(*shape, -1),
         rewards=ordered["reward"].to_numpy(dtype=np.float64).reshape(shape),
         components=components.reshape(*shape, -1),
         network=network.reshape(*shape, -1),
-        lossy=is_lossy(network, ordered["uplink_bytes"].to_numpy() > 0, exact_codec).reshape(shape),
+        lossy=lossy.reshape(shape),
     )
+
+
+def row_contexts(rows: pd.DataFrame, num_layers: int) -> Contexts:
+    """Contexts float32 [N, D] of rows of decisions.parquet."""
+    raw = rows[[f"obs_{name}" for name in NAMES]].to_numpy(dtype=np.float64)
+    return np.stack([normalise(values, num_layers) for values in raw])
 
 
 def row_components(rows: pd.DataFrame, delta_nll_clip: float) -> FloatArray:

@@ -119,7 +119,7 @@ class ReplayEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         self.splits = self.dataset.deployment.splits
         self.observation_space = spaces.Box(0.0, 1.0, (len(FEATURES),), np.float32)
         self.action_space = spaces.Discrete(len(self.splits))
-        self._cost = self.dataset.scenario.reward.as_weights().switching
+        self._cost = self.dataset.switching_cost
         self._starts = np.flatnonzero(self.table.first_of_seed)
         self._row: int | None = None
 

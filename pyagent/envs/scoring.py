@@ -21,6 +21,7 @@ from pyagent.reward import RewardComposer, RewardContext, compose
 from pyagent.scenario.compile import Deployment, deploy
 from pyagent.scenario.load import ScenarioError
 from pyagent.scenario.schema import Scenario
+from pyagent.surrogate.scales import ComponentScales
 
 Part = Literal["train", "test"]
 PROMPT_SEED = 0
@@ -59,9 +60,7 @@ class Scorer:
     def __init__(self, scenario: Scenario, model: QualityModel | None = None) -> None:
         self.scenario = scenario
         self.deployment: Deployment = deploy(scenario)
-        self.reward_context = RewardContext(
-            scenario.reward.slo_s, scenario.reward.delta_nll_clip, self.deployment.num_layers
-        )
+        self.reward_context = reward_context(scenario)
         self._given = model
         self._evaluators: dict[Part, QualityEvaluator] = {}
 
@@ -165,6 +164,24 @@ class Scorer:
         return Score(quality, outcome, float(reward), {name: float(value) for name, value in terms.items()})
 
 
+def make_scales(scenario: Scenario) -> ComponentScales:
+    """The scales on which a surrogate models the scenario's outcomes."""
+    deployment, requests = deploy(scenario), scenario.requests
+    return ComponentScales.from_reward(
+        reward_context(scenario),
+        deadline_s=requests.deadline_s,
+        ue_energy_all_local_j=deployment.all_local_energy_j(
+            requests.prompt_tokens[1], requests.output_tokens[1]
+        ),
+    )
+
+
+def reward_context(scenario: Scenario) -> RewardContext:
+    """What the scenario's reward terms are measured against."""
+    layers = deploy(scenario).num_layers
+    return RewardContext(scenario.reward.slo_s, scenario.reward.delta_nll_clip, layers)
+
+
 def make_composer(scenario: Scenario) -> RewardComposer:
     """The reward of predicted components, for the surrogate; reads what it needs from the context."""
     deployment = deploy(scenario)
@@ -183,7 +200,7 @@ def make_composer(scenario: Scenario) -> RewardComposer:
 
     return RewardComposer(
         weights=scenario.reward.as_weights(),
-        context=RewardContext(scenario.reward.slo_s, scenario.reward.delta_nll_clip, deployment.num_layers),
+        context=reward_context(scenario),
         splits=deployment.splits,
         previous_split=previous_split,
         ue_energy_all_local_j=all_local_j,

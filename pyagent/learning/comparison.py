@@ -14,17 +14,19 @@ import numpy as np
 from pyagent.dataset import Dataset, RecordedTable
 from pyagent.envs.observation import NAMES
 from pyagent.envs.replay import ReplayVecEnv
+from pyagent.envs.scoring import make_scales
 from pyagent.evaluation.clairvoyant import clairvoyant
 from pyagent.evaluation.learning_curves import Curve, Yardstick
 from pyagent.evaluation.oracle import oracle
 from pyagent.learning.on_table import (
     BanditLearner,
     Checkpoint,
+    TableLearner,
     ask_table,
     judge,
+    judged,
     learn,
     model_based,
-    scales_of,
 )
 from pyagent.policies.all_local import AllLocalPolicy
 from pyagent.policies.base import Policy
@@ -39,7 +41,7 @@ from pyagent.policies.neurosurgeon import Link, NeurosurgeonPolicy
 from pyagent.policies.planner import PlannerPolicy
 from pyagent.policies.ppo_imagination import PpoImaginationPolicy
 from pyagent.policies.random import RandomPolicy
-from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
+from pyagent.policies.surrogate_argmax import greedy_copy
 from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.policies.two_threshold import TwoThresholdPolicy
 from pyagent.reward import FloatArray
@@ -60,21 +62,15 @@ Contender = Callable[[Dataset, int, int], Run]
 
 def yardstick(dataset: Dataset) -> Yardstick:
     """What the random policy and the cross-scored context oracle get on the test part."""
-    table, cost = dataset.test, switching_cost(dataset)
     splits = dataset.deployment.splits
-    rewards = [judge(RandomPolicy(splits, seed=s), table, cost)[0] for s in range(5)]
-    return Yardstick(float(np.mean(rewards)), float(oracle(table.rewards).value.mean()))
+    rewards = [judge(RandomPolicy(splits, seed=s), dataset)[0] for s in range(5)]
+    return Yardstick(float(np.mean(rewards)), float(oracle(dataset.test.rewards).value.mean()))
 
 
 def clairvoyant_reward(dataset: Dataset) -> float:
     """What the oracle that also plans its switches gets on the test part, cross-scored."""
     table = dataset.test
-    return float(clairvoyant(table.rewards, table.seeds, switching_cost(dataset)).value.mean())
-
-
-def switching_cost(dataset: Dataset) -> float:
-    """The scenario's price of a change of split."""
-    return dataset.scenario.reward.as_weights().switching
+    return float(clairvoyant(table.rewards, table.seeds, dataset.switching_cost).value.mean())
 
 
 def curve(run: Run) -> Curve:
@@ -90,9 +86,7 @@ def marks_until(decisions: int) -> list[int]:
 
 
 def _fixed(make: Callable[[Dataset], Policy], dataset: Dataset, seed: int, decisions: int) -> Run:
-    policy = make(dataset)
-    reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
-    return [Checkpoint(0, 0, 0.0, reward, per_seed, policy)]
+    return [judged(make(dataset), dataset, 0, 0, 0.0)]
 
 
 def _tuned(
@@ -107,9 +101,8 @@ def _tuned(
         started = time.perf_counter()
         policy = make(dataset, table)
         wall_s = max(time.perf_counter() - started, run[-1].wall_s if run else 0.0)
-        reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
         cells = table.lossy[:, :, 0]
-        run.append(Checkpoint(cells.size, int(cells.sum()), wall_s, reward, per_seed, policy))
+        run.append(judged(policy, dataset, cells.size, int(cells.sum()), wall_s))
     return run
 
 
@@ -137,7 +130,7 @@ def _neurosurgeon(dataset: Dataset, table: RecordedTable) -> Policy:
 def _bandit(make: Callable[..., Any], dataset: Dataset, seed: int, decisions: int) -> Run:
     encoder = ActionEncoder(dataset.deployment.splits, dataset.deployment.num_layers)
     learner = BanditLearner(make(encoder, dataset.composer, seed=seed), _frozen, ask_table(dataset.train))
-    return _learned(learner, dataset, seed, decisions)
+    return learned(learner, dataset, seed, decisions)
 
 
 def _frozen(policy: Any) -> Policy:
@@ -148,34 +141,19 @@ def _frozen(policy: Any) -> Policy:
 
 def _gp_ucb(dataset: Dataset, seed: int, decisions: int) -> Run:
     encoder = ActionEncoder(dataset.deployment.splits, dataset.deployment.num_layers)
-    policy = gp_ucb_policy(
-        dataset.train.contexts.shape[-1], encoder, scales_of(dataset), dataset.composer, seed=seed
-    )
-    return _learned(
+    policy = gp_ucb_policy(len(NAMES), encoder, make_scales(dataset.scenario), dataset.composer, seed=seed)
+    return learned(
         BanditLearner(policy, _frozen_surrogate, ask_table(dataset.train)), dataset, seed, decisions
     )
 
 
 def _frozen_surrogate(policy: Any) -> Policy:
-    frozen: SurrogateArgmaxPolicy = copy.deepcopy(policy)
-    frozen.surrogate.freeze()
-    return replace(frozen, mode="greedy", warmup_rounds=0)
+    return greedy_copy(policy.surrogate, policy.encoder, policy.composer)
 
 
-def _learned(learner: Any, dataset: Dataset, seed: int, decisions: int) -> Run:
-    return learn(
-        learner,
-        dataset.train,
-        dataset.test,
-        seed=seed,
-        decisions=decisions,
-        marks=marks_until(decisions),
-        switching_cost=switching_cost(dataset),
-    )
-
-
-def _surrogate(options: dict[str, Any], dataset: Dataset, seed: int, decisions: int) -> Run:
-    return _learned(model_based(dataset, seed=seed, **options), dataset, seed, decisions)
+def learned(learner: TableLearner, dataset: Dataset, seed: int, decisions: int) -> Run:
+    """A learner's training run, judged all along the way."""
+    return learn(learner, dataset, seed=seed, decisions=decisions, marks=marks_until(decisions))
 
 
 def model_based_runs(dataset: Dataset, seed: int, decisions: int) -> dict[str, Run]:
@@ -184,7 +162,7 @@ def model_based_runs(dataset: Dataset, seed: int, decisions: int) -> dict[str, R
     The planner's and PPO's own time comes on top of the learning that they share.
     """
     learner = model_based(dataset, seed=seed)
-    runs = {"surrogate-argmax": _learned(learner, dataset, seed, decisions)}
+    runs = {"surrogate-argmax": learned(learner, dataset, seed, decisions)}
     end, model = runs["surrogate-argmax"][-1], learner.imagined()
     uses: dict[str, Callable[[], Policy]] = {
         "planner": lambda: PlannerPolicy(model, seed=seed),
@@ -194,22 +172,19 @@ def model_based_runs(dataset: Dataset, seed: int, decisions: int) -> dict[str, R
         started = time.perf_counter()
         policy = make()
         wall_s = end.wall_s + time.perf_counter() - started
-        reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
-        runs[name] = [Checkpoint(decisions, end.evaluations, wall_s, reward, per_seed, policy)]
+        runs[name] = [judged(policy, dataset, decisions, end.evaluations, wall_s)]
     return runs
 
 
 def _model_free(algorithm: Algorithm, dataset: Dataset, seed: int, decisions: int) -> Run:
-    env = ReplayVecEnv(dataset.train, MODEL_FREE_ENVS, switching_cost=switching_cost(dataset), seed=seed)
+    env = ReplayVecEnv(dataset.train, MODEL_FREE_ENVS, switching_cost=dataset.switching_cost, seed=seed)
     started = time.perf_counter()
     taken = learn_model_free(env, algorithm, decisions, seed, marks_until(decisions))
     per_step_s = (time.perf_counter() - started) / taken[-1][0]
-    run: Run = []
-    for steps, policy in taken:
-        reward, per_seed = judge(policy, dataset.test, switching_cost(dataset))
-        bought = env.evaluations_after(steps)
-        run.append(Checkpoint(steps, bought, steps * per_step_s, reward, per_seed, policy))
-    return run
+    return [
+        judged(policy, dataset, steps, env.evaluations_after(steps), steps * per_step_s)
+        for steps, policy in taken
+    ]
 
 
 @dataclass(frozen=True)
@@ -274,7 +249,9 @@ def play(names: Sequence[str], dataset: Dataset, seeds: Sequence[int], decisions
         done(name)
     ours = [name for name in names if name in MODEL_BASED]
     if ours == ["surrogate-argmax"]:
-        runs[ours[0]] = [_last_policy(_surrogate({}, dataset, seed, decisions)) for seed in seeds]
+        runs[ours[0]] = [
+            _last_policy(learned(model_based(dataset, seed=seed), dataset, seed, decisions)) for seed in seeds
+        ]
     elif ours:
         for seed in seeds:
             for name, run in model_based_runs(dataset, seed, decisions).items():

@@ -76,7 +76,7 @@ def confirm(dataset: Dataset, policy: Policy, *, replicates: int, progress: Phas
     Raises:
         SimulatorDied, SimulatorTimeout: ns-3 failed.
     """
-    table, cost = dataset.test, dataset.scenario.reward.as_weights().switching
+    table, cost = dataset.test, dataset.switching_cost
     used = min(replicates, table.replicates)
     seeds = list(dict.fromkeys(table.seeds.tolist()))
     jobs = [

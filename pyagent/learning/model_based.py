@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +11,12 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from pyagent.envs.observation import NAMES
 from pyagent.learning import acquisition
 from pyagent.learning.acquisition import ALL, RULES
 from pyagent.learning.quality import QualityModel, Record
-from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
+from pyagent.learning.transitions import Transitions
+from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy, greedy_copy
 from pyagent.reward import FloatArray, RewardComposer
-from pyagent.surrogate.channel import ChannelModel
 from pyagent.surrogate.ensemble import EnsembleSurrogate
 from pyagent.surrogate.imagined import ImaginedModel
 from pyagent.surrogate.types import ActionEncoder, Batch, Contexts
@@ -101,7 +99,7 @@ class ModelBasedLearner:
         self._lossy: list[tuple[int, Played, float]] = []
         """(number, decision, its standard normal) of what could be bought, bought or not."""
         self._pending: list[int] = []
-        self._transitions: list[tuple[Contexts, int, Contexts]] = []
+        self.transitions = Transitions()
 
     @property
     def evaluations(self) -> int:
@@ -133,7 +131,7 @@ class ModelBasedLearner:
 
     def followed(self, context: Contexts, action: int, after: Contexts) -> None:
         """Note which context came after which, within an episode."""
-        self._transitions.append((context, action, after))
+        self.transitions.add(context, action, after)
 
     def _buy(self) -> None:
         if self.rule == ALL:
@@ -167,21 +165,12 @@ class ModelBasedLearner:
 
     def policy(self) -> SurrogateArgmaxPolicy:
         """The greedy policy of what is known now; it no longer learns."""
-        frozen = copy.deepcopy(self.surrogate)
-        frozen.freeze()
-        return SurrogateArgmaxPolicy(frozen, self.encoder, self.composer, mode="greedy", warmup_rounds=0)
-
-    def channel(self) -> ChannelModel:
-        """Which context follows which, as seen so far."""
-        model = ChannelModel(self.encoder, previous_split=NAMES.index("previous_split"))
-        contexts, actions, after = zip(*self._transitions, strict=True)
-        model.fit(np.stack(contexts), np.array(actions, dtype=np.int64), np.stack(after))
-        return model
+        return greedy_copy(self.surrogate, self.encoder, self.composer)
 
     def imagined(self) -> ImaginedModel:
         """The imagined world, starting where real decisions were made."""
-        starts = np.stack([context for context, _, _ in self._transitions])
-        return ImaginedModel(self.surrogate, self.channel(), self.encoder, self.composer, starts)
+        channel, starts = self.transitions.channel(self.encoder), np.stack(self.transitions.contexts)
+        return ImaginedModel(self.surrogate, channel, self.encoder, self.composer, starts)
 
     def save(self, folder: Path) -> None:
         """Everything that learning needs to go on bit for bit, as safetensors and JSON."""
@@ -198,9 +187,9 @@ class ModelBasedLearner:
             "network": _stack([item.network for item in played], np.float64),
             "key": _stack([np.array(item.key) for item in played], np.int64),
             "cost": np.array([item.cost for item in played], dtype=np.float64),
-            "before": _stack([context for context, _, _ in self._transitions], np.float32),
-            "done": np.array([action for _, action, _ in self._transitions], dtype=np.int64),
-            "after": _stack([after for _, _, after in self._transitions], np.float32),
+            "before": _stack(self.transitions.contexts, np.float32),
+            "done": np.array(self.transitions.actions, dtype=np.int64),
+            "after": _stack(self.transitions.next_contexts, np.float32),
             **{f"quality.{name}": value for name, value in self.quality.state().items()},
         }
         save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, folder / f"{_FILE}.safetensors")
@@ -235,8 +224,7 @@ class ModelBasedLearner:
             )
             for i in range(len(arrays["number"]))
         ]
-        triples = zip(arrays["before"], arrays["done"].tolist(), arrays["after"], strict=True)
-        self._transitions = list(triples)
+        self.transitions = Transitions(list(arrays["before"]), arrays["done"].tolist(), list(arrays["after"]))
         self._credit, self.decisions = about["credit"], about["decisions"]
         self._rng.bit_generator.state = about["rng"]
         self.explorer.restore(about["explorer"])

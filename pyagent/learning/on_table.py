@@ -10,13 +10,14 @@ from typing import Protocol
 import numpy as np
 
 from pyagent.dataset import Dataset, RecordedTable
+from pyagent.envs.observation import NAMES
+from pyagent.envs.scoring import make_scales
 from pyagent.learning.model_based import Key, ModelBasedLearner, Played
 from pyagent.learning.quality import QualityModel
 from pyagent.policies.base import Policy
-from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy
+from pyagent.policies.surrogate_argmax import Mode, SurrogateArgmaxPolicy
 from pyagent.reward import FloatArray
 from pyagent.surrogate.ensemble import STATIONARY, EnsembleSettings, EnsembleSurrogate
-from pyagent.surrogate.scales import ComponentScales
 from pyagent.surrogate.types import ActionEncoder, Contexts
 
 
@@ -34,6 +35,10 @@ class TableLearner(Protocol):
 
     def observe(self, played: Played) -> None:
         """What came of it."""
+        ...
+
+    def followed(self, context: Contexts, action: int, after: Contexts) -> None:
+        """Which context came after which, within an episode."""
         ...
 
     def policy(self) -> Policy:
@@ -88,6 +93,9 @@ class BanditLearner:
             self.evaluations += 1
         self._policy.observe(played.context, played.action, outcome)
 
+    def followed(self, context: Contexts, action: int, after: Contexts) -> None:
+        """Ignored: a bandit has no idea of what comes next."""
+
     def policy(self) -> Policy:
         """A frozen copy."""
         return self._freeze(self._policy)
@@ -106,8 +114,7 @@ def model_based(
     per_decision: float = 0.25,
     most: int | None = None,
     settings: EnsembleSettings | None = None,
-    mode: str = "thompson",
-    table: RecordedTable | None = None,
+    mode: Mode = "thompson",
 ) -> ModelBasedLearner:
     """The default learner for a dataset's scenario, untrained.
 
@@ -117,14 +124,12 @@ def model_based(
         rule, per_decision, most: see `ModelBasedLearner`.
         settings: of the ensemble.
         mode: of exploration.
-        table: what is learned on; None: the dataset's training part.
     """
     scenario, deployment = dataset.scenario, dataset.deployment
     encoder = ActionEncoder(deployment.splits, deployment.num_layers)
-    scales = scales_of(dataset)
-    learned_on = table or dataset.train
-    dim = learned_on.contexts.shape[-1]
-    surrogate = EnsembleSurrogate(dim, encoder, scales, seed=seed, settings=settings or STATIONARY)
+    surrogate = EnsembleSurrogate(
+        len(NAMES), encoder, make_scales(scenario), seed=seed, settings=settings or STATIONARY
+    )
     quality = QualityModel(
         len(deployment.splits),
         surrogate.members,
@@ -132,30 +137,18 @@ def model_based(
         exact_codec=dataset.exact_codec,
         seed=seed,
     )
-    explorer = SurrogateArgmaxPolicy(surrogate, encoder, dataset.composer, mode=mode, seed=seed)  # type: ignore[arg-type]
+    explorer = SurrogateArgmaxPolicy(surrogate, encoder, dataset.composer, mode=mode, seed=seed)
     return ModelBasedLearner(
         surrogate,
         encoder,
         dataset.composer,
         quality,
-        ask_table(learned_on),
+        ask_table(dataset.train),
         rule=rule,
         per_decision=per_decision,
         most=most,
         policy=explorer,
         seed=seed,
-    )
-
-
-def scales_of(dataset: Dataset) -> ComponentScales:
-    """The surrogates' scales of a dataset's scenario."""
-    requests = dataset.scenario.requests
-    return ComponentScales.from_reward(
-        dataset.composer.context,
-        deadline_s=requests.deadline_s,
-        ue_energy_all_local_j=dataset.deployment.all_local_energy_j(
-            requests.prompt_tokens[1], requests.output_tokens[1]
-        ),
     )
 
 
@@ -170,63 +163,62 @@ def episodes(table: RecordedTable, seed: int) -> Iterator[tuple[range, int]]:
                 yield range(int(starts[i]), int(ends[i])), int(replicate)
 
 
-def play_one(learner: TableLearner, table: RecordedTable, row: int, previous: int, replicate: int) -> int:
-    """Let a learner decide one recorded request; returns the action."""
-    context = table.contexts[row, max(previous, 0), replicate]
-    action = learner.act(context)
-    cell = (row, action, replicate)
-    learner.observe(
-        Played(context, action, table.components[cell], table.network[cell], bool(table.lossy[cell]), cell)
-    )
-    return action
+def play_episode(learner: TableLearner, table: RecordedTable, rows: range, replicate: int) -> Iterator[int]:
+    """Let a learner decide the recorded requests of an episode, yielding the action after each."""
+    previous = 0
+    for row in rows:
+        context = table.contexts[row, previous, replicate]
+        action = learner.act(context)
+        cell = (row, action, replicate)
+        learner.observe(
+            Played(
+                context, action, table.components[cell], table.network[cell], bool(table.lossy[cell]), cell
+            )
+        )
+        if row + 1 < rows.stop:
+            learner.followed(context, action, table.contexts[row + 1, action, replicate])
+        previous = action
+        yield action
 
 
 def learn(
-    learner: TableLearner,
-    table: RecordedTable,
-    test: RecordedTable,
-    *,
-    seed: int,
-    decisions: int,
-    marks: Sequence[int],
-    switching_cost: float,
+    learner: TableLearner, dataset: Dataset, *, seed: int, decisions: int, marks: Sequence[int] = ()
 ) -> list[Checkpoint]:
-    """Let a learner play, and judge it on the test table at each of the marks.
+    """Let a learner play the training part, and judge it on the test part at each of the marks.
 
     Args:
         learner: changed in place.
-        table: what is played.
-        test: what it is judged on.
+        dataset: what is played and judged on.
         seed: of the order of the episodes.
         decisions: to play in all.
         marks: numbers of decisions after which it is judged.
-        switching_cost: of the scenario.
     """
-    wanted, found, played, wall_s = set(marks), [], 0, 0.0
-    for rows, replicate in episodes(table, seed):
-        previous = -1
-        for row in rows:
-            started = time.perf_counter()
-            action = play_one(learner, table, row, previous, replicate)
-            if isinstance(learner, ModelBasedLearner) and row + 1 < rows.stop:
-                before = table.contexts[row, max(previous, 0), replicate]
-                learner.followed(before, action, table.contexts[row + 1, action, replicate])
-            wall_s += time.perf_counter() - started
-            previous, played = action, played + 1
-            if played in wanted:
-                policy = learner.policy()
-                reward, per_seed = judge(policy, test, switching_cost)
-                found.append(Checkpoint(played, learner.evaluations, wall_s, reward, per_seed, policy))
+    found: list[Checkpoint] = []
+    played, wall_s, since = 0, 0.0, time.perf_counter()
+    for rows, replicate in episodes(dataset.train, seed):
+        for _ in play_episode(learner, dataset.train, rows, replicate):
+            played += 1
+            if played in marks:
+                wall_s += time.perf_counter() - since
+                found.append(judged(learner.policy(), dataset, played, learner.evaluations, wall_s))
+                since = time.perf_counter()
             if played >= decisions:
                 return found
     return found
 
 
-def judge(policy: Policy, table: RecordedTable, switching_cost: float) -> tuple[float, FloatArray]:
-    """Mean reward of a policy on all replicates of a table, and of each seed [seeds]."""
+def judged(policy: Policy, dataset: Dataset, decisions: int, evaluations: int, wall_s: float) -> Checkpoint:
+    """What a policy is worth on the test part, after what it cost."""
+    reward, per_seed = judge(policy, dataset)
+    return Checkpoint(decisions, evaluations, wall_s, reward, per_seed, policy)
+
+
+def judge(policy: Policy, dataset: Dataset) -> tuple[float, FloatArray]:
+    """Mean reward of a policy on all replicates of the test part, and of each seed [seeds]."""
+    table = dataset.test
     actions = table.play_all(policy)
     rewards = np.stack(
-        [table.rewards_of(actions[:, r], r, switching_cost) for r in range(table.replicates)], axis=1
+        [table.rewards_of(actions[:, r], r, dataset.switching_cost) for r in range(table.replicates)], axis=1
     )
     seeds = dict.fromkeys(table.seeds.tolist())
     per_seed = np.array([rewards[table.seeds == seed].mean() for seed in seeds])

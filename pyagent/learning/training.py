@@ -13,7 +13,7 @@ from pyagent.campaign.folder import FolderError
 from pyagent.dataset import Dataset
 from pyagent.files import write_text_whole
 from pyagent.learning.model_based import ModelBasedLearner
-from pyagent.learning.on_table import episodes, model_based, play_one
+from pyagent.learning.on_table import episodes, model_based, play_episode
 
 EVERY = 50
 """Decisions between two checkpoints."""
@@ -54,19 +54,15 @@ def train(
     _open(folder, dataset, plan, resume)
     learner = model_based(dataset, seed=plan.seed, rule=plan.rule, per_decision=plan.per_decision)
     played = _restore(learner, folder)
-    table, position = dataset.train, 0
-    for rows, replicate in episodes(table, plan.seed):
+    position = 0
+    for rows, replicate in episodes(dataset.train, plan.seed):
         if position + len(rows) <= played:
             position += len(rows)
             continue
         # A checkpoint lies between two episodes, so an episode is played whole or not at all.
-        previous = -1
-        for row in islice(rows, plan.decisions - played):
-            before = table.contexts[row, max(previous, 0), replicate]
-            action = play_one(learner, table, row, previous, replicate)
-            if row + 1 < rows.stop:
-                learner.followed(before, action, table.contexts[row + 1, action, replicate])
-            previous, played = action, played + 1
+        steps = play_episode(learner, dataset.train, rows, replicate)
+        for _ in islice(steps, plan.decisions - played):
+            played += 1
             progress(played)
         position = played
         if played >= plan.decisions:
@@ -101,8 +97,8 @@ def _save(learner: ModelBasedLearner, folder: Path, played: int) -> None:
     name = f"checkpoint-{played}"
     shutil.rmtree(folder / name, ignore_errors=True)
     learner.save(folder / name)
-    if learner.decisions > 1:
-        learner.channel().save(folder / name)
+    if learner.transitions.contexts:
+        learner.transitions.channel(learner.encoder).save(folder / name)
     write_text_whole(folder / LATEST, json.dumps({"checkpoint": name, "played": played}) + "\n")
     for old in folder.glob("checkpoint-*"):
         if old.name != name:

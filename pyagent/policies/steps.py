@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from pyagent.policies.base import Context, Mask, OfflinePolicy, checked_table, nearest_allowed
 from pyagent.reward import FloatArray
 from pyagent.surrogate.types import Contexts
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Steps(NamedTuple):
@@ -29,18 +32,31 @@ class Steps(NamedTuple):
 
 
 class StepPolicy(OfflinePolicy):
-    """Plays a rule.
+    """Plays a rule; a subclass says of how many pieces.
 
     Args:
         feature, thresholds, choices: as in `Steps`.
         actions: S.
     """
 
+    pieces: ClassVar[int]
+
     def __init__(
         self, feature: int, thresholds: tuple[float, ...], choices: tuple[int, ...], actions: int
     ) -> None:
         self.feature, self.thresholds, self.choices = feature, thresholds, choices
         self._actions = actions
+
+    @classmethod
+    def tune(cls, contexts: Contexts, rewards: FloatArray, *features: int) -> Self:
+        """The best of all features, thresholds and actions on the tuning seeds, exactly; see `best_steps`."""
+        best = best_steps(contexts, rewards, features, cls.pieces)
+        return cls.of(best, rewards.shape[1])
+
+    @classmethod
+    def of(cls, rule: Steps, actions: int) -> Self:
+        """The policy that plays a rule over S actions."""
+        return cls(rule.feature, rule.thresholds, rule.choices, actions)
 
     def act(self, context: Context, mask: Mask | None = None) -> int:
         """The rule's action, or the closest allowed one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -134,3 +135,12 @@ class SurrogateArgmaxPolicy:
     def observe(self, context: Context, action: int, outcome: FloatArray) -> None:
         """Learns from the real outcome [C] of one decision."""
         self.surrogate.update(Batch.of_one(context, action, outcome), self.update_steps)
+
+
+def greedy_copy(
+    surrogate: Surrogate, encoder: ActionEncoder, composer: RewardComposer
+) -> SurrogateArgmaxPolicy:
+    """The greedy policy of what a surrogate knows now; it no longer learns."""
+    frozen = copy.deepcopy(surrogate)
+    frozen.freeze()
+    return SurrogateArgmaxPolicy(frozen, encoder, composer, mode="greedy", warmup_rounds=0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pyagent.policies.steps import StepPolicy, best_steps
-from pyagent.reward import FloatArray
-from pyagent.surrogate.types import Contexts
+from typing import TYPE_CHECKING
+
+from pyagent.policies.steps import StepPolicy, Steps
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class ThresholdPolicy(StepPolicy):
@@ -18,23 +21,14 @@ class ThresholdPolicy(StepPolicy):
     """
 
     name = "threshold"
+    pieces = 2
 
     def __init__(self, feature: int, threshold: float, below: int, above: int, actions: int) -> None:
         super().__init__(feature, (threshold,), (below, above), actions)
         self.threshold, self.below, self.above = threshold, below, above
 
     @classmethod
-    def tune(cls, contexts: Contexts, rewards: FloatArray, *features: int) -> ThresholdPolicy:
-        """The best of all features, thresholds and pairs of actions on the tuning seeds, exactly.
-
-        Args:
-            contexts: float32 [K, D].
-            rewards: [K, S] or [K, S, R].
-            features: indices of the features to cut on; of equally good ones the first.
-
-        Raises:
-            ValueError: the lengths differ, or a feature does not exist.
-        """
-        best = best_steps(contexts, rewards, features, pieces=2)
-        (threshold,), (below, above) = best.thresholds, best.choices
-        return cls(best.feature, threshold, below, above, rewards.shape[1])
+    def of(cls, rule: Steps, actions: int) -> Self:
+        """The policy that plays a rule of two pieces over S actions."""
+        (threshold,), (below, above) = rule.thresholds, rule.choices
+        return cls(rule.feature, threshold, below, above, actions)

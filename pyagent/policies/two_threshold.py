@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pyagent.policies.steps import StepPolicy, best_steps
-from pyagent.reward import FloatArray
-from pyagent.surrogate.types import Contexts
+from pyagent.policies.steps import StepPolicy
 
 
 class TwoThresholdPolicy(StepPolicy):
@@ -18,18 +16,4 @@ class TwoThresholdPolicy(StepPolicy):
     """
 
     name = "two-threshold"
-
-    @classmethod
-    def tune(cls, contexts: Contexts, rewards: FloatArray, *features: int) -> TwoThresholdPolicy:
-        """The best of all features, pairs of thresholds and triples of actions on the tuning seeds, exactly.
-
-        Args:
-            contexts: float32 [K, D].
-            rewards: [K, S] or [K, S, R].
-            features: indices of the features to cut on; of equally good ones the first.
-
-        Raises:
-            ValueError: the lengths differ, or a feature does not exist.
-        """
-        best = best_steps(contexts, rewards, features, pieces=3)
-        return cls(best.feature, best.thresholds, best.choices, rewards.shape[1])
+    pieces = 3

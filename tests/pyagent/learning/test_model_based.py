@@ -5,9 +5,9 @@ import pytest
 
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
 from pyagent.learning.acquisition import RULES
-from pyagent.learning.comparison import curve, play, switching_cost, yardstick
+from pyagent.learning.comparison import curve, play, yardstick
 from pyagent.learning.model_based import ModelBasedLearner, Played
-from pyagent.learning.on_table import ask_table, episodes, judge, learn, model_based, play_one
+from pyagent.learning.on_table import ask_table, episodes, judge, learn, model_based, play_episode
 from pyagent.learning.quality import QualityModel, Record
 from pyagent.surrogate.ensemble import EnsembleSettings
 
@@ -108,7 +108,7 @@ def tram() -> Dataset:
 
 
 def played(learner: ModelBasedLearner, dataset: Dataset, decisions: int) -> ModelBasedLearner:
-    learn(learner, dataset.train, dataset.test, seed=0, decisions=decisions, marks=[], switching_cost=0.05)
+    learn(learner, dataset, seed=0, decisions=decisions)
     return learner
 
 
@@ -195,7 +195,7 @@ def test_the_others_learn_on_the_same_table(tram: Dataset, name: str):
     (run,) = play([name], tram, [0], 40, lambda name: None)[name]
     assert run[-1].reward > yardstick(tram).random
     assert run[-1].evaluations > 0
-    again = judge(run[-1].policy, tram.test, switching_cost(tram))
+    again = judge(run[-1].policy, tram)
     assert again[0] == run[-1].reward
 
 
@@ -208,4 +208,4 @@ def test_an_episode_is_played_whole_before_the_next(tram: Dataset):
         assert replicate == 0
     assert len(set(seen)) == 20
     learner = model_based(tram, seed=0, settings=SMALL)
-    assert 0 <= play_one(learner, tram.train, 0, -1, 0) < 5
+    assert 0 <= next(play_episode(learner, tram.train, range(20), 0)) < 5
