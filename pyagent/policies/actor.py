@@ -94,10 +94,6 @@ class Actor:
         weight, bias = self.layers[-1]
         return np.asarray(weight @ x + bias, dtype=np.float64)
 
-    def best(self, contexts: Contexts) -> Indices:
-        """Actions [B] of the highest scores for contexts [B, D]."""
-        return np.array([int(self.scores(context).argmax()) for context in contexts], dtype=np.int64)
-
     def save(self, folder: Path, stem: str) -> None:
         """Writes ``stem.json`` and ``stem.safetensors`` (stable-baselines3's own format pickles)."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +137,7 @@ class ActorPolicy(OfflinePolicy):
 
     def act_batch(self, contexts: Contexts) -> Indices:
         """Actions [B] for contexts [B, D], all allowed."""
-        return self.actor.best(contexts)
+        return np.array([int(self.actor.scores(context).argmax()) for context in contexts], dtype=np.int64)
 
 
 def _number(key: str) -> int:

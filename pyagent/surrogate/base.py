@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pyagent.reward import FloatArray
-from pyagent.surrogate import hypotheses
 from pyagent.surrogate.heads import CONTINUOUS, Heads
+from pyagent.surrogate.hypotheses import AnswersFromHeads
 from pyagent.surrogate.scales import ComponentScales, InverseScale
-from pyagent.surrogate.types import ActionEncoder, Batch, Contexts, Indices, Prediction
+from pyagent.surrogate.types import ActionEncoder, Batch, Contexts
 from pyagent.threads import one_torch_thread
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Settings:
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
-class HeadsSurrogate(ABC, Generic[SettingsT]):
+class HeadsSurrogate(AnswersFromHeads, Generic[SettingsT]):
     """Base of surrogates whose every hypothesis is one Gaussian per target and a failure probability.
 
     A subclass names its ``kind`` and ``settings_type``, takes data in, gives heads, and names its state.
@@ -144,18 +144,9 @@ class HeadsSurrogate(ABC, Generic[SettingsT]):
         """Takes over what :meth:`_state` gave; ``_observed`` is already set."""
 
     @property
-    def frozen(self) -> bool:
-        """Whether updates are ignored."""
-        return self._frozen
-
-    @property
     def observed(self) -> int:
         """Real decisions seen so far."""
         return self._observed
-
-    def freeze(self) -> None:
-        """Makes every later :meth:`update` a no-op."""
-        self._frozen = True
 
     def update(self, batch: Batch | None, steps: int) -> float:
         """Takes in ``batch`` (if any), then learns for at most ``steps`` steps.
@@ -171,28 +162,8 @@ class HeadsSurrogate(ABC, Generic[SettingsT]):
                 self._observed += len(batch.actions)
             return self._learn(steps) if self._observed else float("nan")
 
-    def predict(self, context: Contexts, action: NDArray[np.float32]) -> Prediction:
-        """Predicted components in physical units.
-
-        Args:
-            context: float32 [B, D].
-            action: float32 [B, A], from ``encoder.encode``.
-
-        Raises:
-            ValueError: a shape does not fit.
-        """
-        return hypotheses.predict(self._checked_heads(context, action), self._inverse, self.scales.deadline_s)
-
-    def sample(
-        self, context: Contexts, action: NDArray[np.float32], member: Indices, rng: np.random.Generator
-    ) -> FloatArray:
-        """One outcome [B, C] per row from hypothesis ``member`` [B] of that row; physical units."""
-        heads = self._checked_heads(context, action)
-        return hypotheses.draw(heads, self._inverse, self.scales.deadline_s, member, rng)
-
-    def _checked_heads(self, context: Contexts, action: NDArray[np.float32]) -> Heads:
-        hypotheses.check_inputs(context, action, self.context_dim, self.encoder.width)
-        with torch.no_grad(), one_torch_thread():
+    def _heads_of(self, context: Contexts, action: NDArray[np.float32]) -> Heads:
+        with one_torch_thread():
             means, variances, logits = self._heads(*self._inputs(context, action))
         return _assembled(means.float(), variances.log().float(), logits.float())
 

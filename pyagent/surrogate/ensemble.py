@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pyagent.reward import FloatArray
-from pyagent.surrogate import hypotheses
 from pyagent.surrogate.heads import OUTPUTS, Heads
+from pyagent.surrogate.hypotheses import AnswersFromHeads
 from pyagent.surrogate.network import EnsembleLayout
 from pyagent.surrogate.replay import BUFFERED, ReplayBuffer
 from pyagent.surrogate.scales import ComponentScales, InverseScale
-from pyagent.surrogate.types import ActionEncoder, Batch, Contexts, Indices, Prediction
+from pyagent.surrogate.types import ActionEncoder, Batch, Contexts, Indices
 
 _FORMAT = 2
 _CONTINUOUS = slice(0, 3)
@@ -79,7 +78,7 @@ Chosen on three training runs on the recorded default scenario (docs/learning.md
 """
 
 
-class EnsembleSurrogate:
+class EnsembleSurrogate(AnswersFromHeads):
     """Default :class:`~pyagent.surrogate.types.Surrogate`.
 
     Args:
@@ -121,11 +120,6 @@ class EnsembleSurrogate:
         return self.settings.members
 
     @property
-    def frozen(self) -> bool:
-        """Whether updates are ignored."""
-        return self._frozen
-
-    @property
     def observed(self) -> int:
         """Real decisions seen so far."""
         return self._buffer.total
@@ -135,12 +129,7 @@ class EnsembleSurrogate:
         """The remembered decisions, oldest first."""
         return self._buffer.ordered()
 
-    def freeze(self) -> None:
-        """Makes every later :meth:`update` a no-op: data are not even remembered."""
-        self._frozen = True
-
-    def _heads(self, context: Contexts, action: NDArray[np.float32]) -> Heads:
-        hypotheses.check_inputs(context, action, self.context_dim, self.encoder.width)
+    def _heads_of(self, context: Contexts, action: NDArray[np.float32]) -> Heads:
         x = torch.from_numpy(np.concatenate([2.0 * context - 1.0, action], 1).astype(np.float32))
         outputs = self._layout.forward(self._flat, x)
         if self.settings.prior_scale > 0:
@@ -148,27 +137,6 @@ class EnsembleSurrogate:
             prior[..., 6:12] = 0.0  # a random prior on the noise level would only slow learning
             outputs = outputs + self.settings.prior_scale * prior
         return Heads.from_outputs(outputs)
-
-    @torch.no_grad()
-    def predict(self, context: Contexts, action: NDArray[np.float32]) -> Prediction:
-        """Predicted components in physical units.
-
-        Args:
-            context: float32 [B, D].
-            action: float32 [B, A], from ``encoder.encode``.
-
-        Raises:
-            ValueError: a shape does not fit.
-        """
-        return hypotheses.predict(self._heads(context, action), self._inverse, self.scales.deadline_s)
-
-    @torch.no_grad()
-    def sample(
-        self, context: Contexts, action: NDArray[np.float32], member: Indices, rng: np.random.Generator
-    ) -> FloatArray:
-        """One outcome [B, C] per row from hypothesis ``member`` [B] of that row; physical units."""
-        heads = self._heads(context, action)
-        return hypotheses.draw(heads, self._inverse, self.scales.deadline_s, member, rng)
 
     def update(self, batch: Batch | None, steps: int) -> float:
         """Remembers ``batch`` (if any), then takes ``steps`` gradient steps on minibatches of the memory.
@@ -193,7 +161,7 @@ class EnsembleSurrogate:
         targets = torch.from_numpy(self.scales.to_model(wanted).astype(np.float32))
         failed = torch.from_numpy(outcomes[:, 3].astype(np.float32))
         weights = torch.from_numpy(buffer.counts[slots].T.copy())  # (M, B)
-        heads = self._heads(buffer.contexts[slots], self.encoder.encode(buffer.actions[slots]))
+        heads = self._heads_of(buffer.contexts[slots], self.encoder.encode(buffer.actions[slots]))
         loss = heads.loss(targets, failed, weights)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

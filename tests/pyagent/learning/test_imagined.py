@@ -1,6 +1,5 @@
 """Channel model and imagined environments."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,19 +7,14 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-from pyagent.surrogate import ChannelModel, ImaginedEnv, ImaginedModel, ImaginedVecEnv
+from pyagent.surrogate import ChannelModel, ImaginedEnv, ImaginedVecEnv
 
-from .world import COMPOSER, ENCODER, LAYERS, PREVIOUS, SNR, SPLITS, collect, make_surrogate
+from .world import COMPOSER, ENCODER, LAYERS, PREVIOUS, SNR, SPLITS, collect, imagined_model
 
 
 @pytest.fixture(scope="module")
 def model():
-    batch, following, _ = collect(1, 500)
-    surrogate = make_surrogate(0, half_life=math.inf)
-    surrogate.update(batch, 200)
-    channel = ChannelModel(ENCODER)
-    channel.fit(batch.contexts, batch.actions, following)
-    return ImaginedModel(surrogate, channel, ENCODER, COMPOSER, batch.contexts, horizon=10)
+    return imagined_model(500, 200, horizon=10)
 
 
 def test_channel_matches_held_out_transitions(model):

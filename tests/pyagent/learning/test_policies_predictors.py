@@ -1,6 +1,5 @@
 """Neurosurgeon against arithmetic, the planner against exhaustive enumeration."""
 
-import math
 from dataclasses import replace
 from itertools import product
 
@@ -18,10 +17,9 @@ from pyagent.policies import (
     SurrogateArgmaxPolicy,
 )
 from pyagent.scenario.compile import deploy
-from pyagent.surrogate import ChannelModel, ImaginedModel
 from tests.conftest import small_scenario
 
-from .world import COMPOSER, ENCODER, SPLITS, collect, make_surrogate
+from .world import COMPOSER, ENCODER, SPLITS, collect, imagined_model
 
 S = len(SPLITS)
 POWER_W = 5.0
@@ -105,13 +103,9 @@ def test_neurosurgeon_fits_efficiency_and_radio_power(deployment):
 
 @pytest.fixture(scope="module")
 def model():
-    batch, following, _ = collect(1, 400)
-    surrogate = make_surrogate(0, half_life=math.inf)
-    surrogate.update(batch, 300)
-    surrogate.freeze()
-    channel = ChannelModel(ENCODER)
-    channel.fit(batch.contexts, batch.actions, following)
-    return ImaginedModel(surrogate, channel, ENCODER, COMPOSER, batch.contexts)
+    found = imagined_model(400, 300)
+    found.surrogate.freeze()
+    return found
 
 
 def test_plans_equal_exhaustive_enumeration(model):

@@ -1,6 +1,5 @@
 """Policies by stable-baselines3: model-free learning, masks in imagination, and the actor that comes away."""
 
-import math
 import random
 from dataclasses import replace
 
@@ -15,9 +14,9 @@ from pyagent.policies import ModelFreePolicy, Policy, PpoImaginationPolicy, PpoS
 from pyagent.policies.actor import Actor
 from pyagent.policies.model_free import learn
 from pyagent.policies.sb3 import actor_of, isolated_torch
-from pyagent.surrogate import ChannelModel, ImaginedModel, ImaginedVecEnv
+from pyagent.surrogate import ImaginedVecEnv
 
-from .world import COMPOSER, ENCODER, SPLITS, D, World, collect, make_surrogate
+from .world import COMPOSER, SPLITS, D, World, collect, imagined_model
 
 S = len(SPLITS)
 ALGORITHMS = ("ppo", "a2c", "dqn")
@@ -125,12 +124,7 @@ def test_files_of_another_format_are_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def model():
-    batch, following, _ = collect(1, 200)
-    surrogate = make_surrogate(0, half_life=math.inf)
-    surrogate.update(batch, 50)
-    channel = ChannelModel(ENCODER)
-    channel.fit(batch.contexts, batch.actions, following)
-    return ImaginedModel(surrogate, channel, ENCODER, COMPOSER, batch.contexts)
+    return imagined_model(200, 50)
 
 
 def test_masked_actions_are_never_tried_in_imagination(model, monkeypatch):

@@ -1,11 +1,20 @@
 """A synthetic cell with known truth: AR(1) contexts, outcomes with noise around a known function."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from pyagent.reward import RewardComposer, RewardContext, RewardWeights, feature_decoder
-from pyagent.surrogate import ActionEncoder, Batch, ComponentScales, EnsembleSettings, EnsembleSurrogate
+from pyagent.surrogate import (
+    ActionEncoder,
+    Batch,
+    ChannelModel,
+    ComponentScales,
+    EnsembleSettings,
+    EnsembleSurrogate,
+    ImaginedModel,
+)
 
 SPLITS = (1, 8, 16, 24, 32)
 LAYERS = 32
@@ -114,3 +123,13 @@ def collect(seed, decisions):
         rows.append((context, action, outcome, world.context.copy(), table))
     contexts, actions, outcomes, following, tables = (np.array(x) for x in zip(*rows, strict=True))
     return Batch(contexts, actions.astype(np.int64), outcomes), following, tables
+
+
+def imagined_model(decisions: int, steps: int, **options) -> ImaginedModel:
+    """The world as a surrogate and a channel model know it after some random decisions."""
+    batch, following, _ = collect(1, decisions)
+    surrogate = make_surrogate(0, half_life=math.inf)
+    surrogate.update(batch, steps)
+    channel = ChannelModel(ENCODER)
+    channel.fit(batch.contexts, batch.actions, following)
+    return ImaginedModel(surrogate, channel, ENCODER, COMPOSER, batch.contexts, **options)
