@@ -61,6 +61,7 @@ def test_every_cell_is_there_with_what_it_was_judged_on(recorded: tuple[Dataset,
     assert len(np.frombuffer(sent["record_token_time_s"], "<f4")) == sent["output_tokens"]
 
 
+@pytest.mark.slow
 def test_a_recording_that_was_stopped_goes_on(
     plan: Plan, recorded: tuple[Dataset, Path], tmp_path: Path
 ) -> None:

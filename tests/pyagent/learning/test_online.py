@@ -1,6 +1,7 @@
 """Learning goes on while the system runs: a change half-way hurts only who has stopped learning."""
 
 import numpy as np
+import pytest
 
 from pyagent.policies import SurrogateArgmaxPolicy
 from pyagent.surrogate import EnsembleSurrogate
@@ -26,6 +27,7 @@ def _play(seed, folder):
     return before, after["learning"], after["frozen"]
 
 
+@pytest.mark.slow
 def test_online_learning_survives_a_change_that_freezing_does_not(tmp_path):
     runs = [_play(seed, tmp_path / str(seed)) for seed in range(SEEDS)]
     before, learning, frozen = (np.array(x) for x in zip(*runs, strict=True))  # (seeds, decisions)
