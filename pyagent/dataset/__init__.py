@@ -1,10 +1,9 @@
 """Recorded datasets: every split on the same seeds, played once for real and kept."""
 
 from pyagent.dataset.dataset import Dataset, DatasetError, open_dataset, shipped_dataset
-from pyagent.dataset.table import NETWORK, PARTS, RecordedTable, recorded_table
+from pyagent.dataset.table import PARTS, RecordedTable, recorded_table
 
 __all__ = [
-    "NETWORK",
     "PARTS",
     "Dataset",
     "DatasetError",

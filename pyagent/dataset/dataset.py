@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from pyagent.dataset.table import Part, RecordedTable, is_exact, recorded_table
+from pyagent.dataset.table import Part, RecordedTable, recorded_table
+from pyagent.envs.network import is_exact
 from pyagent.envs.observation import NAMES
 from pyagent.envs.scoring import make_composer
 from pyagent.errors import UserError

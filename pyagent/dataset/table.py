@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from llm_split.codecs import get_codec
+from pyagent.envs.network import is_exact, is_lossy
 from pyagent.envs.observation import NAMES, normalise
 from pyagent.policies.base import Policy
 from pyagent.reward import COMPONENTS, FloatArray, RewardComposer
@@ -19,9 +19,6 @@ from pyagent.surrogate.types import Contexts, Indices
 
 Part = Literal["train", "test"]
 PARTS: tuple[Part, ...] = ("train", "test")
-NETWORK = ("prompt_loss", "output_loss", "generated_share")
-"""What a delivery record says about quality before a model is asked: the last axis of `network`."""
-
 KEYS = ["seed", "decision", "action", "replicate"]
 
 
@@ -36,7 +33,7 @@ class RecordedTable:
         contexts: float32 [K, S, R, D], what the policy would see had it taken action s before.
         rewards: float64 [K, S, R], without switching costs, since a static policy never switches.
         components: float64 [K, S, R, C], `COMPONENTS` in physical units, dNLL clipped.
-        network: float64 [K, S, R, 3], `NETWORK`.
+        network: float64 [K, S, R, 3], `pyagent.envs.network.NETWORK`.
         lossy: bool [K, S, R], where only the language model knows the dNLL: something that it generated from
             went missing, or the codec is not exact. Elsewhere the record alone tells it.
     """
@@ -149,11 +146,6 @@ def table_rewards(
     return flat.reshape(K, S, R)
 
 
-def is_exact(scenario: Scenario) -> bool:
-    """Whether what arrives whole is as good as unsplit, for which no model need be asked."""
-    return get_codec(scenario.model.codec).exact
-
-
 def recorded_table(rows: pd.DataFrame, scenario: Scenario) -> RecordedTable:
     """Arrange the rows of every static split's runs as a table.
 
@@ -206,12 +198,6 @@ def row_components(rows: pd.DataFrame, delta_nll_clip: float) -> FloatArray:
 
 
 def row_network(rows: pd.DataFrame) -> FloatArray:
-    """`NETWORK` [N, 3] of rows of decisions.parquet."""
+    """`pyagent.envs.network.NETWORK` [N, 3] of rows of decisions.parquet."""
     generated = rows["generated_tokens"].to_numpy(dtype=np.float64) / rows["output_tokens"].to_numpy()
     return np.stack([rows["prompt_loss"].to_numpy(), rows["output_loss"].to_numpy(), generated], axis=1)
-
-
-def is_lossy(network: FloatArray, sent: NDArray[np.bool_], exact_codec: bool) -> NDArray[np.bool_]:
-    """Bool [...] from network [..., 3] and whether anything was sent [...]: must the model be asked?"""
-    damaged = (network[..., 0] > 0) | (network[..., 1] > 0) | (not exact_codec)
-    return np.asarray(damaged & sent & (network[..., 2] > 0))

@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from pyagent.dataset import Dataset, RecordedTable
-from pyagent.envs.observation import NAMES
+from pyagent.dataset import Dataset
 from pyagent.envs.replay import ReplayVecEnv
-from pyagent.envs.scoring import make_scales
 from pyagent.evaluation.clairvoyant import clairvoyant
 from pyagent.evaluation.learning_curves import Curve, Yardstick
 from pyagent.evaluation.oracle import oracle
-from pyagent.learning.on_table import (
-    BanditLearner,
-    Checkpoint,
-    TableLearner,
-    ask_table,
-    judge,
-    judged,
-    learn,
-    model_based,
-)
+from pyagent.learning.learners import BANDITS, BanditLearner, OnlineLearner
+from pyagent.learning.model_based import Ask
+from pyagent.learning.on_table import Checkpoint, ask_table, judge, judged, learn, model_based
+from pyagent.learning.tuning import TUNERS, Tuner
 from pyagent.policies.all_local import AllLocalPolicy
 from pyagent.policies.base import Policy
-from pyagent.policies.best_static import BestStaticPolicy
-from pyagent.policies.gp_ucb import gp_ucb_policy
-from pyagent.policies.linear_thompson import LinearThompsonPolicy
-from pyagent.policies.linucb import LinUcbPolicy
 from pyagent.policies.min_split import MinSplitPolicy
 from pyagent.policies.model_free import Algorithm
 from pyagent.policies.model_free import learn as learn_model_free
-from pyagent.policies.neurosurgeon import Link, NeurosurgeonPolicy
 from pyagent.policies.planner import PlannerPolicy
 from pyagent.policies.ppo_imagination import PpoImaginationPolicy
 from pyagent.policies.random import RandomPolicy
-from pyagent.policies.surrogate_argmax import greedy_copy
-from pyagent.policies.threshold import ThresholdPolicy
-from pyagent.policies.two_threshold import TwoThresholdPolicy
 from pyagent.reward import FloatArray
-from pyagent.surrogate.types import ActionEncoder
+from pyagent.scenario.schema import Scenario
 
-CUTS = tuple(NAMES.index(n) for n in ("snr_db", "phy_rate_mbps", "recent_delay_s"))
-"""What threshold rules may cut on; the training seeds choose."""
 TUNING_EPISODES = (1, 2, 3, 5, 8, 12, 20)
 """Numbers of training episodes, every split of each, that tuned policies are tuned on."""
 MODEL_FREE_ENVS = 16
@@ -89,9 +69,7 @@ def _fixed(make: Callable[[Dataset], Policy], dataset: Dataset, seed: int, decis
     return [judged(make(dataset), dataset, 0, 0, 0.0)]
 
 
-def _tuned(
-    make: Callable[[Dataset, RecordedTable], Policy], dataset: Dataset, seed: int, decisions: int
-) -> Run:
+def _tuned(tune: Tuner, dataset: Dataset, seed: int, decisions: int) -> Run:
     order = np.random.default_rng([seed, 31]).permutation(np.unique(dataset.train.seeds))
     run: Run = []
     for count in TUNING_EPISODES:
@@ -99,59 +77,18 @@ def _tuned(
             break
         table = dataset.train.of_seeds(order[:count])
         started = time.perf_counter()
-        policy = make(dataset, table)
+        policy = tune(dataset.deployment, table)
         wall_s = max(time.perf_counter() - started, run[-1].wall_s if run else 0.0)
         cells = table.lossy[:, :, 0]
         run.append(judged(policy, dataset, cells.size, int(cells.sum()), wall_s))
     return run
 
 
-def _static(dataset: Dataset, table: RecordedTable) -> Policy:
-    return BestStaticPolicy.tune(table.rewards[:, :, 0])
+def _bandit(make: Callable[[Scenario, Ask, int], BanditLearner], dataset: Dataset, seed: int, n: int) -> Run:
+    return learned(make(dataset.scenario, ask_table(dataset.train), seed), dataset, seed, n)
 
 
-def _threshold(dataset: Dataset, table: RecordedTable) -> Policy:
-    # The smallest split always uses the link, so its runs show what there is to see of it.
-    return ThresholdPolicy.tune(table.contexts[:, 0, 0], table.rewards[:, :, 0], *CUTS)
-
-
-def _two_threshold(dataset: Dataset, table: RecordedTable) -> Policy:
-    return TwoThresholdPolicy.tune(table.contexts[:, 0, 0], table.rewards[:, :, 0], *CUTS)
-
-
-def _neurosurgeon(dataset: Dataset, table: RecordedTable) -> Policy:
-    K, S = len(table), table.actions
-    actions = np.tile(np.arange(S), K)
-    contexts = table.contexts[:, :, 0].reshape(K * S, -1)
-    link = Link.fit(dataset.deployment, contexts, actions, table.components[:, :, 0].reshape(K * S, -1))
-    return NeurosurgeonPolicy(dataset.deployment, link)
-
-
-def _bandit(make: Callable[..., Any], dataset: Dataset, seed: int, decisions: int) -> Run:
-    encoder = ActionEncoder(dataset.deployment.splits, dataset.deployment.num_layers)
-    learner = BanditLearner(make(encoder, dataset.composer, seed=seed), _frozen, ask_table(dataset.train))
-    return learned(learner, dataset, seed, decisions)
-
-
-def _frozen(policy: Any) -> Policy:
-    frozen: Policy = copy.deepcopy(policy)
-    frozen.freeze()  # type: ignore[attr-defined]
-    return frozen
-
-
-def _gp_ucb(dataset: Dataset, seed: int, decisions: int) -> Run:
-    encoder = ActionEncoder(dataset.deployment.splits, dataset.deployment.num_layers)
-    policy = gp_ucb_policy(len(NAMES), encoder, make_scales(dataset.scenario), dataset.composer, seed=seed)
-    return learned(
-        BanditLearner(policy, _frozen_surrogate, ask_table(dataset.train)), dataset, seed, decisions
-    )
-
-
-def _frozen_surrogate(policy: Any) -> Policy:
-    return greedy_copy(policy.surrogate, policy.encoder, policy.composer)
-
-
-def learned(learner: TableLearner, dataset: Dataset, seed: int, decisions: int) -> Run:
+def learned(learner: OnlineLearner, dataset: Dataset, seed: int, decisions: int) -> Run:
     """A learner's training run, judged all along the way."""
     return learn(learner, dataset, seed=seed, decisions=decisions, marks=marks_until(decisions))
 
@@ -210,16 +147,13 @@ ENTRIES: dict[str, Entry] = {
     "random": _fixed_entry(lambda d: RandomPolicy(d.deployment.splits)),
     "all-local": _fixed_entry(lambda d: AllLocalPolicy(d.deployment.splits, d.deployment.num_layers)),
     "min-split": _fixed_entry(lambda d: MinSplitPolicy(d.deployment.splits)),
-    "best-static": Entry(partial(_tuned, _static)),
-    "threshold": Entry(partial(_tuned, _threshold)),
-    "two-threshold": Entry(partial(_tuned, _two_threshold)),
-    "neurosurgeon": Entry(partial(_tuned, _neurosurgeon)),
-    "linucb": Entry(partial(_bandit, LinUcbPolicy), patience=4),
-    "gp-ucb": Entry(_gp_ucb),
-    "linear-thompson": Entry(partial(_bandit, LinearThompsonPolicy), patience=4),
-    "ppo": Entry(partial(_model_free, "ppo"), patience=60),
-    "a2c": Entry(partial(_model_free, "a2c"), patience=20),
-    "dqn": Entry(partial(_model_free, "dqn"), patience=5),
+    **{name: Entry(partial(_tuned, tune)) for name, tune in TUNERS.items()},
+    "linucb": Entry(partial(_bandit, BANDITS["linucb"]), patience=4),
+    "gp-ucb": Entry(partial(_bandit, BANDITS["gp-ucb"])),
+    "linear-thompson": Entry(partial(_bandit, BANDITS["linear-thompson"]), patience=4),
+    "ppo": Entry(partial(_model_free, "ppo"), patience=600),
+    "a2c": Entry(partial(_model_free, "a2c"), patience=50),
+    "dqn": Entry(partial(_model_free, "dqn"), patience=50),
 }
 """Policies that learn or are tuned each by itself, by name."""
 

@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from pyagent.learning import acquisition
@@ -17,9 +18,9 @@ from pyagent.learning.quality import QualityModel, Record
 from pyagent.learning.transitions import Transitions
 from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy, greedy_copy
 from pyagent.reward import FloatArray, RewardComposer
-from pyagent.surrogate.ensemble import EnsembleSurrogate
 from pyagent.surrogate.imagined import ImaginedModel
-from pyagent.surrogate.types import ActionEncoder, Batch, Contexts
+from pyagent.surrogate.registry import load_surrogate
+from pyagent.surrogate.types import ActionEncoder, Batch, Contexts, Indices, Surrogate
 
 Key = tuple[int, int, int]
 """Where an evaluation can be had: (decision, action, replicate), or what the owner means by them."""
@@ -37,7 +38,7 @@ class Played:
         context: float32 [D].
         action: what was done.
         outcome: float64 [C]; its dNLL counts only where the record alone tells it.
-        network: float64 [3], `pyagent.dataset.table.NETWORK`.
+        network: float64 [3], `pyagent.envs.network.NETWORK`.
         lossy: whether only the language model knows the dNLL.
         key: how to ask it.
         cost: of asking, in any unit.
@@ -52,6 +53,15 @@ class Played:
     cost: float = 1.0
 
 
+@runtime_checkable
+class Relabelled(Surrogate, Protocol):
+    """A surrogate whose members can each be told another dNLL of a decision that it has seen."""
+
+    def relabel(self, tickets: Indices, delta_nll: NDArray[np.float32]) -> None:
+        """dNLLs [N, M] of the decisions that were the tickets-th [N] to be seen."""
+        ...
+
+
 class ModelBasedLearner:
     """Thompson sampling on a surrogate that is shown every network outcome, and of the dNLLs those it bought.
 
@@ -59,7 +69,7 @@ class ModelBasedLearner:
     their record, a label per member of the surrogate; every purchase labels them anew.
 
     Args:
-        surrogate: untrained.
+        surrogate: untrained; one that is not :class:`Relabelled` needs the rule `all`.
         encoder, composer: of the scenario.
         quality: untrained, with as many members as the surrogate.
         ask: the language model.
@@ -72,7 +82,7 @@ class ModelBasedLearner:
 
     def __init__(
         self,
-        surrogate: EnsembleSurrogate,
+        surrogate: Surrogate,
         encoder: ActionEncoder,
         composer: RewardComposer,
         quality: QualityModel,
@@ -86,6 +96,8 @@ class ModelBasedLearner:
     ) -> None:
         if rule not in acquisition.NAMES:
             raise ValueError(f"rule={rule!r} must be one of {', '.join(acquisition.NAMES)}")
+        if rule != ALL and not isinstance(surrogate, Relabelled):
+            raise ValueError(f"rule={rule!r} needs a surrogate that can be relabelled, or {ALL!r}")
         if per_decision <= 0:
             raise ValueError(f"per_decision={per_decision!r} must be > 0")
         self.surrogate, self.encoder, self.composer, self.quality = surrogate, encoder, composer, quality
@@ -117,51 +129,57 @@ class ModelBasedLearner:
     def observe(self, played: Played) -> None:
         """Learn from a decision that was played, and buy what is worth it."""
         number = self.surrogate.observed
-        outcome = played.outcome.copy()
-        if played.lossy:
+        outcome, unknown = played.outcome.copy(), played.lossy
+        if unknown and self.rule == ALL and self._may_buy():
+            outcome[1], unknown = self._bought(number, played), False
+        elif unknown:
             outcome[1] = np.nan
         self.decisions += 1
         self.surrogate.update(Batch.of_one(played.context, played.action, outcome), 0)
-        if played.lossy:
-            self._lossy.append((number, played, float(self._rng.standard_normal())))
-            self._pending.append(len(self._lossy) - 1)
-            self._label(self._lossy[-1:])
-        self._buy()
+        if isinstance(self.surrogate, Relabelled):
+            if unknown:
+                self._lossy.append((number, played, float(self._rng.standard_normal())))
+                self._pending.append(len(self._lossy) - 1)
+                self._label(self.surrogate, self._lossy[-1:])
+            self._buy(self.surrogate)
         self.surrogate.update(None, self.explorer.update_steps)
 
     def followed(self, context: Contexts, action: int, after: Contexts) -> None:
         """Note which context came after which, within an episode."""
         self.transitions.add(context, action, after)
 
-    def _buy(self) -> None:
-        if self.rule == ALL:
-            self._credit = float(len(self._pending))
-        else:
-            self._credit = min(self._credit + self.per_decision, 1.0 + len(self._pending))
-        while self._credit >= 1.0 and self._pending and (self.most is None or self.evaluations < self.most):
-            self._credit -= 1.0
-            self._buy_one()
+    def _may_buy(self) -> bool:
+        return self.most is None or self.evaluations < self.most
 
-    def _buy_one(self) -> None:
-        place = 0
-        if self.rule != ALL:
-            waiting = [self._lossy[i] for i in self._pending]
-            costs = np.array([played.cost for _, played, _ in waiting])
-            place = RULES[self.rule](self.quality, _record(waiting), costs, self._bought_of, self._rng)
-        number, played, _ = self._lossy[self._pending.pop(place)]
+    def _bought(self, number: int, played: Played) -> float:
+        """Ask the language model, and learn what it says of such records."""
         delta_nll = self._ask(played.key)
         self._bought_of[played.action] += 1
         self.quality.add(_record([(number, played, 0.0)]), np.array([delta_nll]))
-        told = np.full((1, self.surrogate.members), delta_nll, np.float32)
-        self.surrogate.relabel(np.array([number]), told)
-        if self.rule != ALL:
-            self._label([self._lossy[i] for i in self._pending])
+        return delta_nll
 
-    def _label(self, items: list[tuple[int, Played, float]]) -> None:
+    def _buy(self, surrogate: Relabelled) -> None:
+        if self.rule == ALL:
+            return
+        self._credit = min(self._credit + self.per_decision, 1.0 + len(self._pending))
+        while self._credit >= 1.0 and self._pending and self._may_buy():
+            self._credit -= 1.0
+            self._buy_one(surrogate)
+
+    def _buy_one(self, surrogate: Relabelled) -> None:
+        waiting = [self._lossy[i] for i in self._pending]
+        costs = np.array([played.cost for _, played, _ in waiting])
+        place = RULES[self.rule](self.quality, _record(waiting), costs, self._bought_of, self._rng)
+        number, played, _ = self._lossy[self._pending.pop(place)]
+        delta_nll = self._bought(number, played)
+        surrogate.relabel(np.array([number]), np.full((1, surrogate.members), delta_nll, np.float32))
+        self._label(surrogate, [self._lossy[i] for i in self._pending])
+
+    def _label(self, surrogate: Relabelled, items: list[tuple[int, Played, float]]) -> None:
         if items:
             normals = np.array([normal for _, _, normal in items])
             labels = self.quality.sample(_record(items), normals).astype(np.float32)
-            self.surrogate.relabel(np.array([number for number, _, _ in items]), labels)
+            surrogate.relabel(np.array([number for number, _, _ in items]), labels)
 
     def policy(self) -> SurrogateArgmaxPolicy:
         """The greedy policy of what is known now; it no longer learns."""
@@ -205,7 +223,7 @@ class ModelBasedLearner:
         """Go on from what :meth:`save` wrote; this learner must have been made with the same arguments."""
         arrays = load_file(folder / f"{_FILE}.safetensors")
         about: dict[str, Any] = json.loads((folder / f"{_FILE}.json").read_text(encoding="utf-8"))
-        self.surrogate = self.explorer.surrogate = EnsembleSurrogate.load(folder)
+        self.surrogate = self.explorer.surrogate = load_surrogate(folder)
         self.quality.restore({name: arrays[f"quality.{name}"] for name in self.quality.state()})
         self._bought_of, self._pending = arrays["bought_of"], arrays["pending"].tolist()
         self._lossy = [

@@ -5,45 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
 from pyagent.dataset import Dataset, RecordedTable
-from pyagent.envs.observation import NAMES
-from pyagent.envs.scoring import make_scales
+from pyagent.learning.learners import OnlineLearner, make_model_based
 from pyagent.learning.model_based import Key, ModelBasedLearner, Played
-from pyagent.learning.quality import QualityModel
 from pyagent.policies.base import Policy
-from pyagent.policies.surrogate_argmax import Mode, SurrogateArgmaxPolicy
 from pyagent.reward import FloatArray
-from pyagent.surrogate.ensemble import STATIONARY, EnsembleSettings, EnsembleSurrogate
-from pyagent.surrogate.types import ActionEncoder, Contexts
-
-
-class TableLearner(Protocol):
-    """Whoever learns decision by decision."""
-
-    @property
-    def evaluations(self) -> int:
-        """Language-model evaluations bought so far."""
-        ...
-
-    def act(self, context: Contexts) -> int:
-        """What to do, exploring."""
-        ...
-
-    def observe(self, played: Played) -> None:
-        """What came of it."""
-        ...
-
-    def followed(self, context: Contexts, action: int, after: Contexts) -> None:
-        """Which context came after which, within an episode."""
-        ...
-
-    def policy(self) -> Policy:
-        """What it would do from now on, no longer learning."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,90 +36,19 @@ class Checkpoint:
     policy: Policy | None = None
 
 
-class BanditLearner:
-    """A policy that learns from whole outcomes: every evaluation is bought.
-
-    Args:
-        policy: with `observe` and `copy`-able.
-        freeze: makes the policy that is judged.
-        ask: the language model.
-    """
-
-    def __init__(
-        self, policy: Policy, freeze: Callable[[Policy], Policy], ask: Callable[[Key], float]
-    ) -> None:
-        self._policy, self._freeze, self._ask = policy, freeze, ask
-        self.evaluations = 0
-
-    def act(self, context: Contexts) -> int:
-        """What to do, exploring."""
-        return self._policy.act(context)
-
-    def observe(self, played: Played) -> None:
-        """Buys the evaluation where there is one, and learns."""
-        outcome = played.outcome.copy()
-        if played.lossy:
-            outcome[1] = self._ask(played.key)
-            self.evaluations += 1
-        self._policy.observe(played.context, played.action, outcome)
-
-    def followed(self, context: Contexts, action: int, after: Contexts) -> None:
-        """Ignored: a bandit has no idea of what comes next."""
-
-    def policy(self) -> Policy:
-        """A frozen copy."""
-        return self._freeze(self._policy)
-
-
 def ask_table(table: RecordedTable) -> Callable[[Key], float]:
     """The language model's answers as they were recorded."""
     return lambda key: float(table.components[key][1])
 
 
-def model_based(
-    dataset: Dataset,
-    *,
-    seed: int,
-    rule: str = "epistemic",
-    per_decision: float = 0.25,
-    most: int | None = None,
-    settings: EnsembleSettings | None = None,
-    mode: Mode = "thompson",
-) -> ModelBasedLearner:
-    """The default learner for a dataset's scenario, untrained.
+def model_based(dataset: Dataset, **options: Any) -> ModelBasedLearner:
+    """The default learner for a dataset's scenario, untrained; it buys the answers that were recorded.
 
     Args:
         dataset: gives scenario, splits and the answers of the language model.
-        seed: of everything random in it.
-        rule, per_decision, most: see `ModelBasedLearner`.
-        settings: of the ensemble.
-        mode: of exploration.
+        options: of `pyagent.learning.learners.make_model_based`.
     """
-    scenario, deployment = dataset.scenario, dataset.deployment
-    encoder = ActionEncoder(deployment.splits, deployment.num_layers)
-    surrogate = EnsembleSurrogate(
-        len(NAMES), encoder, make_scales(scenario), seed=seed, settings=settings or STATIONARY
-    )
-    quality = QualityModel(
-        len(deployment.splits),
-        surrogate.members,
-        delta_nll_clip=scenario.reward.delta_nll_clip,
-        exact_codec=dataset.exact_codec,
-        seed=seed,
-    )
-    explorer = SurrogateArgmaxPolicy(surrogate, encoder, dataset.composer, mode=mode, seed=seed)
-    return ModelBasedLearner(
-        surrogate,
-        encoder,
-        dataset.composer,
-        quality,
-        ask_table(dataset.train),
-        rule=rule,
-        per_decision=per_decision,
-        most=most,
-        policy=explorer,
-        seed=seed,
-    )
+    return make_model_based(dataset.scenario, ask_table(dataset.train), **options)
 
 
 def episodes(table: RecordedTable, seed: int) -> Iterator[tuple[range, int]]:
@@ -163,7 +62,7 @@ def episodes(table: RecordedTable, seed: int) -> Iterator[tuple[range, int]]:
                 yield range(int(starts[i]), int(ends[i])), int(replicate)
 
 
-def play_episode(learner: TableLearner, table: RecordedTable, rows: range, replicate: int) -> Iterator[int]:
+def play_episode(learner: OnlineLearner, table: RecordedTable, rows: range, replicate: int) -> Iterator[int]:
     """Let a learner decide the recorded requests of an episode, yielding the action after each."""
     previous = 0
     for row in rows:
@@ -182,7 +81,7 @@ def play_episode(learner: TableLearner, table: RecordedTable, rows: range, repli
 
 
 def learn(
-    learner: TableLearner, dataset: Dataset, *, seed: int, decisions: int, marks: Sequence[int] = ()
+    learner: OnlineLearner, dataset: Dataset, *, seed: int, decisions: int, marks: Sequence[int] = ()
 ) -> list[Checkpoint]:
     """Let a learner play the training part, and judge it on the test part at each of the marks.
 

@@ -26,7 +26,7 @@ class Record:
 
     Attributes:
         actions: int64 [N].
-        network: float64 [N, 3], `pyagent.dataset.table.NETWORK`.
+        network: float64 [N, 3], `pyagent.envs.network.NETWORK`.
         lossy: bool [N], where only the language model knows the dNLL.
     """
 

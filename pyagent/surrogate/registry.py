@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from pyagent.errors import UserError
@@ -12,8 +14,10 @@ from pyagent.surrogate.linear import LinearSurrogate
 from pyagent.surrogate.scales import ComponentScales
 from pyagent.surrogate.types import ActionEncoder, Surrogate
 
-SURROGATES: Mapping[str, Callable[..., Surrogate]] = MappingProxyType(
-    {"ensemble": EnsembleSurrogate, "linear": LinearSurrogate, "gp": GaussianProcessSurrogate}
+SURROGATES: Mapping[str, type[EnsembleSurrogate] | type[LinearSurrogate] | type[GaussianProcessSurrogate]] = (
+    MappingProxyType(
+        {"ensemble": EnsembleSurrogate, "linear": LinearSurrogate, "gp": GaussianProcessSurrogate}
+    )
 )
 """Every surrogate class by its name; each is made with the arguments of :func:`make_surrogate`."""
 
@@ -36,3 +40,16 @@ def make_surrogate(
     if name not in SURROGATES:
         raise UserError(f"surrogate {name!r} is not known; valid: {', '.join(SURROGATES)}")
     return SURROGATES[name](context_dim, encoder, scales, seed=seed)
+
+
+def load_surrogate(folder: Path) -> Surrogate:
+    """The surrogate that was saved to a folder, of whichever kind.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is of no known kind, or was written by another format version.
+    """
+    kind = json.loads((folder / "surrogate.json").read_text(encoding="utf-8")).get("kind", "ensemble")
+    if kind not in SURROGATES:
+        raise ValueError(f"{folder}: surrogate kind {kind!r} is not known; valid: {', '.join(SURROGATES)}")
+    return SURROGATES[kind].load(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -153,4 +154,8 @@ class Surrogate(Protocol):
 
     def freeze(self) -> None:
         """Makes every later update a no-op."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Writes ``surrogate.json`` and ``surrogate.safetensors``: enough to continue bit for bit."""
         ...
