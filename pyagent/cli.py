@@ -6,13 +6,11 @@ import logging
 import os
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from pyagent.campaign.seeds import MAX_RUN_SEED
 from pyagent.commands.cards import cards_app
 from pyagent.commands.compare import compare, demo
 from pyagent.commands.evaluate import evaluate
@@ -20,7 +18,7 @@ from pyagent.commands.imagine import imagine
 from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
 from pyagent.commands.record import record
-from pyagent.commands.result import show_result
+from pyagent.commands.run import run
 from pyagent.commands.scenario import scenario_app
 from pyagent.commands.trace import trace
 from pyagent.commands.train import train
@@ -35,6 +33,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(texts_app, name="texts")
 app.add_typer(cards_app, name="cards")
+app.command()(run)
 app.command()(evaluate)
 app.command()(record)
 app.command()(compare)
@@ -60,31 +59,6 @@ def _main(
         os.environ["SPLITSIM_DEBUG"] = "1"
 
 
-@app.command()
-def run(
-    scenario: Annotated[
-        str, typer.Argument(help="Scenario file, or the name of one that ships.")
-    ] = "default",
-    budget: Annotated[
-        int, typer.Option(min=1, max=1_000_000, help="Real decisions that the learning agent may buy.")
-    ] = 240,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_RUN_SEED, help="Seed of the whole run.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<name>-<hash>]")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")
-    ] = False,
-) -> None:
-    """Train the agent in the live co-simulation and judge it against baselines and an oracle.
-
-    Example: splitsim run ns3_scenarios/scenarios/default.yaml --budget 240 --seed 1
-    """
-    from pyagent.campaign.run import run_experiment
-    from pyagent.scenario.load import load_scenario
-
-    result = run_experiment(load_scenario(scenario), budget=budget, seed=seed, out=out)
-    show_result(result, as_json)
-
-
 def _interrupt(signal_number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -106,7 +80,7 @@ def main() -> None:
             raise
         status = _explain(error)
     if status == INTERRUPTED:
-        _complain("interrupted; what was finished is in the run folder")
+        _complain("interrupted; what was finished is kept, and --resume goes on from there")
     sys.exit(status)
 
 

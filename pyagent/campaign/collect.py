@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ class EpisodePool:
         self._workers = workers or len(os.sched_getaffinity(0))
         self._stop = threading.Event()
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, list[Decision]]]:
+    def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, list[Decision]]]:
         """Run the jobs.
 
         Yields:
@@ -171,7 +171,7 @@ def row_of(
         "delta_nll": score.quality.delta_nll,
         "kl": score.quality.kl,
         "top1_agreement": score.quality.top1_agreement,
-        "llm_evaluated": not score.quality.reused_exact,
+        "llm_evaluated": score.asked,
         "ue_energy_j": score.outcome[2],
         "ue_compute_energy_j": record.ue_compute_energy_j,
         "ue_radio_energy_j": record.ue_radio_energy_j,

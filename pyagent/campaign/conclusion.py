@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pyagent.campaign.contenders import LEARNED, TUNED
+from pyagent.campaign.contenders import ARGMAX, LEARNED, TUNED
 from pyagent.campaign.experiment import Experiment, Tuned
-from pyagent.campaign.learn import Learner
+from pyagent.campaign.learn import MODEL, Trained
 from pyagent.dataset.table import RecordedTable, row_components, row_contexts
 from pyagent.envs.observation import FEATURES
 from pyagent.evaluation.oracle import Oracle
 from pyagent.evaluation.statistics import bootstrap_interval, paired_difference
 from pyagent.evaluation.summary import compare, oracle_frame, summarise
+from pyagent.learning.learners import OnlineLearner
+from pyagent.learning.model_based import ModelBasedLearner
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.policies.random import RandomPolicy
@@ -26,25 +28,33 @@ from pyagent.surrogate.types import Batch
 
 
 def conclude(
-    run: Experiment, learner: Learner | None, tuned: Tuned, table: RecordedTable, best: Oracle
+    run: Experiment, trained: dict[str, Trained], tuned: Tuned, table: RecordedTable, best: Oracle
 ) -> dict[str, Any]:
-    """Write oracle, predictions and learning curve, and return what summary.json holds."""
+    """Write oracle, predictions and learning curve, and return what summary.json holds.
+
+    Args:
+        run: finished but for this.
+        trained: bandits by name, and the model-based learner as `MODEL`.
+        tuned: on the tuning seeds.
+        table: of the test seeds.
+        best: the oracle on it.
+    """
     values = oracle_frame(table.seeds, table.decisions, best.value)
     judged = _judged(run, tuned)
     policies = summarise(
         judged,
         oracle=values,
-        real_evaluations=_bought(run, tuned),
+        real_evaluations=_bought(run, trained, tuned),
         targets=run.scenario.targets.stated,
     )
     static = table.rewards[:, tuned.best_static].mean(1)
     gap = paired_difference(best.value, static, table.seeds)
     value = bootstrap_interval(best.value, table.seeds)
-    _write_tables(run, learner, tuned, table, best)
+    _write_tables(run, trained, tuned, table, best)
     return {
         "scenario": run.scenario.name,
         "seed": run.seed,
-        "budget": run.budget,
+        "budget": run.learning.budget if trained else 0,
         "splits": list(run.splits),
         "infeasible_splits": list(run.scorer.deployment.infeasible),
         "proxy_note": run.scorer.proxy_note(),
@@ -70,17 +80,19 @@ def conclude(
             }
             for phase, passes in run.passes.items()
         },
-        "calibration": None if learner is None else _calibration(run, learner),
+        "calibration": _calibration(run, trained[MODEL].learner) if MODEL in trained else None,
     }
 
 
-def _bought(run: Experiment, tuned: Tuned) -> dict[str, int]:
-    """Real decisions that each policy was trained or tuned on."""
+def _bought(run: Experiment, trained: dict[str, Trained], tuned: Tuned) -> dict[str, int]:
+    """Evaluations by the language model that each policy was trained or tuned on."""
+    evaluations = {name: found.evaluations for name, found in trained.items()}
     return {
         **dict.fromkeys(("random", "all-local", "min-split"), 0),
-        **dict.fromkeys(TUNED, tuned.decisions),
-        **dict.fromkeys(LEARNED, run.budget),
-        **{guest.name: tuned.decisions if guest.tunes else 0 for guest in run.contenders.guests},
+        **dict.fromkeys(TUNED, tuned.evaluations),
+        **dict.fromkeys(LEARNED, evaluations.pop(MODEL, 0)),
+        **evaluations,
+        **{guest.name: tuned.evaluations if guest.tunes else 0 for guest in run.contenders.guests},
     }
 
 
@@ -126,8 +138,9 @@ def _judged(run: Experiment, tuned: Tuned) -> pd.DataFrame:
     return judged
 
 
-def _calibration(run: Experiment, learner: Learner) -> dict[str, Any]:
+def _calibration(run: Experiment, learner: OnlineLearner) -> dict[str, Any]:
     """How well the final surrogate predicts the oracle's runs, which it never saw."""
+    assert isinstance(learner, ModelBasedLearner)
     held_out = run.frame("oracle")
     outcomes = row_components(held_out, run.scenario.reward.delta_nll_clip)
     contexts = row_contexts(held_out, run.scorer.deployment.num_layers)
@@ -136,7 +149,7 @@ def _calibration(run: Experiment, learner: Learner) -> dict[str, Any]:
 
 
 def _write_tables(
-    run: Experiment, learner: Learner | None, tuned: Tuned, table: RecordedTable, best: Oracle
+    run: Experiment, trained: dict[str, Trained], tuned: Tuned, table: RecordedTable, best: Oracle
 ) -> None:
     choices = np.asarray(run.splits)[best.action]
     run.folder.write_table(
@@ -152,27 +165,28 @@ def _write_tables(
             }
         ),
     )
-    if learner is not None:
-        run.folder.write_table("predictions.parquet", pd.DataFrame(learner.predictions))
-    run.folder.write_table("learning.parquet", _learning_curve(run, learner, tuned, table, best))
+    if MODEL in trained:
+        run.folder.write_table("predictions.parquet", pd.DataFrame(trained[MODEL].predictions))
+    run.folder.write_table("learning.parquet", _learning_curve(run, trained, tuned, table, best))
 
 
 def _learning_curve(
-    run: Experiment, learner: Learner | None, tuned: Tuned, table: RecordedTable, best: Oracle
+    run: Experiment, trained: dict[str, Trained], tuned: Tuned, table: RecordedTable, best: Oracle
 ) -> pd.DataFrame:
-    """Regret of the surrogate's snapshots, and of what needs no surrogate, on the recorded table."""
+    """Regret of the learners' snapshots, and of who doesn't learn, on the recorded table."""
     cost = run.scenario.reward.as_weights().switching
     actions = len(run.splits)
-    bought = _bought(run, tuned)
+    bought = _bought(run, trained, tuned)
     references: dict[str, Policy] = {
         "random": RandomPolicy(run.splits),
         "min-split": BestStaticPolicy(0, actions),
-        "best-static": BestStaticPolicy(tuned.best_static, actions),
-        "threshold": tuned.threshold,
+        **tuned.policies,
     }
     entries: list[tuple[str, int, Policy]] = []
-    if learner is not None and "surrogate-argmax" in run.contenders.baselines:
-        entries += [("surrogate-argmax", n, learner.argmax_policy(copy)) for n, copy in learner.snapshots]
+    for name, found in trained.items():
+        shown = ARGMAX if name == MODEL else name
+        if shown in run.contenders.baselines:
+            entries += [(shown, n, policy) for n, policy in found.snapshots]
     entries += [
         (name, bought[name], policy)
         for name, policy in references.items()

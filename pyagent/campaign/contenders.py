@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyagent.errors import UserError
+from pyagent.learning.learners import BANDITS
+from pyagent.learning.tuning import TUNERS
 from pyagent.policies.user import PolicyError, UserPolicy
 
 BASELINES = (
@@ -15,12 +17,27 @@ BASELINES = (
     "min-split",
     "best-static",
     "threshold",
+    "two-threshold",
+    "neurosurgeon",
+    "linucb",
+    "linear-thompson",
+    "gp-ucb",
     "surrogate-argmax",
+    "planner",
     "ppo-imagination",
 )
+"""Every policy that comes with the tool and is tested live."""
+USUAL = (
+    *("random", "all-local", "min-split", "best-static", "threshold"),
+    *("surrogate-argmax", "ppo-imagination"),
+)
+"""Those of a plain run: each of the others costs more decisions."""
 IMAGINED = "ppo-imagination"
-LEARNED = ("surrogate-argmax", IMAGINED)
-TUNED = ("threshold", "best-static")
+PLANNER = "planner"
+ARGMAX = "surrogate-argmax"
+LEARNED = (ARGMAX, PLANNER, IMAGINED)
+"""Uses of one learned model."""
+TUNED = tuple(TUNERS)
 RESERVED = (*BASELINES, "oracle")
 
 
@@ -37,7 +54,7 @@ class Contenders:
         UserError: there is nobody.
     """
 
-    baselines: tuple[str, ...] = BASELINES
+    baselines: tuple[str, ...] = USUAL
     guests: tuple[UserPolicy, ...] = ()
 
     def __post_init__(self) -> None:
@@ -61,33 +78,38 @@ class Contenders:
         return any(name in self.baselines for name in LEARNED)
 
     @property
-    def imagines(self) -> bool:
-        """Whether somebody is trained in the surrogate's world."""
-        return IMAGINED in self.baselines
+    def bandits(self) -> tuple[str, ...]:
+        """Those that need a training of their own."""
+        return tuple(name for name in BANDITS if name in self.baselines)
 
     @property
     def command(self) -> tuple[str, list[str]]:
         """The subcommand of `splitsim` that tests these, and its options."""
-        if not self.guests and self.baselines == BASELINES:
-            return "run", []
-        against = ",".join(self.baselines) or "none"
+        if not self.guests:
+            return "run", [] if self.baselines == USUAL else ["--policies", self._named]
         options = [part for guest in self.guests for part in ("--policy", guest.source)]
-        return "evaluate", [*options, "--against", "all" if self.baselines == BASELINES else against]
+        return "evaluate", [*options, "--against", self._named]
+
+    @property
+    def _named(self) -> str:
+        groups = {BASELINES: "all", USUAL: "usual", (): "none"}
+        return groups.get(self.baselines, ",".join(self.baselines))
 
 
-def parse_baselines(text: str) -> tuple[str, ...]:
-    """Baselines from `all`, `none`, or names with commas between.
+def parse_baselines(option: str, text: str) -> tuple[str, ...]:
+    """Baselines from `all`, `usual`, `none`, or names with commas between.
 
     Raises:
-        UserError: an unknown name.
+        UserError: an unknown name; `option` is what it was given to.
     """
-    if text in ("all", "none"):
-        return BASELINES if text == "all" else ()
+    groups = {"all": BASELINES, "usual": USUAL, "none": ()}
+    if text in groups:
+        return groups[text]
     names = _names(text)
     for name in names:
         if name not in BASELINES:
             raise UserError(
-                f"--against = {name!r}: no such baseline; valid: all, none, {', '.join(BASELINES)}"
+                f"{option} = {name!r}: no such policy; valid: {', '.join(groups)}, {', '.join(BASELINES)}"
             )
     return tuple(name for name in BASELINES if name in names)
 

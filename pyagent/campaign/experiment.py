@@ -9,11 +9,44 @@ import pandas as pd
 from pyagent.campaign.collect import Row
 from pyagent.campaign.contenders import Contenders
 from pyagent.campaign.folder import RunFolder
+from pyagent.campaign.journal import Journal
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.campaign.seeds import Seeds
 from pyagent.envs.scoring import Scorer
+from pyagent.learning.acquisition import EPISTEMIC
+from pyagent.learning.learners import ENSEMBLE
+from pyagent.policies.base import Policy
 from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.scenario.schema import Scenario
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How the learning agent trains.
+
+    Attributes:
+        budget: real decisions that every learner plays.
+        surrogate: the model-based learner's; one of `pyagent.surrogate.registry.SURROGATES`.
+        buy: which evaluations it buys; one of `pyagent.learning.acquisition.NAMES`.
+        per_decision: how many of them per decision, unless it buys all.
+    """
+
+    budget: int = 240
+    surrogate: str = ENSEMBLE
+    buy: str = EPISTEMIC
+    per_decision: float = 0.25
+
+    @property
+    def options(self) -> list[str]:
+        """Of `splitsim run`, as far as they are not the defaults, without the budget."""
+        usual = Learning()
+        named = {"--surrogate": "surrogate", "--buy": "buy", "--per-decision": "per_decision"}
+        return [
+            part
+            for option, name in named.items()
+            if getattr(self, name) != getattr(usual, name)
+            for part in (option, str(getattr(self, name)))
+        ]
 
 
 @dataclass
@@ -21,12 +54,13 @@ class Experiment:
     """A run under way: what it needs and what it has so far."""
 
     scenario: Scenario
-    budget: int
+    learning: Learning
     seed: int
     folder: RunFolder
     progress: PhaseProgress
     scorer: Scorer
     contenders: Contenders
+    journal: Journal
     rows: list[Row] = field(default_factory=list)
     passes: dict[str, int] = field(default_factory=dict)
 
@@ -53,8 +87,16 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Tuned:
-    """Policies tuned on the training seeds' table."""
+    """Policies tuned on the training seeds' table.
+
+    Attributes:
+        best_static: action of the best static split.
+        threshold: the rule with one threshold.
+        policies: every one that was wanted, by name.
+        evaluations: that the table took.
+    """
 
     best_static: int
     threshold: ThresholdPolicy
-    decisions: int
+    policies: dict[str, Policy]
+    evaluations: int

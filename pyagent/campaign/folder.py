@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ OURS = {
     "checkpoint",
     "config.yaml",
     "decisions.parquet",
+    "journal",
     "learning.parquet",
     "logs",
     "oracle.parquet",
@@ -51,6 +53,19 @@ class FolderError(UserError):
     """The run's folder can't be used."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What makes two runs the same, beside the code.
+
+    Attributes:
+        scenario: resolved.
+        command: with every option.
+    """
+
+    scenario: Scenario
+    command: str
+
+
 class RunFolder:
     """Files of one run; see `open_run_folder`."""
 
@@ -58,6 +73,14 @@ class RunFolder:
         self.path = path
         self.logs = path / "logs"
         self.checkpoint = path / "checkpoint"
+        self.journal = path / "journal"
+
+    def finished(self) -> dict[str, Any] | None:
+        """The summary of the run in this folder; None where it has not come to its end."""
+        if _meta(self.path).get("status") != "finished":
+            return None
+        found: dict[str, Any] = json.loads((self.path / "summary.json").read_text(encoding="utf-8"))
+        return found
 
     def write_json(self, name: str, data: Any) -> Path:
         """Write JSON, whole or not at all."""
@@ -79,11 +102,16 @@ def default_run_path(scenario: Scenario, budget: int, seed: int, options: Sequen
 
 
 @contextmanager
-def open_run_folder(path: Path) -> Iterator[RunFolder]:
+def open_run_folder(path: Path, resumed: Plan | None = None) -> Iterator[RunFolder]:
     """Make the folder and hold it for one run. An earlier run of ours in it is replaced.
 
+    Args:
+        path: the folder.
+        resumed: leave an earlier run's files where they are, if it was planned so by the same code.
+
     Raises:
-        FolderError: it can't be written, holds something else, or another run is using it.
+        FolderError: it can't be written, holds something else, another run is using it, or the one to be
+            resumed was another.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -96,9 +124,12 @@ def open_run_folder(path: Path) -> Iterator[RunFolder]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise FolderError(f"run folder {path}: another run is using it; give another --out") from error
-        _clear(path)
+        if resumed is None or not (path / META).is_file():
+            _clear(path)
+        else:
+            _refuse_another(path, resumed)
         folder = RunFolder(path)
-        folder.logs.mkdir()
+        folder.logs.mkdir(exist_ok=True)
         yield folder
 
 
@@ -114,12 +145,34 @@ def _refuse_strangers(path: Path) -> None:
         )
 
 
+def _refuse_another(path: Path, plan: Plan) -> None:
+    """Raise FolderError unless the folder's run was planned so by this code."""
+    meta = _meta(path)
+    config = path / "config.yaml"
+    same = {
+        "scenario": config.is_file() and config.read_text(encoding="utf-8") == resolved_yaml(plan.scenario),
+        "command": meta.get("command") == plan.command,
+        "git_commit": meta.get("git_commit") == git_commit(),
+    }
+    other = [name for name, equal in same.items() if not equal]
+    if other:
+        raise FolderError(
+            f"--resume: the run in {path} had another {' and '.join(other)} ({meta.get('command')}); valid: "
+            "what it was started with, or no --resume to replace it"
+        )
+
+
 def _is_ours(meta: Path) -> bool:
+    return _meta(meta.parent).get("tool") == TOOL
+
+
+def _meta(path: Path) -> dict[str, Any]:
+    """meta.json, or nothing where there is none that can be read."""
     try:
-        data = json.loads(meta.read_text(encoding="utf-8"))
+        data = json.loads((path / META).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return isinstance(data, dict) and data.get("tool") == TOOL
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _clear(path: Path) -> None:

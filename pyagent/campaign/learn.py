@@ -1,154 +1,207 @@
-"""The model-based agent's training in the live co-simulation."""
+"""Training in the live co-simulation: who learns, from which decisions, and what it bought."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
+from llm_split.quality import QualityResult
 from pyagent.campaign.collect import Decision, Row, row_of
-from pyagent.envs.observation import NAMES
-from pyagent.envs.scoring import NO_SPLIT, Scorer, make_composer, make_scales
-from pyagent.envs.simulator import State
-from pyagent.envs.split_inference import SplitInferenceEnv
-from pyagent.learning.transitions import Transitions
-from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy, greedy_copy
-from pyagent.reward import COMPONENTS, RewardComposer
-from pyagent.surrogate.ensemble import STATIONARY, EnsembleSurrogate
-from pyagent.surrogate.imagined import ImaginedModel
-from pyagent.surrogate.types import ActionEncoder, Batch
+from pyagent.campaign.journal import Journal, TrainingEpisode
+from pyagent.envs.network import record_network
+from pyagent.envs.record import DeliveryRecord
+from pyagent.envs.scoring import NO_SPLIT, Score, Scorer
+from pyagent.envs.simulator import Episode, State
+from pyagent.learning.learners import OnlineLearner
+from pyagent.learning.model_based import Key, ModelBasedLearner, Played
+from pyagent.policies.base import Policy
+from pyagent.reward import COMPONENTS, FloatArray
+from pyagent.surrogate.types import Batch
 
 SNAPSHOTS = 8
+MODEL = "surrogate-thompson"
+"""The model-based learner's name in decisions.parquet: what it acted by while it learned."""
 
 
 @dataclass
-class Learner:
-    """What training makes.
+class Trained:
+    """What training made of a learner.
 
     Attributes:
-        surrogate: learned outcome model, updated after every decision.
-        snapshots: (evaluations bought, copy of the surrogate) along the way.
-        rows: the training decisions, as in decisions.parquet.
-        predictions: rows of predictions.parquet: what was predicted before each outcome was known.
+        learner: having learned.
+        snapshots: (evaluations bought, what it would do from now on) along the way.
+        predictions: rows of predictions.parquet: what a model predicted before each outcome was known.
     """
 
-    encoder: ActionEncoder
-    composer: RewardComposer
-    surrogate: EnsembleSurrogate
-    transitions: Transitions = field(default_factory=Transitions)
-    snapshots: list[tuple[int, EnsembleSurrogate]] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    learner: OnlineLearner
+    snapshots: list[tuple[int, Policy]] = field(default_factory=list)
     predictions: list[Row] = field(default_factory=list)
 
-    def argmax_policy(self, surrogate: EnsembleSurrogate | None = None) -> SurrogateArgmaxPolicy:
-        """The greedy policy of a surrogate (default: the final one); it no longer learns."""
-        return greedy_copy(surrogate or self.surrogate, self.encoder, self.composer)
-
-    def imagined(self) -> ImaginedModel:
-        """The imagined world: surrogate and channel model, starting where real decisions were made."""
-        channel, starts = self.transitions.channel(self.encoder), np.stack(self.transitions.contexts)
-        return ImaginedModel(self.surrogate, channel, self.encoder, self.composer, starts)
-
-    def save(self, folder: Path) -> None:
-        """The learned model as safetensors and JSON; see `splitsim imagine`."""
-        self.surrogate.save(folder)
-        if self.transitions.contexts:
-            self.transitions.channel(self.encoder).save(folder)
+    @property
+    def evaluations(self) -> int:
+        """Bought in all."""
+        return self.learner.evaluations
 
 
-def make_learner(scorer: Scorer, seed: int) -> Learner:
-    """An untrained learner for the scorer's scenario."""
-    scenario, deployment = scorer.scenario, scorer.deployment
-    encoder = ActionEncoder(deployment.splits, deployment.num_layers)
-    surrogate = EnsembleSurrogate(len(NAMES), encoder, make_scales(scenario), seed=seed, settings=STATIONARY)
-    return Learner(encoder, make_composer(scenario), surrogate)
+class _Playable(Protocol):
+    def begin(self) -> State: ...
+    def decide(self, action: int) -> tuple[DeliveryRecord, State, bool]: ...
 
 
-def train(
-    learner: Learner,
-    scorer: Scorer,
-    *,
-    budget: int,
-    seeds: Iterator[int],
-    seed: int,
-    log_dir: Path,
-    progress: Callable[[str], None],
-) -> None:
-    """Buy `budget` real decisions by Thompson sampling and learn from each.
+@dataclass
+class _Item:
+    """A training decision; its score is known once it has been asked for."""
+
+    seed: int
+    previous_split: int
+    decision: Decision
+    score: Score | None = None
+
+
+class Training:
+    """A learner's live training.
 
     Args:
-        learner: changed in place; holds what was finished also when this raises.
-        scorer: runs the language model.
-        budget: decisions, each with a real evaluation.
-        seeds: of the training episodes, one after another.
-        seed: of the exploration.
+        name: of the learner, in decisions.parquet and in the journal.
+        scorer: asks the language model.
+        journal: keeps finished episodes; those that it holds are not played anew.
         log_dir: ns-3's output.
-        progress: called after every decision with a word on it.
     """
-    policy = SurrogateArgmaxPolicy(
-        learner.surrogate, learner.encoder, learner.composer, mode="thompson", seed=seed
-    )
-    marks = {round(budget * (i + 1) / SNAPSHOTS) for i in range(SNAPSHOTS)}
-    env = SplitInferenceEnv(scorer.scenario, part="train", scorer=scorer, log_dir=log_dir)
-    try:
-        while len(learner.rows) < budget:
-            _episode(learner, env, policy, next(seeds), budget, marks, progress)
-    finally:
-        env.close()
 
+    def __init__(self, name: str, scorer: Scorer, journal: Journal, log_dir: Path) -> None:
+        self._name, self._scorer, self._journal, self._log_dir = name, scorer, journal, log_dir
+        self._items: list[_Item] = []
+        self._past = journal.training(name)
+        self._known = {place: quality for episode in self._past for place, quality in episode.answers.items()}
+        self._fresh: dict[int, QualityResult] = {}
 
-def _episode(
-    learner: Learner,
-    env: SplitInferenceEnv,
-    policy: SurrogateArgmaxPolicy,
-    seed: int,
-    budget: int,
-    marks: set[int],
-    progress: Callable[[str], None],
-) -> None:
-    context, info = env.reset(seed=seed)
-    over, previous = False, NO_SPLIT
-    while not over and len(learner.rows) < budget:
-        state: State = info["state"]
-        action = policy.act(context)
-        _predict(learner, context, action)
-        after, reward, _, over, info = env.step(action)
-        score, record = info["score"], info["record"]
-        _observed(learner, score.outcome)
-        policy.observe(context, action, score.outcome)
-        decision = Decision(state, action, record)
-        learner.rows.append(
-            row_of("train", "surrogate-thompson", seed, 0, decision, score, previous_split=previous)
+    def ask(self, key: Key) -> float:
+        """The language model on a decision of this training: dNLL, clipped, nats/token."""
+        return float(self._scored(key[0]).outcome[1])
+
+    def rows(self) -> list[Row]:
+        """The decisions so far as in decisions.parquet; NaN where the evaluation was not bought."""
+        return [
+            row_of(
+                "train",
+                self._name,
+                item.seed,
+                0,
+                item.decision,
+                item.score or self._scorer.unasked(item.decision.record),
+                previous_split=item.previous_split,
+            )
+            for item in self._items
+        ]
+
+    def run(
+        self, learner: OnlineLearner, *, budget: int, seeds: Iterator[int], progress: Callable[[str], None]
+    ) -> Trained:
+        """Let the learner play `budget` decisions and learn from each.
+
+        Args:
+            learner: untrained, and asks by :meth:`ask`.
+            budget: decisions.
+            seeds: of the episodes, one after another.
+            progress: called after every decision with a word on it.
+        """
+        trained = Trained(learner)
+        marks = {round(budget * (i + 1) / SNAPSHOTS) for i in range(SNAPSHOTS)}
+        for number, seed in enumerate(seeds):
+            if len(self._items) >= budget:
+                break
+            with self._episode(number, seed) as (episode, is_new):
+                first, states = len(self._items), [episode.begin()]
+                for after in self._play(trained, episode, states[0], seed, budget):
+                    states.append(after)
+                    if len(self._items) in marks:
+                        trained.snapshots.append((learner.evaluations, learner.policy()))
+                    progress(self._note(learner))
+            if is_new:
+                played = [item.decision for item in self._items[first:]]
+                self._journal.keep_training(self._name, number, states, played, self._fresh)
+            self._fresh = {}
+        self._fill(trained.predictions)
+        return trained
+
+    @contextmanager
+    def _episode(self, number: int, seed: int) -> Iterator[tuple[_Playable, bool]]:
+        if number < len(self._past):
+            yield self._past[number], False
+            return
+        with Episode(self._scorer.scenario, seed, 0, self._log_dir / f"seed-{seed}-0") as episode:
+            yield episode, True
+
+    def _play(
+        self, trained: Trained, episode: _Playable | TrainingEpisode, state: State, seed: int, budget: int
+    ) -> Iterator[State]:
+        """Play an episode to its end or to that of the budget, yielding the state after each decision."""
+        learner, over, previous = trained.learner, False, NO_SPLIT
+        while not over and len(self._items) < budget:
+            action = learner.act(state.context)
+            if isinstance(learner, ModelBasedLearner):
+                self._predict(trained.predictions, learner, state, action)
+            record, after, over = episode.decide(action)
+            self._items.append(_Item(seed, previous, Decision(state, action, record)))
+            learner.observe(self._played(len(self._items) - 1))
+            if not over:
+                learner.followed(state.context, action, after.context)
+            state, previous = after, record.split
+            yield after
+
+    def _played(self, place: int) -> Played:
+        """What the network tells of a decision; where that says the quality too, it costs nothing."""
+        decision = self._items[place].decision
+        lossy = self._scorer.must_ask(decision.record)
+        score = self._scorer.unasked(decision.record) if lossy else self._scored(place)
+        network = record_network(decision.record)
+        return Played(decision.state.context, decision.action, score.outcome, network, lossy, (place, 0, 0))
+
+    def _scored(self, place: int) -> Score:
+        item = self._items[place]
+        if item.score is None:
+            record = item.decision.record
+            quality = self._known.get(place)
+            if quality is None:
+                quality = self._scorer.evaluate(record, seed=item.seed, replicate=0, part="train")
+            self._fresh[place] = quality
+            item.score = self._scorer.compose(record, quality, item.previous_split)
+        return item.score
+
+    def _note(self, learner: OnlineLearner) -> str:
+        decision = self._items[-1].decision
+        return (
+            f"SNR {decision.state.raw['snr_db']:.0f} dB, split {decision.record.split}, "
+            f"{learner.evaluations} evaluations bought"
         )
-        previous = record.split
-        if not over:
-            learner.transitions.add(context, action, after)
-        if len(learner.rows) in marks:
-            learner.snapshots.append((len(learner.rows), copy.deepcopy(learner.surrogate)))
-        progress(f"SNR {state.raw['snr_db']:.0f} dB, split {record.split}, reward {reward:.2f}")
-        context = after
 
+    def _predict(self, predictions: list[Row], learner: ModelBasedLearner, state: State, action: int) -> None:
+        """Note what the model expects, before it is shown the outcome."""
+        batch: Batch = Batch.of_one(state.context, action, np.zeros(len(COMPONENTS)))
+        found = learner.surrogate.predict(batch.contexts, learner.encoder.encode(batch.actions))
+        std = np.hypot(found.aleatoric_std[0], found.epistemic_std[0])
+        predictions.extend(
+            {
+                "decision": len(self._items),
+                "component": name,
+                "predicted": float(found.mean[0, c]),
+                "std": float(std[c]),
+                "observed": float("nan"),
+            }
+            for c, name in enumerate(COMPONENTS)
+        )
 
-def _predict(learner: Learner, context: np.ndarray, action: int) -> None:
-    """Note what the surrogate expects, before it is shown the outcome."""
-    batch: Batch = Batch.of_one(context, action, np.zeros(len(COMPONENTS)))
-    prediction = learner.surrogate.predict(batch.contexts, learner.encoder.encode(batch.actions))
-    std = np.hypot(prediction.aleatoric_std[0], prediction.epistemic_std[0])
-    learner.predictions.extend(
-        {
-            "decision": len(learner.rows),
-            "component": name,
-            "predicted": float(prediction.mean[0, c]),
-            "std": float(std[c]),
-            "observed": float("nan"),
-        }
-        for c, name in enumerate(COMPONENTS)
-    )
+    def _fill(self, predictions: list[Row]) -> None:
+        """Note what was observed; a quality that was not bought never was."""
+        for row in predictions:
+            outcome = self._outcome(row["decision"])
+            row["observed"] = float(outcome[COMPONENTS.index(row["component"])])
 
-
-def _observed(learner: Learner, outcome: np.ndarray) -> None:
-    for row, value in zip(learner.predictions[-len(COMPONENTS) :], outcome, strict=True):
-        row["observed"] = float(value)
+    def _outcome(self, place: int) -> FloatArray:
+        item = self._items[place]
+        return (item.score or self._scorer.unasked(item.decision.record)).outcome

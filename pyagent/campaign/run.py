@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shlex
+import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,30 +16,31 @@ from typing import Any
 
 from pyagent.campaign.collect import EpisodePool, Job, score_episode
 from pyagent.campaign.conclusion import conclude
-from pyagent.campaign.contenders import Contenders
-from pyagent.campaign.experiment import Experiment, Tuned
-from pyagent.campaign.folder import default_run_path, describe, open_run_folder, resolved_yaml
-from pyagent.campaign.learn import Learner, make_learner, train
+from pyagent.campaign.contenders import ARGMAX, BASELINES, IMAGINED, PLANNER, Contenders
+from pyagent.campaign.experiment import Experiment, Learning, Tuned
+from pyagent.campaign.folder import Plan, default_run_path, describe, open_run_folder, resolved_yaml
+from pyagent.campaign.journal import Journal
+from pyagent.campaign.learn import MODEL, Trained, Training
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.dataset.table import RecordedTable, recorded_table
-from pyagent.envs.observation import NAMES
 from pyagent.envs.scoring import Part, Scorer
 from pyagent.errors import UserError
 from pyagent.evaluation.oracle import Oracle, oracle
+from pyagent.learning.learners import BANDITS, OnlineLearner, make_model_based
+from pyagent.learning.model_based import Ask, Key, ModelBasedLearner
+from pyagent.learning.tuning import TUNERS, tune_static, tune_threshold, tuning_contexts, tuning_rewards
 from pyagent.paths import simulator_executable
 from pyagent.plots import draw_plots
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
+from pyagent.policies.planner import PlannerPolicy
 from pyagent.policies.ppo_imagination import PpoImaginationPolicy, PpoSettings
 from pyagent.policies.random import RandomPolicy
-from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.report import write_report
 from pyagent.scenario.preview import preview_json
 from pyagent.scenario.schema import Scenario
 
 LIVE_REPLICATES = 2
-THRESHOLD_FEATURES = ("snr_db", "phy_rate_mbps", "recent_delay_s")
-"""What the threshold rule may cut on; the training seeds choose."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +59,22 @@ class RunResult:
 def run_experiment(
     scenario: Scenario,
     *,
-    budget: int,
     seed: int,
+    learning: Learning | None = None,
     out: Path | None = None,
     contenders: Contenders | None = None,
+    resume: bool = False,
 ) -> RunResult:
     """Train and evaluate; see the module.
 
     Args:
         scenario: the experiment.
-        budget: real decisions that the learning agent may buy, 1 or more; none are bought when nobody learns.
         seed: of the run.
+        learning: how the learning agent trains; nobody trains when nobody learns.
         out: run folder; None: `runs/<name>-<hash>`.
-        contenders: who is tested; None: every baseline.
+        contenders: who is tested; None: the usual ones.
+        resume: go on where a run with the same arguments was stopped in this folder. It ends as if it had not
+            been stopped; a finished run is given back as it is.
 
     Raises:
         UserError: something in the scenario, the set-up or a user's policy is wrong.
@@ -81,21 +88,26 @@ def run_experiment(
     # Missing things are said before an earlier run's folder is cleared.
     simulator_executable(scenario.program)
     scorer = Scorer(scenario)
-    contenders = contenders or Contenders()
+    learning, contenders = learning or Learning(), contenders or Contenders()
+    make_model_based(
+        scenario, _nobody, seed=seed, surrogate=learning.surrogate, rule=learning.buy
+    )  # says what is wrong with the choice
     for guest in contenders.guests:
         guest.prepare(scorer.deployment.splits, scorer.deployment.num_layers)
     verb, options = contenders.command
-    path = out or default_run_path(scenario, budget, seed, options)
-    command = shlex.join(
-        ["splitsim", verb, f"{path}/config.yaml", *options, "--budget", str(budget), "--seed", str(seed)]
-    )
-    bought = budget if contenders.learns else 0
-    with PhaseProgress() as progress:
-        with progress.phase("load", "Loading the language model", 1):
-            scorer.evaluator("train")
-            progress.advance()
-        with open_run_folder(path) as folder:
-            experiment = Experiment(scenario, bought, seed, folder, progress, scorer, contenders)
+    options = [*options, *learning.options]
+    path = out or default_run_path(scenario, learning.budget, seed, options)
+    plain = ["--budget", str(learning.budget), "--seed", str(seed)]
+    command = shlex.join(["splitsim", verb, f"{path}/config.yaml", *options, *plain])
+    with open_run_folder(path, Plan(scenario, command) if resume else None) as folder:
+        if resume and (summary := folder.finished()) is not None:
+            return RunResult(path, summary)
+        with PhaseProgress() as progress:
+            with progress.phase("load", "Loading the language model", 1):
+                scorer.evaluator("train")
+                progress.advance()
+            journal = Journal(folder.journal, scorer.deployment.num_layers)
+            experiment = Experiment(scenario, learning, seed, folder, progress, scorer, contenders, journal)
             summary = _recorded(experiment, command)
             # Drawn from the folder's files, the time it took included; so the summary is written twice.
             folder.write_json("summary.json", summary | _times(started, progress))
@@ -104,7 +116,13 @@ def run_experiment(
             summary |= _times(started, progress)
             folder.write_json("summary.json", summary)
             write_report(path)
+            folder.write_json("meta.json", describe(scenario, command, "finished", phase_s=progress.seconds))
+            shutil.rmtree(folder.journal, ignore_errors=True)
     return RunResult(path, summary)
+
+
+def _nobody(key: Key) -> float:
+    raise AssertionError("a learner that is only looked at buys nothing")
 
 
 def _times(started: float, progress: PhaseProgress) -> dict[str, Any]:
@@ -116,43 +134,52 @@ def _recorded(run: Experiment, command: str) -> dict[str, Any]:
     folder, scenario = run.folder, run.scenario
     folder.write_text("config.yaml", resolved_yaml(scenario))
     folder.write_json("meta.json", describe(scenario, command, "running"))
-    status = "failed"
     try:
-        summary = _run(run)
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
+        return _run(run)
+    except BaseException as error:
+        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        folder.write_json("meta.json", describe(scenario, command, status, phase_s=run.progress.seconds))
         raise
     finally:
         run.save()
-        folder.write_json("meta.json", describe(scenario, command, status, phase_s=run.progress.seconds))
-    return summary
 
 
 def _run(run: Experiment) -> dict[str, Any]:
     _look(run)
-    learner = _train(run) if run.contenders.learns else None
+    trained = _train(run)
     tuned = _tune(run)
-    makers = _makers(run, learner, tuned)
+    makers = _makers(run, trained, tuned)
     table, best = _oracle(run)
     _test(run, makers)
     with run.progress.phase("summarise", "Summarising", 1):
-        return conclude(run, learner, tuned, table, best)
+        return conclude(run, trained, tuned, table, best)
 
 
-def _makers(run: Experiment, learner: Learner | None, tuned: Tuned) -> dict[str, Callable[[], Policy]]:
+def _makers(run: Experiment, trained: dict[str, Trained], tuned: Tuned) -> dict[str, Callable[[], Policy]]:
     """What builds each policy that plays live; the static ones are the oracle's runs."""
-    makers: dict[str, Callable[[], Policy]] = {
-        "random": partial(RandomPolicy, run.splits),
-        "threshold": lambda: tuned.threshold,
+    makers: dict[str, Callable[[], Policy]] = {"random": partial(RandomPolicy, run.splits)}
+    makers |= {
+        name: partial(copy.deepcopy, policy)
+        for name, policy in tuned.policies.items()
+        if not isinstance(policy, BestStaticPolicy)
     }
-    if learner is not None:
-        makers["surrogate-argmax"] = learner.argmax_policy
-        if run.contenders.imagines:
-            ppo = _imagine(run, learner)
-            makers["ppo-imagination"] = lambda: ppo
-    wanted = {name: make for name, make in makers.items() if name in run.contenders.baselines}
+    makers |= {name: found.learner.policy for name, found in trained.items() if name != MODEL}
+    if MODEL in trained:
+        makers |= _uses(run, trained[MODEL].learner)
+    wanted = {name: makers[name] for name in BASELINES if name in makers and name in run.contenders.baselines}
     return wanted | {guest.name: guest.copy for guest in run.contenders.guests}
+
+
+def _uses(run: Experiment, learner: OnlineLearner) -> dict[str, Callable[[], Policy]]:
+    """What can be made of one learned model."""
+    assert isinstance(learner, ModelBasedLearner)
+    uses: dict[str, Callable[[], Policy]] = {ARGMAX: learner.policy}
+    if PLANNER in run.contenders.baselines:
+        uses[PLANNER] = partial(PlannerPolicy, learner.imagined(), seed=run.seed)
+    if IMAGINED in run.contenders.baselines:
+        ppo = _imagine(run, learner)
+        uses[IMAGINED] = lambda: ppo
+    return uses
 
 
 def _look(run: Experiment) -> None:
@@ -163,35 +190,69 @@ def _look(run: Experiment) -> None:
         run.progress.advance()
 
 
-def _train(run: Experiment) -> Learner:
-    learner = make_learner(run.scorer, run.seed)
+def _train(run: Experiment) -> dict[str, Trained]:
+    """Every learner that is needed, trained on the same episodes; the model-based one is `MODEL`."""
+    trained = {}
+    if run.contenders.learns:
+        found = _train_one(run, MODEL, partial(_model_based, run))
+        assert isinstance(found.learner, ModelBasedLearner)
+        found.learner.save(run.folder.checkpoint)
+        if found.learner.transitions.contexts:
+            found.learner.transitions.channel(found.learner.encoder).save(run.folder.checkpoint)
+        trained[MODEL] = found
+    for name in run.contenders.bandits:
+        make = partial(BANDITS[name], run.scenario, seed=run.seed)
+        trained[name] = _train_one(run, name, make)
+    return trained
+
+
+def _model_based(run: Experiment, ask: Ask) -> ModelBasedLearner:
+    learning = run.learning
+    return make_model_based(
+        run.scenario,
+        ask,
+        seed=run.seed,
+        surrogate=learning.surrogate,
+        rule=learning.buy,
+        per_decision=learning.per_decision,
+    )
+
+
+def _train_one(run: Experiment, name: str, make: Callable[[Ask], OnlineLearner]) -> Trained:
     before = run.scorer.evaluations
-    with run.progress.phase("train", f"Training on {run.budget} real decisions", run.budget):
+    doing = f"Training {name} on {run.learning.budget} real decisions"
+    training = Training(name, run.scorer, run.journal, run.folder.logs / f"train-{name}")
+    with run.progress.phase(f"train-{name}", doing, run.learning.budget):
         try:
-            train(
-                learner,
-                run.scorer,
-                budget=run.budget,
+            return training.run(
+                make(training.ask),
+                budget=run.learning.budget,
                 seeds=run.seeds.learn(),
-                seed=run.seed,
-                log_dir=run.folder.logs / "train",
                 progress=lambda note: run.progress.advance(note=note),
             )
         finally:
-            run.rows.extend(learner.rows)
+            run.rows.extend(training.rows())
+            run.passes["train"] = run.passes.get("train", 0) + run.scorer.evaluations - before
             run.save()
-    run.passes["train"] = run.scorer.evaluations - before
-    learner.save(run.folder.checkpoint)
-    return learner
 
 
 def _collect(run: Experiment, phase: str, doing: str, jobs: Sequence[Job], part: Part) -> None:
     before = run.scorer.evaluations
+    kept = {job: rows for job in jobs if (rows := run.journal.rows(job)) is not None}
+    missing = [job for job in jobs if job not in kept]
     decisions = len(jobs) * run.scenario.requests.count
-    with run.progress.phase(phase, doing, decisions):
-        for job, episode in EpisodePool(run.scenario, run.folder.logs).run(jobs):
-            run.rows.extend(score_episode(run.scorer, job, episode, part))
-            run.progress.advance(len(episode), note=f"{job.policy}, seed {job.seed}")
+    with (
+        run.progress.phase(phase, doing, decisions),
+        closing(EpisodePool(run.scenario, run.folder.logs).run(missing)) as played,
+    ):
+        for job in jobs:
+            rows = kept.get(job)
+            if rows is None:
+                _, episode = next(played)
+                rows = score_episode(run.scorer, job, episode, part)
+                run.journal.keep_rows(job, rows)
+            run.rows.extend(rows)
+            run.progress.advance(len(rows), note=f"{job.policy}, seed {job.seed}")
     run.passes[phase] = run.scorer.evaluations - before
     run.save()
 
@@ -211,18 +272,21 @@ def _tune(run: Experiment) -> Tuned:
     jobs = _static_jobs(run, "tune", seeds, 1)
     _collect(run, "tune", "Tuning static and threshold policies on training seeds", jobs, "train")
     table = recorded_table(run.frame("tune"), run.scenario)
-    rewards = table.rewards[:, :, 0]
-    # The smallest split always uses the link, so its runs show what there is to see of it.
-    contexts = table.contexts[:, 0, 0]
-    threshold = ThresholdPolicy.tune(contexts, rewards, *map(NAMES.index, THRESHOLD_FEATURES))
-    best = BestStaticPolicy.tune(rewards).action
+    deployment = run.scorer.deployment
     for guest in run.contenders.guests:
         if guest.tunes:
-            guest.tune(contexts, rewards)
-    return Tuned(best, threshold, len(jobs) * run.scenario.requests.count)
+            guest.tune(tuning_contexts(table), tuning_rewards(table))
+    return Tuned(
+        best_static=tune_static(deployment, table).action,
+        threshold=tune_threshold(deployment, table),
+        policies={
+            name: tune(deployment, table) for name, tune in TUNERS.items() if name in run.contenders.baselines
+        },
+        evaluations=int(table.lossy[:, :, 0].sum()),
+    )
 
 
-def _imagine(run: Experiment, learner: Learner) -> PpoImaginationPolicy:
+def _imagine(run: Experiment, learner: ModelBasedLearner) -> PpoImaginationPolicy:
     done = 0
 
     def report(fraction: float) -> None:

@@ -7,13 +7,23 @@ from typing import Annotated
 
 import typer
 
-from pyagent.campaign.seeds import MAX_RUN_SEED
+from pyagent.commands.options import (
+    AsJson,
+    Budget,
+    Buy,
+    PerDecision,
+    Resume,
+    RunOut,
+    RunSeed,
+    ScenarioName,
+    Surrogate,
+)
 from pyagent.commands.result import show_result
 from pyagent.errors import UserError
 
 
 def evaluate(
-    scenario: Annotated[str, typer.Argument(help="Scenario file, or the name of one that ships.")] = "replay",
+    scenario: ScenarioName = "replay",
     policy: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,26 +46,27 @@ def evaluate(
         str | None, typer.Option(help="Of the traces' rates, where the file doesn't say.")
     ] = None,
     against: Annotated[
-        str, typer.Option(help="Baselines: all, none, or names with commas between. Few of them train.")
-    ] = "all",
-    budget: Annotated[
-        int, typer.Option(min=1, max=1_000_000, help="Real decisions that a learning baseline may buy.")
-    ] = 240,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_RUN_SEED, help="Seed of the whole run.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<name>-<hash>]")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")
-    ] = False,
+        str, typer.Option(help="Who else is tested: usual, all, none, or names with commas between.")
+    ] = "usual",
+    budget: Budget = 240,
+    seed: RunSeed = 1,
+    out: RunOut = None,
+    surrogate: Surrogate = "ensemble",
+    buy: Buy = "epistemic",
+    per_decision: PerDecision = 0.25,
+    resume: Resume = False,
+    as_json: AsJson = False,
     template: Annotated[bool, typer.Option("--template", help="Print a policy to start from.")] = False,
 ) -> None:
     """Rank your own policy beside the baselines and an oracle, on a recorded link or any scenario.
 
-    Example: splitsim evaluate --policy my.py:MyPolicy --trace my.up --against all
+    Example: splitsim evaluate --policy my.py:MyPolicy --trace my.up --against usual
     """
     if template:
         print(_template(), end="")
         return
     from pyagent.campaign.contenders import Contenders, parse_baselines
+    from pyagent.campaign.experiment import Learning
     from pyagent.campaign.run import run_experiment
     from pyagent.policies.user import load_policy
     from pyagent.scenario.load import load_scenario
@@ -63,11 +74,20 @@ def evaluate(
 
     if trace is None and (downlink or format or rate_unit):
         raise UserError("--downlink, --format and --rate-unit say how --trace is read, which is not given")
-    contenders = Contenders(parse_baselines(against), tuple(load_policy(source) for source in policy or []))
+    contenders = Contenders(
+        parse_baselines("--against", against), tuple(load_policy(source) for source in policy or [])
+    )
     chosen = load_scenario(scenario)
     if trace is not None:
         chosen = on_trace(chosen, trace, downlink=downlink, format=format, rate_unit=rate_unit)
-    result = run_experiment(chosen, budget=budget, seed=seed, out=out, contenders=contenders)
+    result = run_experiment(
+        chosen,
+        seed=seed,
+        learning=Learning(budget, surrogate, buy, per_decision),
+        out=out,
+        contenders=contenders,
+        resume=resume,
+    )
     show_result(result, as_json)
 
 

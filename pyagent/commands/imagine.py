@@ -78,11 +78,14 @@ def _load(
     """Phase, labels and real episodes to compare with; those that were learned from; features; models."""
     import numpy as np
 
+    from pyagent.campaign.learn import MODEL
     from pyagent.envs.observation import FEATURES as ALL
     from pyagent.envs.observation import NAMES
     from pyagent.surrogate.trajectories import TrackedFeature
 
     scenario, decisions = _read(run)
+    # Bandits train on decisions of their own, which the model has not seen.
+    decisions = decisions[(decisions["phase"] != "train") | (decisions["policy"] == MODEL)]
     phases = set(decisions["phase"])
     if "train" not in phases:
         raise UserError(f"{run}: decisions.parquet has no training decisions; nobody learned in this run")
@@ -143,8 +146,8 @@ def _models(run: Path, scenario: Scenario, start_contexts: Any) -> ImaginedModel
 
     from pyagent.envs.scoring import make_composer
     from pyagent.surrogate.channel import ChannelModel
-    from pyagent.surrogate.ensemble import EnsembleSurrogate
     from pyagent.surrogate.imagined import ImaginedModel
+    from pyagent.surrogate.registry import load_surrogate
 
     folder = run / CHECKPOINT
     for part in ("surrogate", "channel"):
@@ -155,7 +158,7 @@ def _models(run: Path, scenario: Scenario, start_contexts: Any) -> ImaginedModel
                     "writes it"
                 )
     try:
-        surrogate, channel = EnsembleSurrogate.load(folder), ChannelModel.load(folder)
+        surrogate, channel = load_surrogate(folder), ChannelModel.load(folder)
         if surrogate.context_dim != start_contexts.shape[1]:
             raise ValueError(f"the surrogate knows {surrogate.context_dim} features")
         if not channel.fitted:

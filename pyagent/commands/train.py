@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from pyagent.errors import UserError
-
 
 def train(
     dataset: Annotated[
@@ -34,15 +32,14 @@ def train(
     from pyagent.campaign.progress import PhaseProgress
     from pyagent.dataset import open_dataset, shipped_dataset
     from pyagent.evaluation.learning_curves import score
-    from pyagent.learning.acquisition import NAMES
+    from pyagent.learning.acquisition import check_rule
     from pyagent.learning.comparison import yardstick
     from pyagent.learning.on_table import judge
     from pyagent.learning.training import TrainingPlan
     from pyagent.learning.training import train as learn
     from pyagent.threads import one_thread
 
-    if buy not in NAMES:
-        raise UserError(f"--buy = {buy!r}: no such rule; valid: {', '.join(NAMES)}")
+    check_rule(buy)
     chosen = open_dataset(shipped_dataset(dataset))
     plan = TrainingPlan(decisions, seed, buy, per_decision)
     with PhaseProgress() as progress, one_thread():

@@ -86,6 +86,11 @@ class DeliveryRecord(ComparedByValue):
             downlink_outcome=_array(data, "downlink_outcome", np.uint8, steps),
         )
 
+    def to_json(self) -> dict[str, Any]:
+        """What :meth:`from_json` reads, to the bit."""
+        scalars = {name: getattr(self, name) for name in _SCALARS}
+        return scalars | {name: _text(getattr(self, name)) for name in _ARRAYS}
+
     @property
     def ttft_s(self) -> float:
         """Seconds to the first token; NaN when there was none."""
@@ -176,6 +181,14 @@ _SCALARS = (
     "ue_compute_energy_j",
     "ue_radio_energy_j",
 )
+
+
+_ARRAYS = ("outcome", "delay_s", "retries", "token_time_s", "downlink_outcome")
+
+
+def _text(values: NDArray[Any]) -> str:
+    little = values.astype(values.dtype.newbyteorder("<"))
+    return base64.b64encode(little.tobytes()).decode("ascii")
 
 
 def _array(data: dict[str, Any], name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -15,9 +15,10 @@ from llm_split.partition import SplitModel
 from llm_split.quality import QualityEvaluator, QualityResult, proxy_split
 from llm_split.texts import prompt_windows
 from pyagent.envs.comparison import ComparedByValue
+from pyagent.envs.network import is_exact, is_lossy, record_network
 from pyagent.envs.observation import FEATURES, NAMES, Feature
 from pyagent.envs.record import DeliveryRecord
-from pyagent.reward import RewardComposer, RewardContext, compose
+from pyagent.reward import TERMS, RewardComposer, RewardContext, compose
 from pyagent.scenario.compile import Deployment, deploy
 from pyagent.scenario.load import ScenarioError
 from pyagent.scenario.schema import Scenario
@@ -35,12 +36,14 @@ class Score(ComparedByValue):
 
     Attributes:
         quality: the language model's verdict.
+        asked: whether that took the language model; otherwise the record alone told it.
         outcome: float64 [C] latency_s, delta_nll, ue_energy_j, failed: what the surrogate learns.
         reward: the composed reward.
         terms: its parts by name; they sum to it.
     """
 
     quality: QualityResult
+    asked: bool
     outcome: NDArray[np.float64]
     reward: float
     terms: dict[str, float]
@@ -62,6 +65,7 @@ class Scorer:
         self.deployment: Deployment = deploy(scenario)
         self.reward_context = reward_context(scenario)
         self._given = model
+        self._exact = is_exact(scenario)
         self._evaluators: dict[Part, QualityEvaluator] = {}
 
     @cached_property
@@ -121,33 +125,34 @@ class Scorer:
         digest = hashlib.sha256(f"{seed}/{replicate}/{request}".encode()).digest()
         return int.from_bytes(digest[:8], "little") % self.scenario.model.prompts
 
-    def score(
-        self, record: DeliveryRecord, *, seed: int, replicate: int, previous_split: int, part: Part
-    ) -> Score:
-        """Run the language model on what arrived and compose the reward.
+    def must_ask(self, record: DeliveryRecord) -> bool:
+        """Whether only the language model knows what the record did to quality."""
+        return bool(is_lossy(record_network(record), record.uplink_bytes > 0, self._exact))
+
+    def evaluate(self, record: DeliveryRecord, *, seed: int, replicate: int, part: Part) -> QualityResult:
+        """Run the language model on what arrived.
 
         Args:
             record: of a finished request.
             seed, replicate: of its episode.
-            previous_split: of the decision before; negative for none.
             part: which prompts.
         """
-        quality = self.evaluator(part).evaluate(
+        return self.evaluator(part).evaluate(
             self.prompt_index(seed, replicate, record.request),
             self.proxy(record.split),
             self.scenario.model.codec,
             record.mask(),
         )
-        clip = self.scenario.reward.delta_nll_clip
-        outcome = np.array(
-            [
-                record.latency_s,
-                np.clip(quality.delta_nll, 0.0, clip),
-                # The radio can end a window a hair under its idle draw.
-                max(record.ue_energy_j, 0.0),
-                float(record.failed),
-            ]
-        )
+
+    def compose(self, record: DeliveryRecord, quality: QualityResult, previous_split: int) -> Score:
+        """Compose the reward of a decision whose quality is known.
+
+        Args:
+            record: of the finished request.
+            quality: what :meth:`evaluate` said of it.
+            previous_split: of the decision before; negative for none.
+        """
+        outcome = self._outcome(record, quality.delta_nll)
         reward, terms = compose(
             self.scenario.reward.as_weights(),
             self.reward_context,
@@ -161,7 +166,32 @@ class Scorer:
                 record.prompt_tokens, record.output_tokens
             ),
         )
-        return Score(quality, outcome, float(reward), {name: float(value) for name, value in terms.items()})
+        named = {name: float(value) for name, value in terms.items()}
+        return Score(quality, self.must_ask(record), outcome, float(reward), named)
+
+    def score(
+        self, record: DeliveryRecord, *, seed: int, replicate: int, previous_split: int, part: Part
+    ) -> Score:
+        """:meth:`evaluate` and :meth:`compose` in one."""
+        quality = self.evaluate(record, seed=seed, replicate=replicate, part=part)
+        return self.compose(record, quality, previous_split)
+
+    def unasked(self, record: DeliveryRecord) -> Score:
+        """What is known of a decision whose evaluation was not bought; quality and reward are NaN."""
+        nan = float("nan")
+        quality = QualityResult(nan, nan, nan, nan, nan, nan, 0, True)
+        return Score(quality, False, self._outcome(record, nan), nan, dict.fromkeys(TERMS, nan))
+
+    def _outcome(self, record: DeliveryRecord, delta_nll: float) -> NDArray[np.float64]:
+        return np.array(
+            [
+                record.latency_s,
+                np.clip(delta_nll, 0.0, self.scenario.reward.delta_nll_clip),
+                # The radio can end a window a hair under its idle draw.
+                max(record.ue_energy_j, 0.0),
+                float(record.failed),
+            ]
+        )
 
 
 def make_scales(scenario: Scenario) -> ComponentScales:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from pyagent.errors import UserError
 from pyagent.learning.quality import QualityModel, Record
 from pyagent.reward import FloatArray
 from pyagent.surrogate.types import Indices
@@ -38,7 +39,14 @@ def round_robin(
     return int(np.flatnonzero(pending.actions == action)[-1])
 
 
-RULES: dict[str, Rule] = {"epistemic": epistemic, "random": random_one, "round-robin": round_robin}
+EPISTEMIC = "epistemic"
+RULES: dict[str, Rule] = {EPISTEMIC: epistemic, "random": random_one, "round-robin": round_robin}
 ALL = "all"
 """Buys every evaluation at once, and so has nothing to choose."""
 NAMES = (*RULES, ALL)
+
+
+def check_rule(name: str) -> None:
+    """Raises UserError unless there is a rule of that name."""
+    if name not in NAMES:
+        raise UserError(f"--buy = {name!r}: no such rule; valid: {', '.join(NAMES)}")

@@ -14,8 +14,7 @@ from pyagent.envs.replay import ReplayVecEnv
 from pyagent.evaluation.clairvoyant import clairvoyant
 from pyagent.evaluation.learning_curves import Curve, Yardstick
 from pyagent.evaluation.oracle import oracle
-from pyagent.learning.learners import BANDITS, BanditLearner, OnlineLearner
-from pyagent.learning.model_based import Ask
+from pyagent.learning.learners import BANDITS, BanditMaker, OnlineLearner
 from pyagent.learning.on_table import Checkpoint, ask_table, judge, judged, learn, model_based
 from pyagent.learning.tuning import TUNERS, Tuner
 from pyagent.policies.all_local import AllLocalPolicy
@@ -27,7 +26,6 @@ from pyagent.policies.planner import PlannerPolicy
 from pyagent.policies.ppo_imagination import PpoImaginationPolicy
 from pyagent.policies.random import RandomPolicy
 from pyagent.reward import FloatArray
-from pyagent.scenario.schema import Scenario
 
 TUNING_EPISODES = (1, 2, 3, 5, 8, 12, 20)
 """Numbers of training episodes, every split of each, that tuned policies are tuned on."""
@@ -84,8 +82,8 @@ def _tuned(tune: Tuner, dataset: Dataset, seed: int, decisions: int) -> Run:
     return run
 
 
-def _bandit(make: Callable[[Scenario, Ask, int], BanditLearner], dataset: Dataset, seed: int, n: int) -> Run:
-    return learned(make(dataset.scenario, ask_table(dataset.train), seed), dataset, seed, n)
+def _bandit(make: BanditMaker, dataset: Dataset, seed: int, n: int) -> Run:
+    return learned(make(dataset.scenario, ask_table(dataset.train), seed=seed), dataset, seed, n)
 
 
 def learned(learner: OnlineLearner, dataset: Dataset, seed: int, decisions: int) -> Run:

@@ -11,7 +11,7 @@ from pyagent.envs.network import is_exact
 from pyagent.envs.observation import NAMES
 from pyagent.envs.scoring import make_composer, make_scales
 from pyagent.errors import UserError
-from pyagent.learning.acquisition import ALL
+from pyagent.learning.acquisition import ALL, check_rule
 from pyagent.learning.model_based import Ask, ModelBasedLearner, Played
 from pyagent.learning.quality import QualityModel
 from pyagent.policies.base import Policy
@@ -86,20 +86,28 @@ class BanditLearner:
         return self._freeze(self._policy)
 
 
+class BanditMaker(Protocol):
+    """Makes an untrained bandit for a scenario."""
+
+    def __call__(self, scenario: Scenario, ask: Ask, *, seed: int) -> BanditLearner:
+        """``ask`` is the language model, ``seed`` that of everything random in it."""
+        ...
+
+
 def _encoder(scenario: Scenario) -> ActionEncoder:
     deployment = deploy(scenario)
     return ActionEncoder(deployment.splits, deployment.num_layers)
 
 
-def _linear(make: Callable[..., Policy]) -> Callable[[Scenario, Ask, int], BanditLearner]:
-    def learner(scenario: Scenario, ask: Ask, seed: int) -> BanditLearner:
+def _linear(make: Callable[..., Policy]) -> BanditMaker:
+    def learner(scenario: Scenario, ask: Ask, *, seed: int) -> BanditLearner:
         policy = make(_encoder(scenario), make_composer(scenario), seed=seed)
         return BanditLearner(policy, _frozen, ask)
 
     return learner
 
 
-def _gp_ucb(scenario: Scenario, ask: Ask, seed: int) -> BanditLearner:
+def _gp_ucb(scenario: Scenario, ask: Ask, *, seed: int) -> BanditLearner:
     scales, composer = make_scales(scenario), make_composer(scenario)
     policy = gp_ucb_policy(len(NAMES), _encoder(scenario), scales, composer, seed=seed)
     return BanditLearner(policy, _frozen_surrogate, ask)
@@ -115,14 +123,14 @@ def _frozen_surrogate(policy: Any) -> Policy:
     return greedy_copy(policy.surrogate, policy.encoder, policy.composer)
 
 
-BANDITS: Mapping[str, Callable[[Scenario, Ask, int], BanditLearner]] = MappingProxyType(
+BANDITS: Mapping[str, BanditMaker] = MappingProxyType(
     {
         "linucb": _linear(LinUcbPolicy),
         "linear-thompson": _linear(LinearThompsonPolicy),
         "gp-ucb": _gp_ucb,
     }
 )
-"""Bandits by name, made from (scenario, the language model, seed)."""
+"""Bandits by name."""
 
 
 def make_model_based(
@@ -149,8 +157,9 @@ def make_model_based(
         mode: of exploration.
 
     Raises:
-        UserError: the surrogate can't be had, or can't choose what to buy.
+        UserError: there is no such rule, the surrogate can't be had, or can't choose what to buy.
     """
+    check_rule(rule)
     if surrogate != ENSEMBLE and rule != ALL:
         raise UserError(
             f"surrogate {surrogate!r} with --buy {rule}: only {ENSEMBLE} can learn from decisions whose "

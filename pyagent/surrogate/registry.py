@@ -42,7 +42,7 @@ def make_surrogate(
     return SURROGATES[name](context_dim, encoder, scales, seed=seed)
 
 
-def load_surrogate(folder: Path) -> Surrogate:
+def load_surrogate(folder: Path) -> EnsembleSurrogate | LinearSurrogate | GaussianProcessSurrogate:
     """The surrogate that was saved to a folder, of whichever kind.
 
     Raises:

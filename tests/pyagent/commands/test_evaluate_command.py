@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from pyagent.campaign.contenders import BASELINES, Contenders, parse_baselines
+from pyagent.campaign.contenders import BASELINES, USUAL, Contenders, parse_baselines
+from pyagent.campaign.experiment import Learning
 from pyagent.cli import app
 from pyagent.envs.observation import FEATURES, NAMES, normalise, physical
 from pyagent.errors import UserError
@@ -208,20 +209,28 @@ def test_a_policy_may_use_a_module_beside_it(folder: Path) -> None:
 
 
 def test_baselines_are_chosen_by_name() -> None:
-    assert parse_baselines("all") == BASELINES
-    assert parse_baselines("none") == ()
-    assert parse_baselines("threshold, random") == ("random", "threshold")
-    with pytest.raises(UserError, match=r"^--against = 'best': no such baseline; valid: all, none, random, "):
-        parse_baselines("random,best")
+    assert parse_baselines("--against", "all") == BASELINES
+    assert parse_baselines("--against", "usual") == USUAL
+    assert parse_baselines("--against", "none") == ()
+    assert parse_baselines("--against", "threshold, random") == ("random", "threshold")
+    expected = r"^--policies = 'best': no such policy; valid: all, usual, none, random, "
+    with pytest.raises(UserError, match=expected):
+        parse_baselines("--policies", "random,best")
 
 
 @pytest.mark.parametrize(
-    ("baselines", "learns", "imagines"),
-    [("all", True, True), ("random,threshold", False, False), ("surrogate-argmax", True, False)],
+    ("baselines", "learns", "bandits"),
+    [
+        ("all", True, ("linucb", "linear-thompson", "gp-ucb")),
+        ("usual", True, ()),
+        ("random,threshold,neurosurgeon", False, ()),
+        ("planner", True, ()),
+        ("gp-ucb", False, ("gp-ucb",)),
+    ],
 )
-def test_only_learning_policies_are_trained(baselines: str, learns: bool, imagines: bool) -> None:
-    contenders = Contenders(parse_baselines(baselines))
-    assert (contenders.learns, contenders.imagines) == (learns, imagines)
+def test_only_learning_policies_are_trained(baselines: str, learns: bool, bandits: tuple[str, ...]) -> None:
+    contenders = Contenders(parse_baselines("--against", baselines))
+    assert (contenders.learns, contenders.bandits) == (learns, bandits)
 
 
 @pytest.mark.usefixtures("folder")
@@ -238,6 +247,9 @@ def test_names_are_taken_once() -> None:
 @pytest.mark.usefixtures("folder")
 def test_the_command_that_reproduces_the_run() -> None:
     assert Contenders().command == ("run", [])
+    assert Contenders(("random", "planner")).command == ("run", ["--policies", "random,planner"])
+    assert Learning().options == []
+    assert Learning(surrogate="gp", buy="all").options == ["--surrogate", "gp", "--buy", "all"]
     mine = load_policy("my.py:ByRate")
     assert Contenders(("random",), (mine,)).command == (
         "evaluate",

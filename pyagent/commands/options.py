@@ -1,0 +1,28 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyagent.campaign.seeds import MAX_RUN_SEED
+
+ScenarioName = Annotated[str, typer.Argument(help="Scenario file, or the name of one that ships.")]
+Budget = Annotated[
+    int, typer.Option(min=1, max=1_000_000, help="Real decisions that every learning policy plays.")
+]
+Surrogate = Annotated[str, typer.Option(help="Of the model-based policies: ensemble, linear or gp.")]
+Buy = Annotated[str, typer.Option(help="Evaluations that they buy: epistemic, random, round-robin or all.")]
+PerDecision = Annotated[
+    float, typer.Option(min=0.001, max=1.0, help="Evaluations per decision, except with --buy all.")
+]
+RunSeed = Annotated[int, typer.Option(min=0, max=MAX_RUN_SEED, help="Seed of the whole run.")]
+RunOut = Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<name>-<hash>]")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on where a run with the same options was stopped.")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")
+]

@@ -1,0 +1,54 @@
+"""`splitsim run`: train, evaluate on unseen seeds, report."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pyagent.commands.options import (
+    AsJson,
+    Budget,
+    Buy,
+    PerDecision,
+    Resume,
+    RunOut,
+    RunSeed,
+    ScenarioName,
+    Surrogate,
+)
+from pyagent.commands.result import show_result
+
+
+def run(
+    scenario: ScenarioName = "default",
+    budget: Budget = 240,
+    seed: RunSeed = 1,
+    out: RunOut = None,
+    policies: Annotated[
+        str, typer.Option(help="Who is tested: usual, all, or names with commas between.")
+    ] = "usual",
+    surrogate: Surrogate = "ensemble",
+    buy: Buy = "epistemic",
+    per_decision: PerDecision = 0.25,
+    resume: Resume = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train the agent in the live co-simulation and judge it against baselines and an oracle.
+
+    Example: splitsim run ns3_scenarios/scenarios/default.yaml --budget 240 --seed 1
+    """
+    from pyagent.campaign.contenders import Contenders, parse_baselines
+    from pyagent.campaign.experiment import Learning
+    from pyagent.campaign.run import run_experiment
+    from pyagent.scenario.load import load_scenario
+
+    result = run_experiment(
+        load_scenario(scenario),
+        seed=seed,
+        learning=Learning(budget, surrogate, buy, per_decision),
+        out=out,
+        contenders=Contenders(parse_baselines("--policies", policies)),
+        resume=resume,
+    )
+    show_result(result, as_json)
