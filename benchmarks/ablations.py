@@ -3,14 +3,17 @@
 `python -m benchmarks.ablations` prints one JSON line per variant: share of the oracle's gain over random
 after all decisions and at a quarter of them, evaluations bought, and evaluations until 95 % (null: never),
 means and medians over training seeds. `--ablation` chooses: `ensemble` (members), `acquisition` (which
-evaluations are bought), `rate` (how many), `exploration`. With and without the channel model, and argmax
-against planner against PPO in imagination, are in `python -m benchmarks.learning`.
+evaluations are bought), `rate` (how many), `exploration`, `use`: what is made of one learned model at the
+end of the training, argmax, planner or PPO in imagination, the last two also without the channel model (the
+next context is then any that was seen).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +21,20 @@ import numpy as np
 
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
+from pyagent.envs.observation import NAMES
 from pyagent.evaluation.learning_curves import Yardstick, evaluations_to, score, stratified_interval
 from pyagent.evaluation.statistics import mean
 from pyagent.learning.comparison import Run, curve, final_rewards, learned, yardstick
-from pyagent.learning.on_table import model_based
+from pyagent.learning.model_based import ModelBasedLearner
+from pyagent.learning.on_table import judge, learn, model_based
 from pyagent.learning.ranking import TARGET
+from pyagent.policies.base import Policy
+from pyagent.policies.planner import PlannerPolicy
+from pyagent.policies.ppo_imagination import PpoImaginationPolicy
+from pyagent.reward import FloatArray
+from pyagent.surrogate.channel import IndependentContexts
 from pyagent.surrogate.ensemble import STATIONARY
+from pyagent.surrogate.imagined import ImaginedModel
 from pyagent.threads import one_thread
 
 ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
@@ -36,6 +47,56 @@ ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
+Use = Callable[[ModelBasedLearner, int], Policy]
+
+
+def _without_channel(model: ImaginedModel) -> ImaginedModel:
+    previous = NAMES.index("previous_split")
+    return replace(model, channel=IndependentContexts(model.encoder, model.start_contexts, previous))
+
+
+USES: dict[str, Use] = {
+    "argmax": lambda learner, seed: learner.policy(),
+    "planner": lambda learner, seed: PlannerPolicy(learner.imagined(), seed=seed),
+    "planner without the channel model": lambda learner, seed: PlannerPolicy(
+        _without_channel(learner.imagined()), seed=seed
+    ),
+    "PPO in imagination": lambda learner, seed: PpoImaginationPolicy.train(learner.imagined(), seed=seed),
+    "PPO without the channel model": lambda learner, seed: PpoImaginationPolicy.train(
+        _without_channel(learner.imagined()), seed=seed
+    ),
+}
+
+
+def uses(
+    dataset: Dataset, measure: Yardstick, seeds: int, decisions: int, done: Callable[[], None]
+) -> dict[str, dict[str, Any]]:
+    """What is made of the same trainings: gain at the end, and what making it cost."""
+    rewards: dict[str, list[FloatArray]] = {name: [] for name in USES}
+    seconds: dict[str, list[float]] = {name: [] for name in USES}
+    for seed in range(seeds):
+        learner = model_based(dataset, seed=seed)
+        learn(learner, dataset, seed=seed, decisions=decisions)
+        for name, make in USES.items():
+            started = time.perf_counter()
+            policy = make(learner, seed)
+            seconds[name].append(time.perf_counter() - started)
+            rewards[name].append(judge(policy, dataset)[1])
+            done()
+    return {
+        name: _gain(np.stack(rewards[name]), measure) | {"make_wall_s": float(np.mean(seconds[name]))}
+        for name in USES
+    }
+
+
+def _gain(rewards: FloatArray, measure: Yardstick) -> dict[str, Any]:
+    end = stratified_interval(rewards, statistic=mean)
+    return {
+        "gain": float(score(end.estimate, measure)),
+        "gain_ci": score([end.low, end.high], measure).tolist(),
+    }
+
+
 def variant(dataset: Dataset, options: dict[str, Any], seeds: int, decisions: int) -> list[Run]:
     """Training runs of one variant."""
     return [
@@ -45,12 +106,10 @@ def variant(dataset: Dataset, options: dict[str, Any], seeds: int, decisions: in
 
 def numbers(runs: list[Run], measure: Yardstick, decisions: int) -> dict[str, Any]:
     """What the JSON line says of a variant."""
-    end = stratified_interval(final_rewards(runs), statistic=mean)
     early = [next(point for point in run if point.decisions >= decisions / 4) for run in runs]
     arrival = evaluations_to(TARGET, [curve(run) for run in runs], measure)
     return {
-        "gain": float(score(end.estimate, measure)),
-        "gain_ci": score([end.low, end.high], measure).tolist(),
+        **_gain(final_rewards(runs), measure),
         "gain_at_a_quarter": float(score([point.reward for point in early], measure).mean()),
         "evaluations": float(np.mean([run[-1].evaluations for run in runs])),
         "evaluations_to_95": arrival.median,
@@ -64,21 +123,30 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("dataset", nargs="?", default="tram-replay", help="one that ships, or a file")
-    parser.add_argument("--ablation", choices=list(ABLATIONS), action="append", help="default: all")
+    parser.add_argument("--ablation", choices=[*ABLATIONS, "use"], action="append", help="default: all")
     parser.add_argument("--seeds", type=int, default=5, help="training runs of each variant")
     parser.add_argument("--decisions", type=int, default=300)
     chosen = parser.parse_args(arguments)
     dataset = open_dataset(shipped_dataset(chosen.dataset))
     measure = yardstick(dataset)
-    wanted = chosen.ablation or list(ABLATIONS)
-    variants = [(a, name, options) for a in wanted for name, options in ABLATIONS[a].items()]
-    with PhaseProgress() as progress, progress.phase("ablate", "Ablations", len(variants)), one_thread():
+    wanted = chosen.ablation or [*ABLATIONS, "use"]
+
+    def say(ablation: str, name: str, found: dict[str, Any]) -> None:
+        about = {"benchmark": "ablations", "dataset": dataset.scenario.name, "ablation": ablation}
+        print(json.dumps({**about, "variant": name, "seeds": chosen.seeds, **found}), flush=True)
+
+    variants = [(a, name, o) for a in wanted if a in ABLATIONS for name, o in ABLATIONS[a].items()]
+    total = len(variants) + ("use" in wanted) * chosen.seeds * len(USES)
+    with PhaseProgress() as progress, progress.phase("ablate", "Ablations", total), one_thread():
         for ablation, name, options in variants:
             runs = variant(dataset, options, chosen.seeds, chosen.decisions)
-            found = numbers(runs, measure, chosen.decisions)
-            about = {"benchmark": "ablations", "dataset": dataset.scenario.name, "ablation": ablation}
-            print(json.dumps({**about, "variant": name, "seeds": chosen.seeds, **found}), flush=True)
+            say(ablation, name, numbers(runs, measure, chosen.decisions))
             progress.advance(note=name)
+        if "use" in wanted:
+            for name, found in uses(
+                dataset, measure, chosen.seeds, chosen.decisions, progress.advance
+            ).items():
+                say("use", name, found)
 
 
 if __name__ == "__main__":

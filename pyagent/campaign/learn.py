@@ -174,10 +174,11 @@ class Training:
         return item.score
 
     def _note(self, learner: OnlineLearner) -> str:
-        decision = self._items[-1].decision
+        item = self._items[-1]
+        reward = "not bought" if item.score is None else f"{item.score.reward:.2f}"
         return (
-            f"SNR {decision.state.raw['snr_db']:.0f} dB, split {decision.record.split}, "
-            f"{learner.evaluations} evaluations bought"
+            f"SNR {item.decision.state.raw['snr_db']:.0f} dB, split {item.decision.record.split}, "
+            f"reward {reward}, {learner.evaluations} evaluations bought"
         )
 
     def _predict(self, predictions: list[Row], learner: ModelBasedLearner, state: State, action: int) -> None:

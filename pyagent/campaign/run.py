@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyagent.campaign.collect import EpisodePool, Job, score_episode
+from pyagent.campaign.collect import EpisodePool, Job, Row, score_episode
 from pyagent.campaign.conclusion import conclude
 from pyagent.campaign.contenders import ARGMAX, BASELINES, IMAGINED, PLANNER, Contenders
 from pyagent.campaign.experiment import Experiment, Learning, Tuned
@@ -150,7 +150,7 @@ def _run(run: Experiment) -> dict[str, Any]:
     tuned = _tune(run)
     makers = _makers(run, trained, tuned)
     table, best = _oracle(run)
-    _test(run, makers)
+    _test(run, makers, table, best)
     with run.progress.phase("summarise", "Summarising", 1):
         return conclude(run, trained, tuned, table, best)
 
@@ -236,7 +236,17 @@ def _train_one(run: Experiment, name: str, make: Callable[[Ask], OnlineLearner])
             run.save()
 
 
-def _collect(run: Experiment, phase: str, doing: str, jobs: Sequence[Job], part: Part) -> None:
+Remark = Callable[[Job, Sequence[Row]], str]
+"""A word on an episode that is finished and scored."""
+
+
+def _where(job: Job, rows: Sequence[Row]) -> str:
+    return f"{job.policy}, seed {job.seed}"
+
+
+def _collect(
+    run: Experiment, phase: str, doing: str, jobs: Sequence[Job], part: Part, remark: Remark = _where
+) -> None:
     before = run.scorer.evaluations
     kept = {job: rows for job in jobs if (rows := run.journal.rows(job)) is not None}
     missing = [job for job in jobs if job not in kept]
@@ -252,7 +262,7 @@ def _collect(run: Experiment, phase: str, doing: str, jobs: Sequence[Job], part:
                 rows = score_episode(run.scorer, job, episode, part)
                 run.journal.keep_rows(job, rows)
             run.rows.extend(rows)
-            run.progress.advance(len(rows), note=f"{job.policy}, seed {job.seed}")
+            run.progress.advance(len(rows), note=remark(job, rows))
     run.passes[phase] = run.scorer.evaluations - before
     run.save()
 
@@ -310,7 +320,9 @@ def _oracle(run: Experiment) -> tuple[RecordedTable, Oracle]:
     return table, oracle(table.rewards)
 
 
-def _test(run: Experiment, makers: dict[str, Callable[[], Policy]]) -> None:
+def _test(
+    run: Experiment, makers: dict[str, Callable[[], Policy]], table: RecordedTable, best: Oracle
+) -> None:
     jobs = [
         Job("test", name, seed, replicate, make)
         for name, make in makers.items()
@@ -318,4 +330,23 @@ def _test(run: Experiment, makers: dict[str, Callable[[], Policy]]) -> None:
         for replicate in range(LIVE_REPLICATES)
     ]
     if jobs:
-        _collect(run, "test", "Testing policies in the live co-simulation", jobs, "test")
+        doing = "Testing policies in the live co-simulation"
+        _collect(run, "test", doing, jobs, "test", _RegretSoFar(table, best))
+
+
+class _RegretSoFar:
+    """How the policy under test does: its last decision, and its mean regret to the oracle so far."""
+
+    def __init__(self, table: RecordedTable, best: Oracle) -> None:
+        keys = zip(table.seeds.tolist(), table.decisions.tolist(), strict=True)
+        self._best = dict(zip(keys, best.value.tolist(), strict=True))
+        self._regrets: dict[str, list[float]] = {}
+
+    def __call__(self, job: Job, rows: Sequence[Row]) -> str:
+        regrets = self._regrets.setdefault(job.policy, [])
+        regrets += [self._best[row["seed"], row["decision"]] - row["reward"] for row in rows]
+        last = rows[-1]
+        return (
+            f"{job.policy}, seed {job.seed}: SNR {last['obs_snr_db']:.0f} dB, split {last['split']}, "
+            f"reward {last['reward']:.2f}, regret so far {sum(regrets) / len(regrets):.3f}"
+        )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,33 @@ from safetensors.numpy import load_file, save_file
 from pyagent.surrogate.types import ActionEncoder, Contexts, Indices
 
 Float32 = NDArray[np.float32]
+
+
+class Channel(Protocol):
+    """Whoever says which context comes next."""
+
+    def sample(self, contexts: Contexts, actions: Indices, rng: np.random.Generator) -> Contexts:
+        """Next contexts, float32 [B, D] in [0, 1], for contexts [B, D] and action indices [B]."""
+        ...
+
+
+class IndependentContexts:
+    """No channel model: the next context is any real one, whatever this one is and whatever was done.
+
+    Args:
+        encoder: features of the actions.
+        contexts: float32 [K, D], real ones.
+        previous_split: index of the feature that says which split was taken before; set by the action.
+    """
+
+    def __init__(self, encoder: ActionEncoder, contexts: Contexts, previous_split: int) -> None:
+        self._encoder, self._contexts, self._previous_split = encoder, contexts, previous_split
+
+    def sample(self, contexts: Contexts, actions: Indices, rng: np.random.Generator) -> Contexts:
+        """Next contexts, float32 [B, D]."""
+        following = self._contexts[rng.integers(0, len(self._contexts), len(actions))]
+        following[:, self._previous_split] = self._encoder.depths[actions]
+        return following
 
 
 class ChannelModel:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pyagent.batched import BatchedVecEnv, Step, truncated
 from pyagent.reward import FloatArray, RewardComposer
-from pyagent.surrogate.channel import ChannelModel
+from pyagent.surrogate.channel import Channel
 from pyagent.surrogate.types import ActionEncoder, Contexts, Indices, Surrogate
 
 
@@ -33,7 +33,7 @@ class ImaginedModel:
     """
 
     surrogate: Surrogate
-    channel: ChannelModel
+    channel: Channel
     encoder: ActionEncoder
     composer: RewardComposer
     start_contexts: Contexts
