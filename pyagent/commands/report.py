@@ -18,11 +18,11 @@ COMPARISON = Path("comparison.html")
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run folders; more than one are compared.", metavar="RUN...")
+        list[Path], typer.Argument(help="Run folders; more than one are compared.", metavar="RUN")
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="The HTML file. [default: report.html in RUN; of several, comparison.html here]"),
+        typer.Option(help="The HTML file; else report.html in RUN, of several runs comparison.html here."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object: the file, its figures and its numbers.")
