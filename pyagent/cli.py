@@ -18,6 +18,7 @@ from pyagent.commands.imagine import imagine
 from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
 from pyagent.commands.record import record
+from pyagent.commands.report import report
 from pyagent.commands.run import run
 from pyagent.commands.scenario import scenario_app
 from pyagent.commands.trace import trace
@@ -44,6 +45,7 @@ app.add_typer(scenario_app, name="scenario")
 app.command()(profile)
 app.command("profiles")(compare_profiles)
 app.command()(trace)
+app.command()(report)
 
 USAGE_ERROR = 2
 RUN_FAILED = 1

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pyagent.campaign.tokens import TokenClock
 from pyagent.envs.record import DeliveryRecord, Outcome
 from pyagent.envs.scoring import NO_SPLIT, Part, Score, Scorer
 from pyagent.envs.simulator import Episode, State
@@ -140,6 +141,20 @@ def score_episode(scorer: Scorer, job: Job, decisions: Sequence[Decision], part:
         )
         previous = decision.record.split
     return rows
+
+
+def time_tokens(clock: TokenClock, job: Job, decisions: Sequence[Decision]) -> list[Row]:
+    """Where the time of each token of an episode went.
+
+    Returns:
+        One row per token, the columns of tokens.parquet.
+    """
+    keys = {"policy": job.policy, "seed": job.seed, "replicate": job.replicate}
+    return [
+        {**keys, "decision": decision.record.request, **row}
+        for decision in decisions
+        for row in clock.rows(decision.record)
+    ]
 
 
 def row_of(

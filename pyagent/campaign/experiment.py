@@ -62,6 +62,7 @@ class Experiment:
     contenders: Contenders
     journal: Journal
     rows: list[Row] = field(default_factory=list)
+    tokens: list[Row] = field(default_factory=list)
     passes: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -78,6 +79,8 @@ class Experiment:
         """Write the decisions so far; what a phase has finished survives whatever comes after."""
         if self.rows:
             self.folder.write_table("decisions.parquet", pd.DataFrame(self.rows))
+        if self.tokens:
+            self.folder.write_table("tokens.parquet", pd.DataFrame(self.tokens))
 
     def frame(self, phase: str) -> pd.DataFrame:
         """The decisions of one phase."""

@@ -44,6 +44,7 @@ OURS = {
     "preview.json",
     "report.html",
     "summary.json",
+    "tokens.parquet",
 }
 """What a run writes; a folder that holds anything else is never cleared."""
 PACKAGES = ("ns3-llm-split", "torch", "transformers", "numpy", "gymnasium", "stable-baselines3", "protobuf")

@@ -40,22 +40,26 @@ class Journal:
 
     def rows(self, job: Job) -> list[Row] | None:
         """The scored decisions of a job; None where it is not finished."""
-        path = self._rows_file(job)
-        if not path.is_file():
-            return None
-        try:
-            found: list[Row] = pd.read_parquet(path).to_dict("records")  # type: ignore[assignment]
-        except (OSError, ValueError) as error:
-            raise JournalError(f"{path}: can't be read ({error}); run again without --resume") from error
-        return found
+        return _read_rows(self._file(job, ""))
 
     def keep_rows(self, job: Job, rows: Sequence[Row]) -> None:
         """Write the scored decisions of a finished job."""
-        self._folder.mkdir(exist_ok=True)
-        write_whole(self._rows_file(job), lambda path: pd.DataFrame(rows).to_parquet(path, index=False))
+        self._keep(self._file(job, ""), rows)
 
-    def _rows_file(self, job: Job) -> Path:
-        return self._folder / f"{job.phase}-{job.policy}-{job.seed}-{job.replicate}.parquet"
+    def tokens(self, job: Job) -> list[Row]:
+        """Where the time of a job's tokens went; none where nothing was kept."""
+        return _read_rows(self._file(job, "-tokens")) or []
+
+    def keep_tokens(self, job: Job, tokens: Sequence[Row]) -> None:
+        """Write where the time of a job's tokens went."""
+        self._keep(self._file(job, "-tokens"), tokens)
+
+    def _keep(self, target: Path, rows: Sequence[Row]) -> None:
+        self._folder.mkdir(exist_ok=True)
+        write_whole(target, lambda path: pd.DataFrame(rows).to_parquet(path, index=False))
+
+    def _file(self, job: Job, what: str) -> Path:
+        return self._folder / f"{job.phase}-{job.policy}-{job.seed}-{job.replicate}{what}.parquet"
 
     def training(self, learner: str) -> list[TrainingEpisode]:
         """The finished training episodes of a learner, oldest first."""
@@ -106,6 +110,17 @@ class Journal:
             position_m=(x_m, y_m, z_m),
             sim_time_s=about["sim_time_s"],
         )
+
+
+def _read_rows(path: Path) -> list[Row] | None:
+    """None where there is no such file."""
+    if not path.is_file():
+        return None
+    try:
+        found: list[Row] = pd.read_parquet(path).to_dict("records")  # type: ignore[assignment]
+    except (OSError, ValueError) as error:
+        raise JournalError(f"{path}: can't be read ({error}); run again without --resume") from error
+    return found
 
 
 def _state_json(state: State) -> dict[str, Any]:

@@ -14,14 +14,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyagent.campaign.collect import EpisodePool, Job, Row, score_episode
+from pyagent.campaign.collect import EpisodePool, Job, Row, score_episode, time_tokens
 from pyagent.campaign.conclusion import conclude
 from pyagent.campaign.contenders import ARGMAX, BASELINES, IMAGINED, PLANNER, Contenders
 from pyagent.campaign.experiment import Experiment, Learning, Tuned
 from pyagent.campaign.folder import Plan, default_run_path, describe, open_run_folder, resolved_yaml
 from pyagent.campaign.journal import Journal
 from pyagent.campaign.learn import MODEL, Trained, Training
+from pyagent.campaign.memory import peak_memory_bytes
 from pyagent.campaign.progress import PhaseProgress
+from pyagent.campaign.tokens import TokenClock
 from pyagent.dataset.table import RecordedTable, recorded_table
 from pyagent.envs.scoring import Part, Scorer
 from pyagent.errors import UserError
@@ -126,7 +128,11 @@ def _nobody(key: Key) -> float:
 
 
 def _times(started: float, progress: PhaseProgress) -> dict[str, Any]:
-    return {"wall_s": round(time.monotonic() - started, 2), "phase_s": dict(progress.seconds)}
+    return {
+        "wall_s": round(time.monotonic() - started, 2),
+        "phase_s": dict(progress.seconds),
+        "peak_memory_bytes": peak_memory_bytes(),
+    }
 
 
 def _recorded(run: Experiment, command: str) -> dict[str, Any]:
@@ -251,6 +257,7 @@ def _collect(
     kept = {job: rows for job in jobs if (rows := run.journal.rows(job)) is not None}
     missing = [job for job in jobs if job not in kept]
     decisions = len(jobs) * run.scenario.requests.count
+    clock = TokenClock(run.scenario)
     with (
         run.progress.phase(phase, doing, decisions),
         closing(EpisodePool(run.scenario, run.folder.logs).run(missing)) as played,
@@ -260,8 +267,11 @@ def _collect(
             if rows is None:
                 _, episode = next(played)
                 rows = score_episode(run.scorer, job, episode, part)
-                run.journal.keep_rows(job, rows)
+                if phase == "test":  # the live policies; the others would make the file ten times larger
+                    run.journal.keep_tokens(job, time_tokens(clock, job, episode))
+                run.journal.keep_rows(job, rows)  # last: what has rows is finished
             run.rows.extend(rows)
+            run.tokens.extend(run.journal.tokens(job))
             run.progress.advance(len(rows), note=remark(job, rows))
     run.passes[phase] = run.scorer.evaluations - before
     run.save()

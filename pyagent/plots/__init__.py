@@ -10,9 +10,11 @@ from types import MappingProxyType
 from matplotlib.figure import Figure
 
 from pyagent.plots.data import MissingDataError, NothingToDrawError
+from pyagent.plots.latency import figure_latency
 from pyagent.plots.links import figure_links
 from pyagent.plots.map import figure_map
 from pyagent.plots.policies import figure_policies
+from pyagent.plots.quality import figure_quality
 from pyagent.plots.regret import figure_regret
 from pyagent.plots.reliability import figure_reliability
 from pyagent.plots.style import save
@@ -27,6 +29,8 @@ FIGURES: Mapping[str, Callable[[Path], Figure]] = MappingProxyType(
         "surrogate": figure_surrogate,
         "reliability": figure_reliability,
         "policies": figure_policies,
+        "latency": figure_latency,
+        "quality": figure_quality,
         "links": figure_links,
     }
 )
@@ -67,9 +71,11 @@ __all__ = [
     "MissingDataError",
     "NothingToDrawError",
     "draw_plots",
+    "figure_latency",
     "figure_links",
     "figure_map",
     "figure_policies",
+    "figure_quality",
     "figure_regret",
     "figure_reliability",
     "figure_surrogate",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,10 +125,51 @@ def phase_rows(run: Path, phase: str, columns: Iterable[str]) -> pd.DataFrame:
     return rows
 
 
+def judged_rows(run: Path, columns: Iterable[str]) -> pd.DataFrame:
+    """Test decisions of every policy of `summary.json`, in its order.
+
+    A policy that holds one split and was not played live has the oracle's runs of that split.
+
+    Raises:
+        MissingDataError: see `read_table`; or there are no such decisions.
+    """
+    table = read_table(run, "decisions", {"phase", "policy", "split", *columns})
+    tested, static = (table[table["phase"] == phase] for phase in ("test", "oracle"))
+    summary = read_summary(run)
+    held = {
+        "min-split": static["split"].min(),
+        "all-local": _all_local(run),
+        "best-static": summary.get("best_static_split"),
+    }
+    policies = summary.get("policies")
+    found = []
+    for name in policies if isinstance(policies, dict) else dict.fromkeys(tested["policy"]):
+        rows = tested[tested["policy"] == name]
+        if rows.empty and name in held:
+            rows = static[static["split"] == held[name]].assign(policy=name)
+        found.append(rows)
+    judged: pd.DataFrame = pd.concat(found, ignore_index=True) if found else tested
+    if judged.empty:
+        raise MissingDataError("decisions.parquet has no test decisions")
+    return judged
+
+
+def _all_local(run: Path) -> int | None:
+    """L, None where the scenario is not known."""
+    try:
+        return num_layers(read_scenario(run))
+    except MissingDataError:
+        return None
+
+
+def focus_policy(run: Path, tested: Sequence[str]) -> str:
+    """The user's own policy where one was tested (`guests` of summary.json), else the first of `FOCUS`."""
+    guests = read_summary(run).get("guests", [])
+    return next((name for name in (*guests, *FOCUS) if name in tested), tested[0])
+
+
 def focus_episode(run: Path, columns: Iterable[str]) -> pd.DataFrame:
     """One episode to look at: first test seed and replicate, of the first policy that has something to show.
-
-    That is the user's own where one was tested (`guests` of summary.json), else the first of `FOCUS`.
 
     Returns:
         Its decisions in time order, at least one.
@@ -137,9 +178,7 @@ def focus_episode(run: Path, columns: Iterable[str]) -> pd.DataFrame:
         MissingDataError: see `phase_rows`; or every arrival time is NaN.
     """
     rows = phase_rows(run, "test", {"seed", "replicate", "arrival_s", *columns})
-    tested = list(dict.fromkeys(rows["policy"]))
-    guests = read_summary(run).get("guests", [])
-    policy = next((name for name in (*guests, *FOCUS) if name in tested), tested[0])
+    policy = focus_policy(run, list(dict.fromkeys(rows["policy"])))
     rows = rows[(rows["policy"] == policy) & rows["arrival_s"].notna()]
     for key in ("seed", "replicate"):
         rows = rows[rows[key] == rows[key].min()]

@@ -133,7 +133,7 @@ def bin_means(rows: pd.DataFrame, name: str, place: str, bins: int = BINS) -> pd
     Args:
         rows: with both columns, seed and decision; no NaN in them.
         name: the column.
-        place: the one that is binned, of `PLACES`.
+        place: the one that is binned, one of `PLACES` for example.
         bins: how many.
 
     Returns:
@@ -145,14 +145,14 @@ def bin_means(rows: pd.DataFrame, name: str, place: str, bins: int = BINS) -> pd
     found = []
     for number in np.unique(bin_of):
         inside = rows[bin_of == number]
-        low, high = _cluster_interval(inside, name)
+        low, high = cluster_interval(inside, name)
         values = column(inside, name)
         found.append((places[bin_of == number].mean(), values.mean(), low, high))
     table: pd.DataFrame = pd.DataFrame(found, columns=["place", "mean", "low", "high"])
     return table
 
 
-def _cluster_interval(rows: pd.DataFrame, name: str) -> tuple[float, float]:
+def cluster_interval(rows: pd.DataFrame, name: str) -> tuple[float, float]:
     """95 % bootstrap percentiles of the mean, resampling (seed, decision) as wholes."""
     values = rows.assign(value=column(rows, name)).groupby(["seed", "decision"])["value"]
     sums: NDArray[np.float64] = values.sum().to_numpy(dtype=np.float64)

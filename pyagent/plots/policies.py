@@ -17,11 +17,9 @@ from pyagent.plots.data import (
     as_interval,
     as_number,
     column,
-    num_layers,
+    judged_rows,
     proxy_note,
-    read_scenario,
     read_summary,
-    read_table,
 )
 
 
@@ -44,7 +42,7 @@ def figure_policies(run: Path) -> Figure:
     _draw_rewards(left, metrics)
     oracle = summary.get("oracle")
     _draw_oracle(left, oracle if isinstance(oracle, dict) else {})
-    _draw_penalties(right, _mean_penalties(run, names, summary.get("best_static_split")))
+    _draw_penalties(right, _mean_penalties(run, names))
     left.set_yticks(range(len(names)), names)
     left.set_ylim(len(names) - 0.4, -0.6)  # the first on top
     left.set(title="Mean reward per decision", xlabel=f"Reward [{style.REWARD_UNIT}]")
@@ -86,37 +84,19 @@ def _draw_oracle(axes: Axes, entry: dict[str, Any]) -> None:
         axes.axvline(reward, color=style.POLICY_COLOURS["oracle"], ls="--", lw=1.2, label="oracle")
 
 
-def _mean_penalties(run: Path, names: list[str], best_static: Any) -> pd.DataFrame:
+def _mean_penalties(run: Path, names: list[str]) -> pd.DataFrame:
     """Mean of each term over the test seeds, >= 0.
-
-    A policy without test decisions of its own that holds one split has the oracle's runs of that split.
 
     Returns:
         One row per name, one column per term; NaN rows where nothing is known.
     """
     columns = {f"term_{term}": term for term in style.TERM_COLOURS}
-    means = {}
     try:
-        table = read_table(run, "decisions", ("phase", "policy", "split", *columns))
+        means = -judged_rows(run, columns).groupby("policy")[list(columns)].mean().astype(float)
     except MissingDataError:
-        table = pd.DataFrame(columns=["phase", "policy", "split", *columns])
-    tested, static = (table[table["phase"] == phase] for phase in ("test", "oracle"))
-    held = {"min-split": static["split"].min(), "all-local": _all_local(run), "best-static": best_static}
-    for name in names:
-        rows = tested[tested["policy"] == name]
-        if rows.empty and name in held:
-            rows = static[static["split"] == held[name]]
-        means[name] = -rows[list(columns)].astype(float).mean()
-    penalties: pd.DataFrame = pd.DataFrame(means).T.rename(columns=columns)
+        means = pd.DataFrame(columns=list(columns), dtype=float)
+    penalties: pd.DataFrame = means.reindex(names).rename(columns=columns)
     return penalties
-
-
-def _all_local(run: Path) -> int | None:
-    """L, None where the scenario is not known."""
-    try:
-        return num_layers(read_scenario(run))
-    except MissingDataError:
-        return None
 
 
 def _draw_penalties(axes: Axes, penalties: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from matplotlib import colormaps, rc_context, rcdefaults, rcParams
 from matplotlib.axis import Axis
@@ -246,7 +246,7 @@ def save(figure: Figure, path: Path) -> list[Path]:
     return files
 
 
-def save_png(figure: Figure, path: Path) -> None:
+def save_png(figure: Figure, target: Path | BinaryIO) -> None:
     """Write a figure as PNG alone (150 dpi)."""
     with styled():
-        figure.savefig(path, dpi=DPI)
+        figure.savefig(target, dpi=DPI, format="png")

@@ -28,13 +28,23 @@ def best_server(sites: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(best, dtype=np.float64)
 
 
+def shade_limits(snr_db: NDArray[np.float64]) -> tuple[float, float]:
+    """The SNR of the weakest and of the strongest shade.
+
+    Far away and behind walls all is equally hopeless; shades are for what makes a difference.
+    """
+    shown = snr_db[np.isfinite(snr_db)]
+    if not shown.size:
+        return 0.0, 1.0
+    low, high = np.percentile(shown, [2, 100])
+    return float(low), float(high)
+
+
 def draw_heat(axes: Axes, heat: HeatMap) -> None:
     """Mean SNR of the best site as shades of grey, contours with their values, and a colour bar."""
     snr_db = best_server(heat.signal.snr_db)
     greys = LinearSegmentedColormap.from_list("map-greys", colormaps["Greys_r"](np.linspace(0.4, 1.0, 64)))
-    # Far away and behind walls all is equally hopeless; shades are for what makes a difference.
-    shown = snr_db[np.isfinite(snr_db)]
-    low, high = (float(np.percentile(shown, share)) for share in (2, 100)) if shown.size else (0.0, 1.0)
+    low, high = shade_limits(snr_db)
     half_x, half_y = (float(places[1] - places[0]) / 2 for places in (heat.x_m, heat.y_m))
     west, east, south, north = heat.frame_m
     image = axes.imshow(

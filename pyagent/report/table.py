@@ -69,9 +69,41 @@ def table_rows(summary: dict[str, Any]) -> list[list[str]]:
         summary: as in summary.json.
     """
     oracle = {**summary["oracle"], "regret": 0.0}
-    ranked = sorted(summary["policies"].items(), key=lambda item: -item[1]["reward"])
-    named = [("oracle", oracle), *ranked]
+    named = [("oracle", oracle), *_ranked(summary)]
     return [[name, *(column.show(metrics) for column in COLUMNS)] for name, metrics in named]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of text: one heading per column."""
+
+    headings: list[str]
+    rows: list[list[str]]
+
+
+def policy_grid(summary: dict[str, Any]) -> Grid:
+    """The policy table of a page."""
+    return Grid(["policy", *(column.title for column in COLUMNS)], table_rows(summary))
+
+
+def target_grid(summary: dict[str, Any]) -> Grid:
+    """The verdicts of a page; no rows where the scenario states no targets."""
+    judged = [(name, metrics["targets"]) for name, metrics in _ranked(summary) if metrics["targets"]]
+    names = list(judged[0][1]) if judged else []
+    rows = [[who, _overall(verdicts), *map(_reached, verdicts.values())] for who, verdicts in judged]
+    return Grid(["policy", "verdict", *names], rows)
+
+
+def paired_grid(summary: dict[str, Any]) -> Grid:
+    """Differences of the reward between policies on the same decisions."""
+    rows = [[pair, *difference_cells(found)] for pair, found in summary["paired"].items()]
+    return Grid(["policies", "difference [95 %]", "decisions"], rows)
+
+
+def difference_cells(found: Metrics) -> list[str]:
+    """What `pyagent.evaluation.compare` found."""
+    low, high = found["difference_ci"]
+    return [f"{found['difference']:+.3f} [{low:+.3f}, {high:+.3f}]", str(found["decisions"])]
 
 
 def target_rows(summary: dict[str, Any]) -> list[list[str]]:
@@ -80,21 +112,29 @@ def target_rows(summary: dict[str, Any]) -> list[list[str]]:
     Args:
         summary: as in summary.json.
     """
-    ranked = sorted(summary["policies"].items(), key=lambda item: -item[1]["reward"])
     return [
         [
             name,
-            "pass" if all(verdict["passed"] for verdict in metrics["targets"].values()) else "FAIL",
-            *(_verdict(target, verdict) for target, verdict in metrics["targets"].items()),
+            _overall(metrics["targets"]),
+            *(f"{target} {_reached(verdict)}" for target, verdict in metrics["targets"].items()),
         ]
-        for name, metrics in ranked
+        for name, metrics in _ranked(summary)
         if metrics["targets"]
     ]
 
 
-def _verdict(name: str, verdict: Metrics) -> str:
+def _ranked(summary: dict[str, Any]) -> list[tuple[str, Metrics]]:
+    """Policies and their metrics, best reward first."""
+    return sorted(summary["policies"].items(), key=lambda item: -item[1]["reward"])
+
+
+def _overall(verdicts: Metrics) -> str:
+    return "pass" if all(verdict["passed"] for verdict in verdicts.values()) else "FAIL"
+
+
+def _reached(verdict: Metrics) -> str:
     value = "failed" if verdict["value"] is None else f"{verdict['value']:.3g}"
-    return f"{name} {value} {'<=' if verdict['passed'] else '>'} {verdict['target']:g}"
+    return f"{value} {'<=' if verdict['passed'] else '>'} {verdict['target']:g}"
 
 
 def terminal_table(summary: dict[str, Any]) -> Table:

@@ -132,6 +132,11 @@ def deploy(scenario: Scenario) -> Deployment:
     return _deploy(scenario.model_dump_json())
 
 
+def reassembly_timeout_s(scenario: Scenario) -> float:
+    """How long the edge waits for another fragment of a step: the scenario's own, or what suits the link."""
+    return (scenario.transport.reassembly_timeout_ms or scenario.link.reassembly_timeout_ms) / 1e3
+
+
 def simulator_config(scenario: Scenario) -> dict[str, Any]:
     """The JSON object that the ns-3 program reads; times in seconds.
 
@@ -148,8 +153,7 @@ def simulator_config(scenario: Scenario) -> dict[str, Any]:
         "environment": scenario.environment.simulator(),
         "arrivals": requests.model_dump(),
         "transport": {
-            "reassembly_timeout_s": (transport.reassembly_timeout_ms or scenario.link.reassembly_timeout_ms)
-            / 1e3,
+            "reassembly_timeout_s": reassembly_timeout_s(scenario),
             "retry_timeout_s": transport.retry_timeout_ms / 1e3,
             "max_retries": transport.max_retries,
             "device_queue_window": transport.device_queue_window,

@@ -62,6 +62,8 @@ def test_an_own_policy_is_ranked_on_an_own_trace(tmp_path: Path) -> None:
         "timeline",
         "regret",
         "policies",
+        "latency",
+        "quality",
         "links",
     }
     assert "my-policy" in (tmp_path / "run" / "report.html").read_text()

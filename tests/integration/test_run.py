@@ -109,6 +109,23 @@ def test_the_folder_has_what_a_user_looks_for(runs: dict[str, Path]) -> None:
     assert "https://" not in page
 
 
+def test_the_time_of_every_token_of_the_live_policies_is_kept(runs: dict[str, Path]) -> None:
+    run, keys = runs["a"], ["policy", "seed", "replicate", "decision"]
+    decisions = pd.read_parquet(run / "decisions.parquet")
+    decisions = decisions[decisions["phase"] == "test"].set_index(keys)
+    tokens = pd.read_parquet(run / "tokens.parquet").groupby(keys)
+    parts = tokens[["ue_s", "uplink_s", "resend_s", "edge_s", "rest_s"]].sum()
+    assert set(parts.index) == set(decisions.index)
+    decisions = decisions.loc[parts.index]
+    assert parts.sum(axis=1).to_numpy() == pytest.approx(decisions["latency_s"].to_numpy(), abs=1e-6)
+    assert tokens["resent"].sum().tolist() == decisions["retries"].tolist()
+    # What the tables say that the edge computed is what the simulator counted.
+    finished = ~decisions["failed"].to_numpy()
+    edge_s = decisions["edge_compute_s"].to_numpy()[finished]
+    assert parts["edge_s"].to_numpy()[finished] == pytest.approx(edge_s, abs=1e-6)
+    assert edge_s.max() > 0
+
+
 def test_training_tuning_and_testing_share_no_seed(runs: dict[str, Path]) -> None:
     frame = pd.read_parquet(runs["a"] / "decisions.parquet")
     seeds = frame.groupby("phase")["seed"].agg(set)

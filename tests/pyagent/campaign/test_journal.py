@@ -94,6 +94,15 @@ def test_only_finished_jobs_have_rows(journal):
     assert journal.rows(Job("tune", "static-1", 6, 0, job.make_policy)) is None
 
 
+def test_tokens_are_kept_beside_the_rows_of_a_job(journal):
+    job = Job("test", "random", 5, 0, lambda: RandomPolicy((1, 2)))
+    assert journal.tokens(job) == []
+    tokens = [{"token": 0, "ue_s": 0.1 / 3, "resent": 1}, {"token": 1, "ue_s": 0.2, "resent": 0}]
+    journal.keep_tokens(job, tokens)
+    assert journal.rows(job) is None
+    assert journal.tokens(job) == tokens
+
+
 def test_a_damaged_file_is_named(journal, tmp_path):
     rng = np.random.default_rng(2)
     states = [state(rng, i) for i in range(2)]

@@ -70,6 +70,9 @@ def play(base: pd.DataFrame, splits: np.ndarray, phase: str, policy: str, replic
     table = table.assign(**{f"term_{name}": value for name, value in terms.items()})
     table = table.assign(loss=loss, loss_radio=radio, loss_queue=queue, loss_late=late, loss_unsent=0.0)
     table = table.assign(mean_delay_s=delay)
+    first = np.where(failed, np.nan, latency * base["prompt_tokens"].to_numpy() * 0.004 / work)
+    each = (latency - first) / (base["output_tokens"].to_numpy() - 1)
+    table = table.assign(ttft_s=first, tpot_s=each)
     return table.assign(delta_nll=nll, ue_energy_j=energy, failed=failed, reward=sum(terms.values()))
 
 

@@ -47,11 +47,11 @@ def test_the_same_run_gives_the_same_bytes_in_another_process(drawn, complete_ru
 @pytest.mark.parametrize(
     ("lost", "figures"),
     [
-        ("decisions.parquet", {"map", "timeline", "links"}),
+        ("decisions.parquet", {"map", "timeline", "links", "latency", "quality"}),
         ("learning.parquet", {"regret"}),
         ("predictions.parquet", {"surrogate"}),
         ("summary.json", {"policies", "reliability"}),
-        ("config.yaml", {"map", "timeline", "links"}),
+        ("config.yaml", {"map", "timeline", "links", "latency", "quality"}),
         ("oracle.parquet", set()),
     ],
 )
