@@ -11,8 +11,10 @@ from typing import Annotated
 
 import typer
 
+from pyagent.commands.build import build
 from pyagent.commands.cards import cards_app
 from pyagent.commands.compare import compare, demo
+from pyagent.commands.doctor import doctor
 from pyagent.commands.evaluate import evaluate
 from pyagent.commands.imagine import imagine
 from pyagent.commands.models import models_app, texts_app
@@ -44,6 +46,8 @@ app.add_typer(scenario_app, name="scenario")
 app.command()(profile)
 app.command("profiles")(compare_profiles)
 app.command()(trace)
+app.command()(build)
+app.command()(doctor)
 
 USAGE_ERROR = 2
 RUN_FAILED = 1
