@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,8 +35,8 @@ def build(
     Example: splitsim build --jobs 2
     """
     from pyagent.campaign.progress import PhaseProgress
-    from pyagent.ns3 import SYSTEM, build_simulator, fetch_ns3
-    from pyagent.paths import build_folder, ns3_folder
+    from pyagent.ns3 import SYSTEM, build_simulator
+    from pyagent.paths import build_folder
 
     if ns3_root is not None and system:
         raise UserError("--ns3-root and --system: give one of them")
@@ -45,10 +44,6 @@ def build(
         raise UserError(
             f"--ns3-root = {ns3_root}: no such folder; valid: one with include/ and lib/ or lib64/"
         )
-    root = SYSTEM if system else ns3_root or fetch_ns3(ns3_folder(), _tell)
+    root = SYSTEM if system else ns3_root
     with PhaseProgress() as progress:
         print(build_simulator(build_folder(), root, jobs, progress, tests=tests))
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

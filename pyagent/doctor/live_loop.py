@@ -36,7 +36,9 @@ def live_loop() -> Finding:
     except SimulatorNotFoundError:
         return fail("no simulator to play", "see simulator above")
     except (BridgeError, UserError, OSError) as error:
-        return fail(" | ".join(str(error).split("\n")[:3]), "see ns-3 and simulator above; build it anew")
+        lines = str(error).splitlines()
+        said = " | ".join(dict.fromkeys((lines[0], lines[-1])))  # what happened, and ns-3's last word
+        return fail(said, "see ns-3 and simulator above; build it anew")
     sent = sum(outcome.size for outcome in outcomes)
     arrived = sum(int((outcome == Outcome.DELIVERED).sum()) for outcome in outcomes)
     found = f"{len(outcomes)} decisions in {wall_s:.1f} s, {arrived} of {sent} fragments arrived"

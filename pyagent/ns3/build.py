@@ -12,8 +12,9 @@ from typing import Protocol
 
 from llm_split.packages import locked
 from pyagent.errors import UserError
+from pyagent.ns3.fetch import fetch_ns3, is_fetched
 from pyagent.ns3.toolchain import how_to_install, missing_packages
-from pyagent.paths import PROGRAM, shipped
+from pyagent.paths import NS3_REQUIREMENT, PROGRAM, ns3_folder, shipped
 
 SYSTEM = "system"
 """The root that stands for an ns-3 that pkg-config knows."""
@@ -38,13 +39,13 @@ class Progress(Protocol):
 
 
 def build_simulator(
-    folder: Path, ns3_root: Path | str, jobs: int, progress: Progress, *, tests: bool = False
+    folder: Path, ns3_root: Path | str | None, jobs: int, progress: Progress, *, tests: bool = False
 ) -> Path:
     """Compile what has changed; nothing is said or done when nothing has.
 
     Args:
         folder: for everything that comes out; made where missing.
-        ns3_root: folder with an ns-3's headers and libraries, or `SYSTEM`.
+        ns3_root: folder with an ns-3's headers and libraries, or `SYSTEM`; None fetches PyPI's wheel.
         jobs: compilers at a time.
         progress: told how far it is.
         tests: the tests and examples in C++ as well.
@@ -54,9 +55,10 @@ def build_simulator(
 
     Raises:
         BuildError: a package is missing, or CMake or the compiler refused.
+        FetchError: the wheel could not be fetched.
     """
     _require_packages(ns3_root, tests)
-    root = SYSTEM if ns3_root == SYSTEM else str(Path(ns3_root).resolve())
+    root = SYSTEM if ns3_root == SYSTEM else str(Path(ns3_root or _fetched(progress)).resolve())
     _make_folder(folder)
     with locked(folder.parent / f"{folder.name}.lock"):
         _configure(folder, root, progress)
@@ -64,7 +66,7 @@ def build_simulator(
     return folder / PROGRAM
 
 
-def _require_packages(ns3_root: Path | str, tests: bool) -> None:
+def _require_packages(ns3_root: Path | str | None, tests: bool) -> None:
     purposes = ["build", *(["tests"] if tests else []), *([SYSTEM] if ns3_root == SYSTEM else [])]
     missing = missing_packages(*purposes)
     if missing:
@@ -72,6 +74,16 @@ def _require_packages(ns3_root: Path | str, tests: bool) -> None:
             "the simulator can't be built, these packages are missing (Debian's names): "
             f"{', '.join(missing)}; install them, for example with `{how_to_install(missing)}`"
         )
+
+
+def _fetched(progress: Progress) -> Path:
+    folder = ns3_folder()
+    if is_fetched(folder):
+        return fetch_ns3(folder)
+    with progress.phase("fetch", f"fetching ns-3 ({NS3_REQUIREMENT}, 80 MB) into {folder}", 1):
+        root = fetch_ns3(folder)
+        progress.advance()
+    return root
 
 
 def _make_folder(folder: Path) -> None:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import zipfile
-from functools import partial
 from pathlib import Path
 
-from llm_split.packages import FetchError, Progress, build_once, download_wheel, read_source
+from llm_split.packages import FetchError, build_once, download_wheel, read_source
 from pyagent.paths import NS3_REQUIREMENT
 
 # The wheel names one Python release but only its C++ part is used, so any release of ours will do.
 _ANY_PYTHON = ("--implementation=cp", "--python-version=3.11")
 
 
-def fetch_ns3(folder: Path, progress: Progress) -> Path:
+def fetch_ns3(folder: Path) -> Path:
     """Unpack the wheel into `folder` unless it is there; once, however many processes ask.
 
     Args:
         folder: where; see `pyagent.paths.ns3_folder`.
-        progress: told when something is downloaded.
 
     Returns:
         The root to build against.
@@ -27,7 +25,7 @@ def fetch_ns3(folder: Path, progress: Progress) -> Path:
         FetchError: it could not be downloaded, or is not what was expected.
     """
     source: dict[str, object] = {"requirement": NS3_REQUIREMENT}
-    build_once(folder, lambda: is_fetched(folder), partial(_unpacked, progress), source)
+    build_once(folder, lambda: is_fetched(folder), _unpacked, source)
     return folder / "ns3"
 
 
@@ -36,8 +34,7 @@ def is_fetched(folder: Path) -> bool:
     return read_source(folder).get("requirement") == NS3_REQUIREMENT
 
 
-def _unpacked(progress: Progress, work: Path) -> Path:
-    progress(f"fetching ns-3 ({NS3_REQUIREMENT}, 80 MB)")
+def _unpacked(work: Path) -> Path:
     wheel = download_wheel(NS3_REQUIREMENT, work / "wheel", *_ANY_PYTHON)
     unpacked = work / "unpacked"
     try:
