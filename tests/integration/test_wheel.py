@@ -18,7 +18,7 @@ from llm_split.packages import default_cache_dir
 from pyagent.paths import PROGRAM, REPOSITORY, build_folder, ns3_folder
 from tests.conftest import SMALL
 
-pytestmark = [pytest.mark.slow, pytest.mark.ns3, pytest.mark.model, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.ns3, pytest.mark.model, pytest.mark.timeout(1800)]
 
 MODEL = "smollm2-135m"
 PARTS = ("llm_split", "ns3_scenarios", "pyagent")
@@ -37,7 +37,7 @@ class Installation:
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         self.env = kept | {"SPLITSIM_CACHE": str(self.cache)}
 
-    def run(self, *command: str, timeout_s: float = 240.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout_s: float = 900.0) -> subprocess.CompletedProcess[str]:
         program, *arguments = command
         return subprocess.run(
             [str(self.bin / program), *arguments],
@@ -58,7 +58,7 @@ class Installation:
 
 def pip(*arguments: str | Path) -> None:
     command = [sys.executable, "-m", "pip", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
 
 
