@@ -76,7 +76,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         # Typer gives the status of an early exit back, and makes one of an interrupt.
-        status = app(standalone_mode=False) or 0
+        status = app(prog_name="splitsim", standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:
