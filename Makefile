@@ -18,7 +18,7 @@ SEED ?= ## seed of the run (default: splitsim's own)
 OUT ?= ## run folder (default: splitsim's own, under runs/)
 NS3 ?= wheel ## ns-3 to build against: wheel (from PyPI) or system (by pkg-config: libns3-dev)
 NS3_ROOT ?= ## folder of another ns-3, with include/ and lib/ or lib64/; overrides NS3
-PYTHON ?= python3 ## Python that makes .venv, 3.10 or newer
+PYTHON ?= python3 ## Python that makes .venv, 3.11 or newer
 TORCH_INDEX ?= ## extra package index with CPU builds of torch, where pip's own has none
 JOBS ?= $(shell nproc) ## compilers at a time, by default one for each core
 
@@ -34,7 +34,7 @@ ifneq ($(origin CXX),default)
 export CXX
 endif
 
-.PHONY: help setup system venv ns3 model build build-tests sim test slow check lint format clean distclean
+.PHONY: help setup system venv model build build-tests sim test slow check lint format clean distclean
 
 help: ## this text
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -48,7 +48,7 @@ help: ## this text
 		sed -E 's/\[ *([^]]*[^] ]) *\]/[\1]/; s/ \[( *|\$$.*)\]//' | \
 		while IFS=$$'\t' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
 
-setup: build model ## everything that a run needs: system, venv, ns3, model, build
+setup: build model ## everything that a run needs: system, venv, model, build
 
 system: ## Debian packages: installs what is missing (root or sudo), else lists it and stops
 	@tools/system-packages
@@ -59,19 +59,17 @@ venv: $(ENVIRONMENT) ## Python packages, in .venv; again when pyproject.toml has
 $(ENVIRONMENT): pyproject.toml | system
 	@tools/make-venv $(VENV) $(strip $(TORCH_INDEX))
 
-ns3: | $(ENVIRONMENT) ## the ns-3 wheel, unpacked into .cache/ns3 (nothing to do with NS3=system or NS3_ROOT)
-ifeq ($(NS3)$(NS3_ROOT),wheel)
-	@tools/fetch-ns3 $(RUN)/python .cache/ns3
-endif
-
 model: | $(ENVIRONMENT) ## the quality model's weights, into the user's cache (SPLITSIM_CACHE)
 	@$(RUN)/python -m llm_split.models fetch $(MODEL) > /dev/null
 
-build: ns3 ## the simulator, build/ns3/splitsim-ns3
-	@tools/build-ns3 $(BUILD) '$(or $(NS3_ROOT),$(if $(filter system,$(NS3)),system,.cache/ns3/ns3))' $(JOBS)
+SIMULATOR = $(RUN)/python -m pyagent build --jobs $(JOBS) \
+	$(if $(NS3_ROOT),--ns3-root '$(NS3_ROOT)',$(if $(filter system,$(NS3)),--system))
+
+build: | $(ENVIRONMENT) ## the simulator, build/ns3/splitsim-ns3, on ns-3's wheel in .cache/ns3 or another ns-3
+	@$(SIMULATOR) > /dev/null
 
 build-tests: build
-	@tools/build-ns3 $(BUILD) '$(or $(NS3_ROOT),$(if $(filter system,$(NS3)),system,.cache/ns3/ns3))' $(JOBS) splitsim-tests
+	@$(SIMULATOR) --tests > /dev/null
 
 sim: setup ## run SCENARIO: train, evaluate, report
 	@$(RUN)/splitsim run '$(SCENARIO)' $(if $(strip $(BUDGET)),--budget $(strip $(BUDGET))) \

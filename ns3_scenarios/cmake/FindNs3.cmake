@@ -80,7 +80,7 @@ find_package_handle_standard_args(
   REQUIRED_VARS Ns3_LIBRARIES Ns3_INCLUDE_DIR
   VERSION_VAR Ns3_VERSION
   REASON_FAILURE_MESSAGE
-    "ns-3 was not found (NS3_ROOT='${NS3_ROOT}', modules missing: ${Ns3_MISSING_TEXT}). `make ns3` fetches the ns3 wheel from PyPI. Or give -DNS3_ROOT=<folder with include/ns3 and lib>. Or install libns3-dev and give -DNS3_ROOT=system"
+    "ns-3 was not found (NS3_ROOT='${NS3_ROOT}', modules missing: ${Ns3_MISSING_TEXT}). `splitsim build` fetches the ns3 wheel from PyPI. Or give -DNS3_ROOT=<folder with include/ns3 and lib>. Or install libns3-dev and give -DNS3_ROOT=system"
 )
 
 if(Ns3_FOUND AND NOT TARGET Ns3::Ns3)

@@ -23,7 +23,7 @@ import yaml
 
 from pyagent.errors import UserError
 from pyagent.files import write_text_whole, write_whole
-from pyagent.paths import REPOSITORY
+from pyagent.paths import REPOSITORY, is_checkout
 from pyagent.scenario.schema import Scenario
 
 META = "meta.json"
@@ -98,7 +98,8 @@ class RunFolder:
 
 def default_run_path(scenario: Scenario, budget: int, seed: int, options: Sequence[str] = ()) -> Path:
     """`runs/<name>-<hash>` under the current folder; the hash covers the arguments and the code."""
-    key = json.dumps([scenario.model_dump(mode="json"), budget, seed, git_commit(), *options], sort_keys=True)
+    code = [_version(PACKAGES[0]), git_commit()]
+    key = json.dumps([scenario.model_dump(mode="json"), budget, seed, *code, *options], sort_keys=True)
     return Path("runs") / f"{scenario.name}-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
 
 
@@ -186,6 +187,8 @@ def _clear(path: Path) -> None:
 
 def git_commit() -> str:
     """The commit of the code, with "+changes" where files differ from it; "unknown" outside git."""
+    if not is_checkout():  # a wheel may lie inside somebody else's repository
+        return "unknown"
     try:
         commit = _git("rev-parse", "HEAD")
         return commit + ("+changes" if _git("status", "--porcelain") else "")

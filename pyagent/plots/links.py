@@ -156,7 +156,7 @@ def cluster_interval(rows: pd.DataFrame, name: str) -> tuple[float, float]:
     """95 % bootstrap percentiles of the mean, resampling (seed, decision) as wholes."""
     values = rows.assign(value=column(rows, name)).groupby(["seed", "decision"])["value"]
     sums: NDArray[np.float64] = values.sum().to_numpy(dtype=np.float64)
-    counts: NDArray[np.float64] = values.count().to_numpy(dtype=np.float64)
+    counts: NDArray[np.float64] = np.asarray(values.count(), dtype=np.float64)
     if len(sums) < 2:
         return float("nan"), float("nan")
     draws = np.random.default_rng(0).integers(0, len(sums), (RESAMPLES, len(sums)))

@@ -192,7 +192,7 @@ def _rank_correlation(rows: pd.DataFrame) -> float:
     ranks: NDArray[np.float64] = rows[["predicted", "observed"]].rank().to_numpy(dtype=np.float64)
     if len(ranks) < 2 or (np.ptp(ranks, axis=0) == 0).any():
         return float("nan")
-    return float(np.corrcoef(ranks.T)[0, 1])
+    return float(np.asarray(np.corrcoef(ranks.T))[0, 1])
 
 
 def _coverage_90(rows: pd.DataFrame) -> float:

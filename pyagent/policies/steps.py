@@ -12,7 +12,7 @@ from pyagent.reward import FloatArray
 from pyagent.surrogate.types import Contexts
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 
 class Steps(NamedTuple):

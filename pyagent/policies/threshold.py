@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyagent.policies.steps import StepPolicy, Steps
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 
 class ThresholdPolicy(StepPolicy):

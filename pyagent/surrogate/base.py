@@ -23,7 +23,7 @@ from pyagent.surrogate.types import ActionEncoder, Batch, Contexts
 from pyagent.threads import one_torch_thread
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 _FORMAT = 1
 _ABOUT, _TENSORS = "surrogate.json", "surrogate.safetensors"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pyagent.scenario.schema.base import (
     DataFile,
@@ -20,10 +20,16 @@ from pyagent.scenario.schema.base import (
     Share,
     require_order,
 )
-from pyagent.traces.mobility import Options, Track, Tracks, read_tracks
+from pyagent.traces.mobility import FORMATS, Options, Track, Tracks, read_tracks
 
 AtEnd = Literal["stay", "leave", "loop", "return"]
 HEIGHT_M = 1.5
+
+
+def _known_format(name: str | None) -> str | None:
+    if name is not None and name not in FORMATS:
+        raise ValueError(f"valid: {', '.join(FORMATS)}")
+    return name
 
 
 class Movement(Section):
@@ -176,8 +182,8 @@ class TraceMobility(Movement):
     model: Literal["trace"]
     file: DataFile
     """the trace; gzipped or not"""
-    format: Literal["ns2", "fcd", "bonnmotion", "gpx", "csv"] | None = None
-    """None: told from the content"""
+    format: Annotated[str | None, AfterValidator(_known_format)] = None
+    """of the file, see docs/mobility-traces.md; None: told from the content"""
     node: str | None = None
     """the node to follow; None: the nodes of the file in its order, or, with choose: seed, one of them"""
     choose: Literal["in-order", "seed"] = "in-order"

@@ -11,7 +11,7 @@ from pyagent.traces.mobility.tracks import Track
 
 @dataclass(frozen=True)
 class Format:
-    """One format; each lives in its own module and is listed in `read.FORMATS`.
+    """One format; each lives in its own module and is named in `read._MODULES`.
 
     Attributes:
         name: what callers and scenarios call it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import chain, count
 
 import numpy as np
@@ -101,7 +101,7 @@ def _instant(text: str) -> datetime | None:
     fraction, sign, hours, minutes = found.groups()[6:]
     offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == "-" else 1)
     try:
-        whole = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
+        whole = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         return whole + timedelta(seconds=float(fraction or 0)) - offset
     except (ValueError, OverflowError):
         return None

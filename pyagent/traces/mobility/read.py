@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 from pyagent.traces.errors import TraceError
-from pyagent.traces.mobility import bonnmotion, csvfile, fcd, gpx, ns2
 from pyagent.traces.mobility.formats import Format
 from pyagent.traces.mobility.options import COMMON_OPTIONS, Options
 from pyagent.traces.mobility.source import Source
 from pyagent.traces.mobility.tracks import Tracks
 
-FORMATS: dict[str, Format] = {
-    known.name: known for known in (ns2.FORMAT, fcd.FORMAT, bonnmotion.FORMAT, gpx.FORMAT, csvfile.FORMAT)
-}
+_MODULES = ("ns2", "fcd", "bonnmotion", "gpx", "csvfile")
+"""Each has a FORMAT: a new format is one file beside these and its name here."""
+_FORMATS: list[Format] = [import_module(f"pyagent.traces.mobility.{module}").FORMAT for module in _MODULES]
+FORMATS = {known.name: known for known in _FORMATS}
 
 
 def read_tracks(path: str | Path, format: str | None = None, options: Options | None = None) -> Tracks:
