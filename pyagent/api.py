@@ -70,7 +70,7 @@ def load_scenario(source: str | Path | Mapping[str, Any] | Scenario, /, **sectio
     Raises:
         ScenarioError: no such file, or a field that is not valid.
 
-    Example:
+    Examples:
         >>> import pyagent
         >>> scenario = pyagent.load_scenario("default", requests={"count": 5}, name="short-walk")
         >>> scenario.requests.count, scenario.link.technology
@@ -111,7 +111,7 @@ def load_dataset(source: str | Path) -> Dataset:
     Raises:
         DatasetError: no such file or name, or no recorded dataset.
 
-    Example:
+    Examples:
         >>> import pyagent
         >>> dataset = pyagent.load_dataset("default")
         >>> dataset.deployment.splits, len(dataset.train), len(dataset.test)
@@ -132,7 +132,7 @@ def make_env(
         source: what is played.
         part: prompts of a scenario, or episodes of a dataset, to learn from or to be judged on.
 
-    Example:
+    Examples:
         >>> import pyagent
         >>> env = pyagent.make_env(pyagent.load_dataset("default"))
         >>> observation, info = env.reset(seed=3)
@@ -166,7 +166,7 @@ def train(
         UserError: no such policy, or it can't be had in this scenario.
         SimulatorDied, SimulatorTimeout: ns-3 failed.
 
-    Example:
+    Examples:
         >>> import pyagent
         >>> policy = pyagent.train(pyagent.load_dataset("default"), "threshold")
         >>> policy.name
@@ -359,7 +359,7 @@ def evaluate(
         PolicyError: a policy did something wrong.
         SimulatorDied, SimulatorTimeout: ns-3 failed.
 
-    Example:
+    Examples:
         >>> import pyagent
         >>> def fast_link(features, splits):
         ...     return splits[0] if features["phy_rate_mbps"] > 20 else splits[-1]

@@ -75,9 +75,8 @@ def write_evaluation(
         },
         "paired": {
             f"{guest.name} - {other}": compare(judged, guest.name, other)
-            for guest in guests
-            for other in contenders
-            if other != guest.name
+            for i, guest in enumerate(guests, 1)
+            for other in list(contenders)[i:]
         },
         "oracle_over_best_static": gap.estimate,
         "oracle_over_best_static_ci": [gap.low, gap.high],
