@@ -280,7 +280,7 @@ class Evaluation:
         return proxy_note(self.path)
 
     def figure(self, name: str = "policies") -> Figure:
-        """A figure; in a notebook it shows itself, `savefig` writes it.
+        """A figure. A notebook shows it (after `%matplotlib inline`); `savefig` writes it.
 
         Args:
             name: `policies`; after a live evaluation also `map`, `timeline`, `links`, `regret`, and where
