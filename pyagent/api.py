@@ -155,9 +155,10 @@ def train(
     """A policy, trained or tuned; it no longer learns.
 
     Args:
-        source: live, every decision is played by ns-3 and judged by the language model; on a dataset the
-            recorded ones are.
-        policy: live `surrogate-argmax` or `ppo-imagination`; on a dataset any that `splitsim compare` knows.
+        source: live, every decision is played by ns-3, and the language model is asked about those that are
+            bought, a quarter at most; on a dataset the recorded ones are looked up.
+        policy: live `surrogate-argmax`, `ppo-imagination`, or a bandit (`linucb`, `linear-thompson`,
+            `gp-ucb`), which buys all; on a dataset any that `splitsim compare` knows.
         decisions: that `surrogate-argmax` may play, 1 or more. On a dataset, policies that learn more slowly
             play a multiple of it, and tuned ones see the training part whole.
         seed: of everything random in it. Equal seeds give equal policies.
@@ -197,34 +198,35 @@ def _trained(
 
 
 def _trained_live(scenario: Scenario, name: str, decisions: int, seed: int) -> Policy:
-    from pyagent.campaign.contenders import IMAGINED, LEARNED
-    from pyagent.campaign.learn import make_learner
-    from pyagent.campaign.learn import train as learn
+    from pyagent.campaign.contenders import ARGMAX, IMAGINED
+    from pyagent.campaign.journal import Journal
+    from pyagent.campaign.learn import MODEL, Training
     from pyagent.campaign.progress import PhaseProgress
     from pyagent.campaign.seeds import Seeds
     from pyagent.envs.scoring import Scorer
+    from pyagent.learning.learners import BANDITS, make_model_based
+    from pyagent.learning.model_based import ModelBasedLearner
     from pyagent.policies.ppo_imagination import PpoImaginationPolicy
 
-    _check_names([name], LEARNED)
+    _check_names([name], (ARGMAX, IMAGINED, *BANDITS))
     scorer = Scorer(scenario)
-    learner = make_learner(scorer, seed)
     with (
-        tempfile.TemporaryDirectory(prefix="splitsim-train-") as logs,
+        tempfile.TemporaryDirectory(prefix="splitsim-train-") as folder,
         PhaseProgress() as progress,
-        progress.phase("train", f"Training on {decisions} real decisions", decisions),
+        progress.phase("train", f"Training {name} on {decisions} real decisions", decisions),
     ):
-        learn(
+        journal = Journal(Path(folder) / "journal", scorer.deployment.num_layers)
+        training = Training(MODEL, scorer, journal, Path(folder) / "logs")
+        learner = BANDITS.get(name, make_model_based)(scenario, training.ask, seed=seed)
+        training.run(
             learner,
-            scorer,
             budget=decisions,
             seeds=Seeds(seed).learn(),
-            seed=seed,
-            log_dir=Path(logs),
             progress=lambda note: progress.advance(note=note),
         )
-    if name == IMAGINED:
+    if isinstance(learner, ModelBasedLearner) and name == IMAGINED:
         return PpoImaginationPolicy.train(learner.imagined(), seed=seed)
-    return learner.argmax_policy()
+    return learner.policy()
 
 
 def _check_names(names: Sequence[str], valid: Sequence[str]) -> None:
@@ -406,12 +408,17 @@ def _evaluated_live(
     out: Path | None,
 ) -> Evaluation:
     from pyagent.campaign.contenders import BASELINES, Contenders
+    from pyagent.campaign.experiment import Learning
     from pyagent.campaign.run import run_experiment
 
     _check_names(against, BASELINES)
     baselines = tuple(name for name in BASELINES if name in against)
     result = run_experiment(
-        scenario, budget=decisions, seed=seed, out=out, contenders=Contenders(baselines, guests)
+        scenario,
+        seed=seed,
+        learning=Learning(budget=decisions),
+        out=out,
+        contenders=Contenders(baselines, guests),
     )
     return Evaluation(result.path, result.summary)
 

@@ -18,7 +18,7 @@ from pyagent.campaign.folder import resolved_yaml
 from pyagent.cli import app
 from pyagent.paths import REPOSITORY, simulator_executable
 
-pytestmark = [pytest.mark.slow, pytest.mark.ns3, pytest.mark.model, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.ns3, pytest.mark.model, pytest.mark.timeout(1800)]
 
 # What costs minutes runs with a smaller budget. These options are put behind those that are shown, and the
 # last one counts; a scenario that is not written on the page itself is played with few, short requests.
