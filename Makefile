@@ -86,10 +86,11 @@ slow: setup build-tests ## only the slow tests
 
 check: test slow ## the tests and the slow ones
 
+# Not --quiet: mkdocs would then count no warnings, and --strict would find none.
 docs: $(ENVIRONMENT) ## the site, build/site/index.html; a warning or a link that leads nowhere is an error
 	@$(RUN)/python -c 'import mkdocs_jupyter, mkdocstrings_handlers.python, material, latex2mathml' 2> /dev/null || \
 		$(RUN)/python -m pip install --quiet --editable '.[docs]'
-	@NO_MKDOCS_2_WARNING=1 $(RUN)/python -m mkdocs build --quiet --strict --site-dir build/site
+	@NO_MKDOCS_2_WARNING=1 $(RUN)/python -m mkdocs build --strict --site-dir build/site
 	@echo build/site/index.html
 
 CPP_SOURCES = find ns3_scenarios \( -name '*.cc' -o -name '*.h' \) -print0

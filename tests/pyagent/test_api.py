@@ -188,6 +188,7 @@ def test_a_mistake_is_one_line_that_names_it(dataset: Dataset, call, message: st
 @pytest.mark.slow
 @pytest.mark.ns3
 @pytest.mark.model
+@pytest.mark.timeout(900)
 def test_live_training_and_evaluation(tmp_path: Path) -> None:
     scenario = pyagent.load_scenario(SMALL)
     policy = pyagent.train(scenario, decisions=8, seed=3)
