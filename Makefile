@@ -34,7 +34,7 @@ ifneq ($(origin CXX),default)
 export CXX
 endif
 
-.PHONY: help setup system venv model build build-tests sim test slow check lint format clean distclean
+.PHONY: help setup system venv model build build-tests sim test slow check docs lint format clean distclean
 
 help: ## this text
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -83,6 +83,13 @@ slow: setup build-tests ## only the slow tests
 	@$(RUN)/python -m pytest -m slow
 
 check: test slow ## the tests and the slow ones
+
+# Not --quiet: mkdocs would then count no warnings, and --strict would find none.
+docs: $(ENVIRONMENT) ## the site, build/site/index.html; a warning or a link that leads nowhere is an error
+	@$(RUN)/python -c 'import mkdocs_jupyter, mkdocstrings_handlers.python, material, latex2mathml' 2> /dev/null || \
+		$(RUN)/python -m pip install --quiet --editable '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(RUN)/python -m mkdocs build --strict --site-dir build/site
+	@echo build/site/index.html
 
 CPP_SOURCES = find ns3_scenarios \( -name '*.cc' -o -name '*.h' \) -print0
 

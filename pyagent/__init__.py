@@ -1,5 +1,23 @@
-"""pyagent: the agent's side of splitsim (bridge to ns-3, environments, surrogate, policies, evaluation)."""
+"""pyagent: the agent's side of splitsim (bridge to ns-3, environments, surrogate, policies, evaluation).
+
+`pyagent.api` is what a notebook needs; its names are attributes here, loaded when first used.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from pyagent.registration import register_environments
 
+if TYPE_CHECKING:
+    from pyagent.api import Evaluation, evaluate, load_dataset, load_scenario, make_env, train
+
+__all__ = ["Evaluation", "evaluate", "load_dataset", "load_scenario", "make_env", "train"]
+
 register_environments()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pyagent import api
+
+    return getattr(api, name)

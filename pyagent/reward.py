@@ -196,14 +196,21 @@ class RewardComposer:
     def rewards(
         self, contexts: NDArray[np.float32], actions: NDArray[np.int64], components: ArrayLike
     ) -> FloatArray:
-        """Rewards [..., B] of ``components`` [..., B, C] (physical units, ``COMPONENTS`` order).
+        """Rewards [..., B] of ``components`` [..., B, C]; see :meth:`composed`."""
+        return self.composed(contexts, actions, components)[0]
+
+    def composed(
+        self, contexts: NDArray[np.float32], actions: NDArray[np.int64], components: ArrayLike
+    ) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """Rewards [..., B] of ``components`` [..., B, C], and each of their ``TERMS`` of the same shape.
 
         Args:
             contexts: float32 [B, D].
             actions: int64 [B], indices into ``splits``.
+            components: in physical units and ``COMPONENTS`` order.
         """
         values = np.asarray(components, dtype=np.float64)
-        total, _ = compose(
+        return compose(
             self.weights,
             self.context,
             latency_s=values[..., 0],
@@ -214,7 +221,6 @@ class RewardComposer:
             previous_split=np.rint(self.previous_split(contexts)),
             ue_energy_all_local_j=self.ue_energy_all_local_j(contexts),
         )
-        return total
 
     def with_weights(self, weights: RewardWeights) -> RewardComposer:
         """The same composer at other prices."""

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import inspect
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,21 +46,31 @@ class UserPolicy:
         source: FILE.py:Class, for messages.
         path: the file.
         policy: the object.
+        name: in tables; None: the object's own, or its class's.
     """
 
-    def __init__(self, source: str, path: Path, policy: Any) -> None:
+    def __init__(self, source: str, path: Path, policy: Any, name: str | None = None) -> None:
         self.source, self._path, self._policy = source, path, policy
         self._names_features = hasattr(policy, "split")
         if not self._names_features and not hasattr(policy, "act"):
             raise PolicyError(f"{source}: has neither split(features, splits) nor act(context, mask)")
-        self.name = str(getattr(policy, "name", _hyphens(type(policy).__name__)))
-        if not _NAME.fullmatch(self.name):
-            raise PolicyError(
-                f"{source}: name = {self.name!r} is not valid; "
-                "valid: up to 32 lower-case letters, digits, hyphens"
-            )
+        self.name = ""
+        self.rename(name or str(getattr(policy, "name", _hyphens(type(policy).__name__))))
         self._splits: tuple[int, ...] = ()
         self._num_layers = 0
+
+    def rename(self, name: str) -> None:
+        """Give it another name in tables.
+
+        Raises:
+            PolicyError: the name is not valid.
+        """
+        if not _NAME.fullmatch(name):
+            raise PolicyError(
+                f"{self.source}: name = {name!r} is not valid; "
+                "valid: up to 32 lower-case letters, digits, hyphens"
+            )
+        self.name = name
 
     def prepare(self, splits: tuple[int, ...], num_layers: int) -> None:
         """Say what the actions stand for, and try a copy out on a context in the middle of everything.
@@ -84,8 +96,9 @@ class UserPolicy:
 
     @property
     def tunes(self) -> bool:
-        """Whether it wants to see the training seeds."""
-        return hasattr(self._policy, "tune")
+        """Whether it wants to see the training seeds; a class method `tune` makes policies and tunes none."""
+        hook = inspect.getattr_static(self._policy, "tune", None)
+        return hook is not None and not isinstance(hook, classmethod)
 
     def tune(self, contexts: Contexts, rewards: FloatArray) -> None:
         """Contexts [K, D] and rewards [K, S] of the training seeds."""
@@ -136,6 +149,33 @@ class UserPolicy:
 
     def _mistake(self, what: str, error: BaseException) -> PolicyError:
         return PolicyError(f"{self.source}: {what} {_described(error, self._path)}")
+
+
+class _Rule:
+    """A function as a policy."""
+
+    def __init__(self, rule: Callable[[dict[str, float], tuple[int, ...]], int]) -> None:
+        self.split = rule
+
+
+def user_policy(name: str, policy: Any) -> UserPolicy:
+    """A policy that is already in memory.
+
+    Args:
+        name: in tables and figures.
+        policy: an object of one of the two kinds, or a function split(features, splits).
+
+    Raises:
+        PolicyError: it is neither, or the name is not valid.
+    """
+    source = f"policies[{name!r}]"
+    if isinstance(policy, type):
+        raise PolicyError(f"{source}: is a class; give an object of it, {policy.__name__}()")
+    if not hasattr(policy, "split") and not hasattr(policy, "act") and callable(policy):
+        policy = _Rule(policy)
+    method = getattr(policy, "split", None) or getattr(policy, "act", None)
+    code = getattr(method, "__code__", None)
+    return UserPolicy(source, Path(code.co_filename if code else source), policy, name)
 
 
 def load_policy(source: str) -> UserPolicy:

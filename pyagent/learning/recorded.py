@@ -1,0 +1,141 @@
+"""Policies on a recorded dataset, decision by decision, as the run folder of a live run has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pyagent.campaign.folder import RunFolder, describe, resolved_yaml
+from pyagent.dataset import Dataset
+from pyagent.dataset.table import KEYS
+from pyagent.envs.replay import NO_ACTION
+from pyagent.envs.scoring import NO_SPLIT
+from pyagent.evaluation.oracle import oracle
+from pyagent.evaluation.statistics import bootstrap_interval, paired_difference
+from pyagent.evaluation.summary import compare, oracle_frame, summarise
+from pyagent.policies.base import Policy
+from pyagent.policies.user import UserPolicy
+from pyagent.reward import TERMS
+from pyagent.surrogate.types import Indices
+
+FIRST = (
+    *("phase", "policy", "seed", "replicate", "decision", "action", "split", "previous_split", "reward"),
+    *(f"term_{name}" for name in TERMS),
+)
+"""Columns that come first, as in a run."""
+
+
+def write_evaluation(
+    folder: RunFolder,
+    dataset: Dataset,
+    guests: Sequence[UserPolicy],
+    trained: Mapping[str, tuple[Policy, int]],
+    seed: int,
+) -> dict[str, Any]:
+    """Play policies on the test part and write what a run writes: decisions, oracle, summary, scenario.
+
+    Args:
+        folder: where.
+        dataset: what is played.
+        guests: the user's own, prepared and tuned.
+        trained: baselines by name, each with the evaluations that it bought.
+        seed: of the training, for the summary.
+
+    Returns:
+        What summary.json holds.
+    """
+    scenario, table, splits = dataset.scenario, dataset.test, dataset.deployment.splits
+    contenders: dict[str, Policy] = {guest.name: guest for guest in guests}
+    contenders |= {name: policy for name, (policy, _) in trained.items()}
+    judged = pd.concat([played(dataset, policy, name) for name, policy in contenders.items()])
+    rows = pd.concat([static_runs(dataset), judged], ignore_index=True)
+    best = oracle(table.rewards)
+    values = oracle_frame(table.seeds, table.decisions, best.value)
+    reward = bootstrap_interval(best.value, table.seeds)
+    gap = paired_difference(best.value, best.static_value, table.seeds)
+    summary = {
+        "scenario": scenario.name,
+        "seed": seed,
+        "splits": list(splits),
+        "policies": summarise(
+            judged,
+            oracle=values,
+            real_evaluations={name: bought for name, (_, bought) in trained.items()},
+            targets=scenario.targets.stated,
+        ),
+        "guests": [guest.name for guest in guests],
+        "oracle": {
+            "reward": reward.estimate,
+            "reward_ci": [reward.low, reward.high],
+            "mean_split": float(np.asarray(splits)[best.action].mean()),
+            "naive_reward": float(best.naive_value.mean()),
+        },
+        "paired": {
+            f"{guest.name} - {other}": compare(judged, guest.name, other)
+            for i, guest in enumerate(guests, 1)
+            for other in list(contenders)[i:]
+        },
+        "oracle_over_best_static": gap.estimate,
+        "oracle_over_best_static_ci": [gap.low, gap.high],
+        "decisions": len(judged),
+    }
+    folder.write_text("config.yaml", resolved_yaml(scenario))
+    folder.write_json("meta.json", describe(scenario, "pyagent.evaluate", "finished"))
+    folder.write_table("decisions.parquet", rows)
+    folder.write_table("oracle.parquet", values)
+    folder.write_json("summary.json", summary)
+    return summary
+
+
+def played(dataset: Dataset, policy: Policy, name: str) -> pd.DataFrame:
+    """The test decisions of a policy that no longer learns, on every replicate.
+
+    Args:
+        dataset: whose test part is played; see `RecordedTable.replay` for what that leaves out.
+        policy: asked decision by decision.
+        name: of the column `policy`.
+    """
+    return _rows(dataset, dataset.test.play_all(policy), "test", name)
+
+
+def static_runs(dataset: Dataset) -> pd.DataFrame:
+    """Every split's runs of the test part, which the oracle chooses from."""
+    shape = (len(dataset.test), dataset.test.replicates)
+    frames = [
+        _rows(dataset, np.full(shape, action), "oracle", f"static-{split}")
+        for action, split in enumerate(dataset.deployment.splits)
+    ]
+    rows: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return rows
+
+
+def _rows(dataset: Dataset, actions: Indices, phase: str, name: str) -> pd.DataFrame:
+    """Rows of actions [K, R]: outcomes of the action taken, observations after the one before."""
+    table, splits = dataset.test, np.asarray(dataset.deployment.splits)
+    before = np.roll(actions, 1, axis=0)
+    before[table.first_of_seed] = NO_ACTION
+    k, r = np.indices(actions.shape)
+    taken, seen = (k, actions, r), (k, np.maximum(before, 0), r)
+    contexts, components = table.contexts[seen], table.components[taken]
+    rewards, terms = dataset.composer.composed(
+        contexts.reshape(-1, contexts.shape[-1]), actions.ravel(), components.reshape(actions.size, -1)
+    )
+    cells = dataset.rows[dataset.rows["part"] == "test"].sort_values(KEYS, ignore_index=True)
+    place = np.arange(len(cells)).reshape(table.rewards.shape)
+    rows = cells.iloc[place[taken].ravel()].reset_index(drop=True)
+    observed = [column for column in cells if column.startswith("obs_")]
+    rows[observed] = cells.iloc[place[seen].ravel()][observed].to_numpy()
+    rows = rows.assign(
+        phase=phase,
+        policy=name,
+        split=splits[actions].ravel(),
+        previous_split=np.where(before == NO_ACTION, NO_SPLIT, splits[before]).ravel(),
+        reward=rewards,
+        **{f"term_{term}": values for term, values in terms.items()},
+    )
+    others = [column for column in rows if column not in FIRST and not column.startswith("record_")]
+    chosen: pd.DataFrame = rows[[*FIRST, *(column for column in others if column != "part")]]
+    return chosen
