@@ -126,7 +126,7 @@ def _rows(dataset: Dataset, actions: Indices, phase: str, name: str) -> pd.DataF
     cells = dataset.rows[dataset.rows["part"] == "test"].sort_values(KEYS, ignore_index=True)
     place = np.arange(len(cells)).reshape(table.rewards.shape)
     rows = cells.iloc[place[taken].ravel()].reset_index(drop=True)
-    observed = [column for column in cells if column.startswith("obs_")]
+    observed = [column for column in map(str, cells) if column.startswith("obs_")]
     rows[observed] = cells.iloc[place[seen].ravel()][observed].to_numpy()
     rows = rows.assign(
         phase=phase,
