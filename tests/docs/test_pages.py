@@ -150,7 +150,7 @@ def run(step: Step, command: list[str], folder: Path) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1500,
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0, f"{step}: {step.text}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
