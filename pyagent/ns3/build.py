@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +19,9 @@ from pyagent.paths import NS3_REQUIREMENT, PROGRAM, ns3_folder, shipped
 SYSTEM = "system"
 """The root that stands for an ns-3 that pkg-config knows."""
 TESTS = "splitsim-tests"
-_STEP = re.compile(r"\[(\d+)/(\d+)\]")
+_STEP = re.compile(r"\[\d+/(\d+)\]")
+_LOOKS = re.compile("Re-checking globbed directories|Re-running CMake")
+"""Steps that are taken whether or not there is something to do."""
 
 
 class BuildError(UserError):
@@ -118,27 +120,29 @@ def _configure(folder: Path, root: str, progress: Progress) -> None:
 
 
 def _compile(folder: Path, jobs: int, progress: Progress, target: str) -> None:
-    ninja = ["ninja", "-C", str(folder)]
-    plan = subprocess.run([*ninja, "-n", target], capture_output=True, text=True, check=False).stdout
-    if "no work to do" in plan:
-        return
-    steps = max((int(total) for _, total in _STEP.findall(plan)), default=1)
     what = "the simulator" if target == "all" else target
-    command = [*ninja, "-j", str(jobs), target]
+    command = ["ninja", "-C", str(folder), "-j", str(jobs), target]
     log = folder / "build.log"
     said: list[str] = []
     with (
         log.open("w", buffering=1, encoding="utf-8") as writer,  # by lines, for whoever follows it
-        progress.phase("build", f"building {what} ({jobs} jobs)", steps),
+        ExitStack() as phases,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running,
     ):
         assert running.stdout is not None
+        begun = False
         for line in running.stdout:
             writer.write(line)
-            if _STEP.match(line):
-                progress.advance()
-            else:
+            step = _STEP.match(line)
+            if step is None:
                 said.append(line.strip())
+            elif not _LOOKS.search(line):
+                if not begun:  # only now is it known that there is something to do, and how much
+                    phases.enter_context(
+                        progress.phase("build", f"building {what} ({jobs} jobs)", int(step[1]))
+                    )
+                    begun = True
+                progress.advance()
     if running.returncode != 0:
         first = next((line for line in said if "error:" in line), said[-1] if said else "ninja failed")
         raise BuildError(f"the simulator could not be built: {first} (all that the compiler said: {log})")

@@ -25,7 +25,8 @@ if(NOT EXISTS "${NS3_ROOT}")
   message(FATAL_ERROR "
   Reason given by package: no ns-3 in ${NS3_ROOT}")
 endif()
-add_executable(splitsim-ns3 main.cc)
+file(GLOB MORE CONFIGURE_DEPENDS more-*.cc)
+add_executable(splitsim-ns3 main.cc ${MORE})
 """
 
 
@@ -73,6 +74,10 @@ def test_what_has_changed_is_built_and_nothing_else_is_said(sources: Path, tmp_p
     assert build().phases == []
     (sources / "main.cc").write_text("int main() { return 3 + 4; }\n")
     assert build().phases == ["build"]
+    (sources / "more-a.cc").write_text("int more() { return 1; }\n")
+    more = build()  # found by its name, as a link is
+    assert (more.phases, more.steps, more.total) == (["build"], 2, 2)
+    assert build().phases == []
     assert build(sources).phases == ["configure", "build"]  # another ns-3: CMake starts afresh
 
 
