@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from importlib.metadata import version
 from types import FrameType
 from typing import Annotated
 
@@ -56,9 +57,18 @@ RUN_FAILED = 1
 INTERRUPTED = 130
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(version("ns3-llm-split"))
+        raise typer.Exit
+
+
 @app.callback()
 def _main(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if debug:

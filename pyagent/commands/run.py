@@ -36,7 +36,7 @@ def run(
 ) -> None:
     """Train the agent in the live co-simulation and judge it against baselines and an oracle.
 
-    Example: splitsim run ns3_scenarios/scenarios/default.yaml --budget 240 --seed 1
+    Example: splitsim run default --budget 240 --seed 1
     """
     from pyagent.campaign.contenders import Contenders, parse_baselines
     from pyagent.campaign.experiment import Learning
