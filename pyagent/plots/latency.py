@@ -63,6 +63,7 @@ def figure_latency(run: Path) -> Figure:
         for policy in policies:
             _draw_policy(axes, panel, rows[rows["policy"] == policy])
         _finish(axes, panel, scenario)
+    legend.set(xticks=[], yticks=[])
     legend.set_axis_off()
     legend.legend(handles=_handles(policies, scenario), loc="center")
     return figure
