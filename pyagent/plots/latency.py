@@ -20,18 +20,17 @@ from pyagent.scenario.schema import Scenario
 
 @dataclass(frozen=True)
 class Panel:
-    """One time: its column, the target that judges it, its title and its axes' labels."""
+    """One time: its column, the target that judges it, its title and its axis label."""
 
     column: str
     target: str
     title: str
     label: str
-    share_label: str = "Requests done [%]"
 
 
 PANELS = (
     Panel("ttft_s", "ttft_s", "To the first token (TTFT)", "TTFT [s]"),
-    Panel("tpot_s", "tpot_s", "Per token after it (TPOT)", "TPOT [s]", share_label=""),
+    Panel("tpot_s", "tpot_s", "Per token after it (TPOT)", "TPOT [s]"),
     Panel("latency_s", "completion_s", "To the last token", "Latency [s]"),
 )
 
@@ -64,6 +63,7 @@ def figure_latency(run: Path) -> Figure:
         for policy in policies:
             _draw_policy(axes, panel, rows[rows["policy"] == policy])
         _finish(axes, panel, scenario)
+    legend.set(xticks=[], yticks=[])
     legend.set_axis_off()
     legend.legend(handles=_handles(policies, scenario), loc="center")
     return figure
@@ -99,7 +99,7 @@ def _finish(axes: Axes, panel: Panel, scenario: Scenario) -> None:
         axes.axvline(target, color=style.BLACK, ls="--", lw=1)
     if panel.column == "latency_s":
         axes.axvline(scenario.requests.deadline_s, color=style.BLACK, ls=":", lw=1)
-    axes.set(title=panel.title, xlabel=panel.label, ylabel=panel.share_label, ylim=(0, 102))
+    axes.set(title=panel.title, xlabel=panel.label, ylabel="Requests done [%]", ylim=(0, 102))
     if axes.lines:
         axes.set_xscale("log")
         style.plain_log(axes.xaxis, *axes.get_xlim())
