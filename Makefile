@@ -79,7 +79,8 @@ test: setup build-tests ## the tests: pytest with the real simulator and model, 
 	@$(RUN)/python -m pytest -m 'not slow'
 	@cd $(BUILD) && ctest --output-on-failure
 
-slow: setup build-tests ## only the slow tests
+slow: setup build-tests ## only the slow tests; those of the report skip where Chromium can't be had
+	@tools/system-packages slow || true
 	@$(RUN)/python -m pytest -m slow
 
 check: test slow ## the tests and the slow ones

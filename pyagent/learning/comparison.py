@@ -130,11 +130,17 @@ class Entry:
         play: makes one training run of it.
         seeds: whether training runs differ, so that several are worth making.
         patience: decisions that it may play, as a multiple of the model-based learner's.
+        unlimited: the same where evaluations are no object; 0: no more than `patience`.
     """
 
     play: Contender
     seeds: bool = True
     patience: int = 1
+    unlimited: int = 0
+
+    def decisions(self, decisions: int, unlimited: bool) -> int:
+        """What it may play beside a model-based learner that plays `decisions`."""
+        return decisions * max(self.patience, self.unlimited if unlimited else 0)
 
 
 def _fixed_entry(make: Callable[[Dataset], Policy]) -> Entry:
@@ -149,9 +155,9 @@ ENTRIES: dict[str, Entry] = {
     "linucb": Entry(partial(_bandit, BANDITS["linucb"]), patience=4),
     "gp-ucb": Entry(partial(_bandit, BANDITS["gp-ucb"])),
     "linear-thompson": Entry(partial(_bandit, BANDITS["linear-thompson"]), patience=4),
-    "ppo": Entry(partial(_model_free, "ppo"), patience=600),
-    "a2c": Entry(partial(_model_free, "a2c"), patience=50),
-    "dqn": Entry(partial(_model_free, "dqn"), patience=50),
+    "ppo": Entry(partial(_model_free, "ppo"), patience=60, unlimited=600),
+    "a2c": Entry(partial(_model_free, "a2c"), patience=20, unlimited=50),
+    "dqn": Entry(partial(_model_free, "dqn"), patience=5, unlimited=50),
 }
 """Policies that learn or are tuned each by itself, by name."""
 
@@ -160,7 +166,15 @@ MODEL_BASED = ("surrogate-argmax", "planner", "ppo-imagination")
 POLICIES = (*ENTRIES, *MODEL_BASED)
 
 
-def play(names: Sequence[str], dataset: Dataset, seeds: Sequence[int], decisions: int, done: Done) -> Runs:
+def play(
+    names: Sequence[str],
+    dataset: Dataset,
+    seeds: Sequence[int],
+    decisions: int,
+    done: Done,
+    *,
+    unlimited: bool = False,
+) -> Runs:
     """Training runs of policies, a single one of each that doesn't learn.
 
     Args:
@@ -169,6 +183,8 @@ def play(names: Sequence[str], dataset: Dataset, seeds: Sequence[int], decisions
         seeds: of the runs.
         decisions: that the model-based learner may play; others `Entry.patience` times as many.
         done: called with a name when its runs are there.
+        unlimited: model-free policies play as long as is of any use, PPO the published 240,000 decisions
+            beside 400 of ours.
 
     Raises:
         ValueError: the policy can't be had in this scenario (all-local on a phone that can't hold the model).
@@ -177,7 +193,7 @@ def play(names: Sequence[str], dataset: Dataset, seeds: Sequence[int], decisions
     for name in (name for name in names if name in ENTRIES):
         entry = ENTRIES[name]
         for seed in seeds if entry.seeds else seeds[:1]:
-            runs[name].append(_last_policy(entry.play(dataset, seed, decisions * entry.patience)))
+            runs[name].append(_last_policy(entry.play(dataset, seed, entry.decisions(decisions, unlimited))))
         done(name)
     ours = [name for name in names if name in MODEL_BASED]
     if ours == ["surrogate-argmax"]:

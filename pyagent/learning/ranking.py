@@ -153,7 +153,13 @@ class Ranking:
 
 
 def rank(
-    dataset: Dataset, names: Sequence[str], seeds: Iterable[int], decisions: int, progress: PhaseProgress
+    dataset: Dataset,
+    names: Sequence[str],
+    seeds: Iterable[int],
+    decisions: int,
+    progress: PhaseProgress,
+    *,
+    unlimited: bool = False,
 ) -> Ranking:
     """Train and judge policies.
 
@@ -161,14 +167,21 @@ def rank(
         dataset: to learn and to judge on.
         names: of `POLICIES`; all-local is passed over where the phone can't hold the model.
         seeds: of the training runs, two or more.
-        decisions: that the model-based learner plays; see `Entry.patience`.
+        decisions: that the model-based learner plays; see `Entry`.
         progress: is told of every policy.
     """
     chosen = [name for name in names if name != "all-local" or _holds_all(dataset.deployment)]
     doing = f"Training {len(chosen)} policies on {dataset.scenario.name}"
     with progress.phase("compare", doing, len(chosen)), one_thread():
         measure = yardstick(dataset)
-        runs = play(chosen, dataset, list(seeds), decisions, lambda name: progress.advance(note=name))
+        runs = play(
+            chosen,
+            dataset,
+            list(seeds),
+            decisions,
+            lambda name: progress.advance(note=name),
+            unlimited=unlimited,
+        )
     standings = [_standing(name, found, measure) for name, found in runs.items()]
     standings.sort(key=lambda s: -s.reward.estimate)
     quality, deployed = dataset.scenario.model.quality, dataset.scenario.model.deployed

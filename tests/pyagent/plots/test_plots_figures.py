@@ -242,7 +242,8 @@ def test_all_local_and_all_failed(run):
         lambda t: t[t["phase"] != "oracle"].assign(split=32, mean_delay_s=np.nan, failed=True),
     )
 
-    assert drawable(run) == set(FIGURES) - {"links"}
+    # Nothing was sent: no link to show, and nothing that the language model was asked about.
+    assert drawable(run) == set(FIGURES) - {"links", "quality"}
 
 
 @pytest.mark.parametrize(
