@@ -29,12 +29,14 @@ class Learning:
         surrogate: the model-based learner's; one of `pyagent.surrogate.registry.SURROGATES`.
         buy: which evaluations it buys; one of `pyagent.learning.acquisition.NAMES`.
         per_decision: how many of them per decision, unless it buys all.
+        wandb: project of Weights & Biases that gets the curves too; None: nobody does.
     """
 
     budget: int = 240
     surrogate: str = ENSEMBLE
     buy: str = EPISTEMIC
     per_decision: float = 0.25
+    wandb: str | None = None
 
     @property
     def options(self) -> list[str]:

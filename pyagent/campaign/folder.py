@@ -44,6 +44,7 @@ OURS = {
     "preview.json",
     "report.html",
     "summary.json",
+    "tensorboard",
     "tokens.parquet",
 }
 """What a run writes; a folder that holds anything else is never cleared."""
@@ -75,6 +76,7 @@ class RunFolder:
         self.logs = path / "logs"
         self.checkpoint = path / "checkpoint"
         self.journal = path / "journal"
+        self.tensorboard = path / "tensorboard"
 
     def finished(self) -> dict[str, Any] | None:
         """The summary of the run in this folder; None where it has not come to its end."""

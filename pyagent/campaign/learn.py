@@ -17,6 +17,7 @@ from pyagent.envs.network import record_network
 from pyagent.envs.record import DeliveryRecord
 from pyagent.envs.scoring import NO_SPLIT, Score, Scorer
 from pyagent.envs.simulator import Episode, State
+from pyagent.learning.curve_log import CurveLog
 from pyagent.learning.learners import OnlineLearner
 from pyagent.learning.model_based import Key, ModelBasedLearner, Played
 from pyagent.policies.base import Policy
@@ -71,10 +72,14 @@ class Training:
         scorer: asks the language model.
         journal: keeps finished episodes; those that it holds are not played anew.
         log_dir: ns-3's output.
+        curves: is told of every decision.
     """
 
-    def __init__(self, name: str, scorer: Scorer, journal: Journal, log_dir: Path) -> None:
+    def __init__(
+        self, name: str, scorer: Scorer, journal: Journal, log_dir: Path, curves: CurveLog | None = None
+    ) -> None:
         self._name, self._scorer, self._journal, self._log_dir = name, scorer, journal, log_dir
+        self._curves = curves
         self._items: list[_Item] = []
         self._past = journal.training(name)
         self._known = {place: quality for episode in self._past for place, quality in episode.answers.items()}
@@ -121,6 +126,7 @@ class Training:
                     states.append(after)
                     if len(self._items) in marks:
                         trained.snapshots.append((learner.evaluations, learner.policy()))
+                    self._log(trained)
                     progress(self._note(learner))
             if is_new:
                 played = [item.decision for item in self._items[first:]]
@@ -172,6 +178,26 @@ class Training:
             self._fresh[place] = quality
             item.score = self._scorer.compose(record, quality, item.previous_split)
         return item.score
+
+    def _log(self, trained: Trained) -> None:
+        if self._curves is None:
+            return
+        item = self._items[-1]
+        score = item.score or self._scorer.unasked(item.decision.record)
+        last = trained.predictions[-len(COMPONENTS) :]
+        self._curves.scalars(
+            len(self._items),
+            {
+                "decision/reward": score.reward,
+                "decision/split": item.decision.record.split,
+                "decision/snr_db": item.decision.state.raw["snr_db"],
+                "decision/loss": item.decision.record.loss,
+                **{f"outcome/{name}": float(score.outcome[c]) for c, name in enumerate(COMPONENTS)},
+                **{f"predicted/{row['component']}": row["predicted"] for row in last},
+                **{f"predicted_std/{row['component']}": row["std"] for row in last},
+                "learner/evaluations": trained.evaluations,
+            },
+        )
 
     def _note(self, learner: OnlineLearner) -> str:
         item = self._items[-1]

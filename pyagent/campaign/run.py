@@ -28,6 +28,7 @@ from pyagent.dataset.table import RecordedTable, recorded_table
 from pyagent.envs.scoring import Part, Scorer
 from pyagent.errors import UserError
 from pyagent.evaluation.oracle import Oracle, oracle
+from pyagent.learning.curve_log import CurveLog, check_wandb
 from pyagent.learning.learners import BANDITS, OnlineLearner, make_model_based
 from pyagent.learning.model_based import Ask, Key, ModelBasedLearner
 from pyagent.learning.tuning import TUNERS, tune_static, tune_threshold, tuning_contexts, tuning_rewards
@@ -91,6 +92,7 @@ def run_experiment(
     simulator_executable(scenario.program)
     scorer = Scorer(scenario)
     learning, contenders = learning or Learning(), contenders or Contenders()
+    check_wandb(learning.wandb)
     make_model_based(
         scenario, _nobody, seed=seed, surrogate=learning.surrogate, rule=learning.buy
     )  # says what is wrong with the choice
@@ -227,8 +229,11 @@ def _model_based(run: Experiment, ask: Ask) -> ModelBasedLearner:
 def _train_one(run: Experiment, name: str, make: Callable[[Ask], OnlineLearner]) -> Trained:
     before = run.scorer.evaluations
     doing = f"Training {name} on {run.learning.budget} real decisions"
-    training = Training(name, run.scorer, run.journal, run.folder.logs / f"train-{name}")
-    with run.progress.phase(f"train-{name}", doing, run.learning.budget):
+    curves = CurveLog(
+        run.folder.tensorboard / name, project=run.learning.wandb, config=run.scenario.model_dump(mode="json")
+    )
+    training = Training(name, run.scorer, run.journal, run.folder.logs / f"train-{name}", curves)
+    with run.progress.phase(f"train-{name}", doing, run.learning.budget), curves:
         try:
             return training.run(
                 make(training.ask),

@@ -17,6 +17,7 @@ from pyagent.commands.options import (
     RunSeed,
     ScenarioName,
     Surrogate,
+    Wandb,
 )
 from pyagent.commands.result import show_result
 from pyagent.errors import UserError
@@ -55,6 +56,7 @@ def evaluate(
     buy: Buy = "epistemic",
     per_decision: PerDecision = 0.25,
     resume: Resume = False,
+    wandb: Wandb = None,
     as_json: AsJson = False,
     template: Annotated[bool, typer.Option("--template", help="Print a policy to start from.")] = False,
 ) -> None:
@@ -83,7 +85,7 @@ def evaluate(
     result = run_experiment(
         chosen,
         seed=seed,
-        learning=Learning(budget, surrogate, buy, per_decision),
+        learning=Learning(budget, surrogate, buy, per_decision, wandb),
         out=out,
         contenders=contenders,
         resume=resume,

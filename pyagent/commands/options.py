@@ -23,6 +23,10 @@ RunOut = Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<n
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on where a run with the same options was stopped.")
 ]
+Wandb = Annotated[
+    str | None,
+    typer.Option(metavar="PROJECT", help="Send the training's curves to Weights & Biases as well."),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")
 ]

@@ -16,6 +16,7 @@ from pyagent.commands.options import (
     RunSeed,
     ScenarioName,
     Surrogate,
+    Wandb,
 )
 from pyagent.commands.result import show_result
 
@@ -32,6 +33,7 @@ def run(
     buy: Buy = "epistemic",
     per_decision: PerDecision = 0.25,
     resume: Resume = False,
+    wandb: Wandb = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the agent in the live co-simulation and judge it against baselines and an oracle.
@@ -46,7 +48,7 @@ def run(
     result = run_experiment(
         load_scenario(scenario),
         seed=seed,
-        learning=Learning(budget, surrogate, buy, per_decision),
+        learning=Learning(budget, surrogate, buy, per_decision, wandb),
         out=out,
         contenders=Contenders(parse_baselines("--policies", policies)),
         resume=resume,

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pyagent.commands.options import Wandb
+
 
 def train(
     dataset: Annotated[
@@ -21,6 +23,7 @@ def train(
         float, typer.Option(min=0.001, max=1.0, help="Evaluations per decision, except with --buy all.")
     ] = 0.25,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    wandb: Wandb = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
     """Train on a recorded dataset, and judge what was learned on its test episodes.
@@ -34,12 +37,14 @@ def train(
     from pyagent.evaluation.learning_curves import score
     from pyagent.learning.acquisition import check_rule
     from pyagent.learning.comparison import yardstick
+    from pyagent.learning.curve_log import check_wandb
     from pyagent.learning.on_table import judge
     from pyagent.learning.training import TrainingPlan
     from pyagent.learning.training import train as learn
     from pyagent.threads import one_thread
 
     check_rule(buy)
+    check_wandb(wandb)
     chosen = open_dataset(shipped_dataset(dataset))
     plan = TrainingPlan(decisions, seed, buy, per_decision)
     with PhaseProgress() as progress, one_thread():
@@ -51,7 +56,7 @@ def train(
                 progress.advance(played - seen)
                 seen = played
 
-            learner = learn(chosen, plan, out, resume=resume, progress=report)
+            learner = learn(chosen, plan, out, resume=resume, progress=report, wandb=wandb)
         with progress.phase("judge", "Judging", 1):
             measure = yardstick(chosen)
             reward, _ = judge(learner.policy(), chosen)

@@ -12,6 +12,7 @@ from pathlib import Path
 from pyagent.campaign.folder import FolderError
 from pyagent.dataset import Dataset
 from pyagent.files import write_text_whole
+from pyagent.learning.curve_log import CurveLog
 from pyagent.learning.model_based import ModelBasedLearner
 from pyagent.learning.on_table import episodes, model_based, play_episode
 
@@ -37,7 +38,13 @@ class TrainingPlan:
 
 
 def train(
-    dataset: Dataset, plan: TrainingPlan, folder: Path, *, resume: bool, progress: Callable[[int], None]
+    dataset: Dataset,
+    plan: TrainingPlan,
+    folder: Path,
+    *,
+    resume: bool,
+    progress: Callable[[int], None],
+    wandb: str | None = None,
 ) -> ModelBasedLearner:
     """Train, with a checkpoint every `EVERY` decisions; the last one is the trained policy.
 
@@ -47,6 +54,7 @@ def train(
         folder: new or empty; with `resume` the folder of a training with the same plan.
         resume: go on from its last checkpoint.
         progress: called with the decisions played, after each.
+        wandb: project of Weights & Biases that gets the curves too.
 
     Raises:
         FolderError: the folder holds something else, or a training with another plan.
@@ -54,6 +62,21 @@ def train(
     _open(folder, dataset, plan, resume)
     learner = model_based(dataset, seed=plan.seed, rule=plan.rule, per_decision=plan.per_decision)
     played = _restore(learner, folder)
+    curves = CurveLog(folder / "tensorboard", first=played, project=wandb, config=asdict(plan))
+    with curves:
+        _play(learner, dataset, plan, folder, played, progress, curves)
+    return learner
+
+
+def _play(
+    learner: ModelBasedLearner,
+    dataset: Dataset,
+    plan: TrainingPlan,
+    folder: Path,
+    played: int,
+    progress: Callable[[int], None],
+    curves: CurveLog,
+) -> None:
     position = 0
     for rows, replicate in episodes(dataset.train, plan.seed):
         if position + len(rows) <= played:
@@ -61,8 +84,16 @@ def train(
             continue
         # A checkpoint lies between two episodes, so an episode is played whole or not at all.
         steps = play_episode(learner, dataset.train, rows, replicate)
-        for _ in islice(steps, plan.decisions - played):
+        for row, action in islice(zip(rows, steps), plan.decisions - played):  # noqa: B905 (steps is lazy)
             played += 1
+            curves.scalars(
+                played,
+                {
+                    "decision/reward": float(dataset.train.rewards[row, action, replicate]),
+                    "decision/split": dataset.deployment.splits[action],
+                    "learner/evaluations": learner.evaluations,
+                },
+            )
             progress(played)
         position = played
         if played >= plan.decisions:
@@ -70,7 +101,6 @@ def train(
         if played // EVERY > (played - len(rows)) // EVERY:
             _save(learner, folder, played)
     _save(learner, folder, played)
-    return learner
 
 
 def _open(folder: Path, dataset: Dataset, plan: TrainingPlan, resume: bool) -> None:
