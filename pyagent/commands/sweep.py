@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,6 +51,7 @@ def sweep(
     Example: splitsim sweep study.yaml --until-ci 0.02 --policy surrogate-argmax
     """
     from pyagent.sweep.campaign import run_sweep
+    from pyagent.sweep.engine import open_engine
     from pyagent.sweep.file import load_sweep
     from pyagent.sweep.until import Until
 
@@ -59,7 +61,8 @@ def sweep(
         _show(_missing(chosen, store), as_json)
         return
     until = None if until_ci is None else Until(until_ci, metric, tuple(policy or ()), max_seeds)
-    done = run_sweep(chosen, store, options, until=until, retry_failed=retry_failed)
+    opener = partial(open_engine, options=options)
+    done = run_sweep(chosen, store, opener, until=until, retry_failed=retry_failed)
     _show(_told(done, store), as_json)
     if done.tally["failed"]:
         raise typer.Exit(RUN_FAILED)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyagent.results import load
 from pyagent.sweep.drive import Tally, drive
-from pyagent.sweep.engine import Engine, open_engine
-from pyagent.sweep.file import EngineOptions, Sweep
+from pyagent.sweep.engine import Engine
+from pyagent.sweep.file import Sweep
 from pyagent.sweep.identity import Keys
 from pyagent.sweep.progress import SweepProgress
 from pyagent.sweep.store import Store
@@ -35,7 +36,7 @@ class Done:
 def run_sweep(
     sweep: Sweep,
     store_path: Path,
-    options: EngineOptions,
+    open_engine: Callable[[Path], Engine],
     *,
     until: Until | None = None,
     retry_failed: bool = False,
@@ -45,7 +46,8 @@ def run_sweep(
     Args:
         sweep: what is wanted.
         store_path: where results are and go.
-        options: the engine.
+        open_engine: gives the engine, told a folder for what runs throw away; not called when nothing is
+            missing.
         until: add seeds to each combination until it is known so well; None: as many as the file says.
         retry_failed: also make runs that have failed before.
 
@@ -62,7 +64,7 @@ def run_sweep(
 
         def engine() -> Engine:
             if not opened:
-                opened.append(stack.enter_context(open_engine(options, store.scratch)))
+                opened.append(stack.enter_context(open_engine(store.scratch)))
             return opened[0]
 
         progress = SweepProgress()

@@ -42,12 +42,12 @@ class Engine(Protocol):
     ) -> None: ...
 
 
-def open_engine(options: EngineOptions, scratch: Path) -> Engine:
+def open_engine(scratch: Path, options: EngineOptions) -> Engine:
     """The engine that is asked for.
 
     Args:
-        options: which, and how large.
         scratch: folder for what a local run throws away.
+        options: which engine, and how large.
 
     Raises:
         EngineError: more threads than cores, or Ray isn't installed or can't be reached.

@@ -51,7 +51,7 @@ class Agent(Section):
 
     budget: Budget = 240
     """real decisions that the learning agent may play"""
-    policies: list[str] | Literal["all"] = "all"
+    policies: Annotated[list[str], Field(min_length=1)] | Literal["all"] = "all"
     """names; live: those of `splitsim evaluate --against`, recorded: those of `splitsim compare`"""
 
 
@@ -206,19 +206,24 @@ class _Resolver:
         recorded = self._file.base.dataset is not None
         dataset = self._dataset(point) if recorded else None
         scenario = self._rewarded(dataset, fields) if dataset else self._scenario(point, fields)
+        agent = self._agent(point)
         if dataset is None:
-            self._check_episodes(scenario, point.get("agent.budget", self._file.agent.budget))
-        policies = self._policies(point.get("agent.policies", self._file.agent.policies), recorded)
+            self._check_episodes(scenario, agent.budget)
+        return RunSpec(
+            scenario=scenario,
+            dataset=dataset,
+            policies=self._policies(agent.policies, recorded),
+            budget=agent.budget,
+            seed=self._file.seeds.first,
+        )
+
+    def _agent(self, point: Point) -> Agent:
+        said = {path.split(".")[1]: value for path, value in point.items() if path.startswith("agent.")}
+        data = self._file.agent.model_dump() | said
         try:
-            return RunSpec(
-                scenario=scenario,
-                dataset=dataset,
-                policies=policies,
-                budget=point.get("agent.budget", self._file.agent.budget),
-                seed=self._file.seeds.first,
-            )
+            return Agent.model_validate(data)
         except ValidationError as error:
-            raise self._wrong(f"agent.{first_problem(error, {})}") from error
+            raise self._wrong(f"agent.{first_problem(error, data)}") from error
 
     def _scenario(self, point: Point, fields: Point) -> Scenario:
         name = self._text(point, "scenario", self._file.base.scenario)
@@ -282,12 +287,10 @@ class _Resolver:
         else:
             raise self._wrong(f"{path!r}: there is nothing at {last!r}")
 
-    def _policies(self, names: Any, recorded: bool) -> tuple[str, ...]:
+    def _policies(self, names: list[str] | Literal["all"], recorded: bool) -> tuple[str, ...]:
         known = _recorded_policies() if recorded else BASELINES
         if names == "all":
             return known
-        if not isinstance(names, list) or not names:
-            raise self._wrong(f"agent.policies = {names!r}: valid: all, or a list of names")
         for name in names:
             if name not in known:
                 kind = "recorded" if recorded else "live"
@@ -296,10 +299,10 @@ class _Resolver:
                 )
         return tuple(name for name in known if name in names)
 
-    def _check_episodes(self, scenario: Scenario, budget: Any) -> None:
+    def _check_episodes(self, scenario: Scenario, budget: int) -> None:
         """Two seeds share no episode only as long as each stays within its own."""
         episodes = SEEDS_PER_RUN * scenario.requests.count
-        if isinstance(budget, int) and budget > episodes:
+        if budget > episodes:
             raise self._wrong(
                 f"agent.budget = {budget}: more than {SEEDS_PER_RUN} episodes of {scenario.name}, so seeds "
                 f"would share some; valid: at most {episodes}"

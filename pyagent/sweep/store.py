@@ -256,7 +256,10 @@ def store_errors(path: Path) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise StoreError(f"store {path}: {reason}; what was finished is kept") from error
+        foreign = type(error) is sqlite3.DatabaseError  # the index is none, or was damaged by others
+        raise StoreError(
+            f"store {path}: {reason}{'' if foreign else '; what was finished is kept'}"
+        ) from error
 
 
 def table_path(store: Path, key: str) -> Path:
