@@ -19,7 +19,7 @@ import pandas as pd
 from pyagent.errors import UserError
 from pyagent.evaluation.statistics import mean_interval
 from pyagent.sweep.spec import look_up, settings
-from pyagent.sweep.store import open_index, store_errors, table_path
+from pyagent.sweep.store import INDEX, open_index, store_errors, table_path
 
 if TYPE_CHECKING:
     import xarray
@@ -91,7 +91,7 @@ def runs(
 def states(store: Path | str = DEFAULT_STORE) -> dict[str, str]:
     """State of every run by key; empty where there is no store yet."""
     place = Path(store)
-    if not place.exists():
+    if not (place / INDEX).is_file():
         return {}
     with store_errors(place), closing(open_index(place)) as db:
         return dict(db.execute("SELECT key, state FROM runs"))

@@ -48,7 +48,7 @@ class SweepProgress:
         if self._task is not None:
             self._bar.update(self._task, completed=self._done_s, told=told)
         if failed or not self._console.is_terminal:
-            self._console.print(f"{told}; {note}", markup=False)
+            self._console.print(f"{told}; {note}", markup=False, soft_wrap=True)
 
     def pause(self, seconds: float) -> None:
         """Nothing to do but to wait for another sweep."""

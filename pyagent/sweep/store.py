@@ -90,7 +90,6 @@ class Store:
             try:
                 self._lock = _hold(self._lock_file(self.owner.id))
                 self.scratch.mkdir()
-                _prepare(self._db, path)
                 with self._transaction():
                     self._forget_the_dead()
                     self._db.execute("INSERT INTO owners VALUES (?, ?, ?, ?)", _owner_row(self.owner))
@@ -291,24 +290,30 @@ def open_index(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    if not (path / INDEX).exists():
+        _make_index(path)
     db = sqlite3.connect(path / INDEX, timeout=BUSY_S, isolation_level=None)
-    db.execute("PRAGMA foreign_keys = ON")
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
+    try:
+        _check_version(db, path)
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    """Make the tables of a new index."""
-    db.execute("BEGIN IMMEDIATE")
+def _make_index(path: Path) -> None:
+    """An empty index, there whole or not at all: whoever is first puts his in its place."""
+    partial = path / f".{INDEX}-{uuid.uuid4().hex}.partial"
     try:
-        if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            for statement in filter(str.strip, _TABLES.split(";")):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {SCHEMA}")
+        with contextlib.closing(sqlite3.connect(partial, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode = WAL")  # kept in the file
+            db.executescript(f"{_TABLES}; PRAGMA user_version = {SCHEMA};")
+        with contextlib.suppress(FileExistsError):
+            os.link(partial, path / INDEX)
     finally:
-        db.execute("COMMIT" if db.in_transaction else "SELECT 1")
-    _check_version(db, path)
+        partial.unlink(missing_ok=True)
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> None:

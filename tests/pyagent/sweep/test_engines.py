@@ -182,3 +182,28 @@ def test_a_raylet_killed_in_mid_sweep_costs_no_result(
     assert run_sweep(cheap_sweep(tmp_path, **LONGER), tmp_path / "store", opened).tally == {"made": 6}
     assert engines[0].killed
     same(tmp_path / "store", undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(420)
+def test_ppo_learns_on_environments_all_over_a_cluster(two_machines: Any) -> None:
+    import numpy as np
+    import ray
+    from stable_baselines3 import PPO
+
+    from pyagent.envs.on_ray import RayVecEnv
+
+    ray.init(address=two_machines.address, log_to_driver=False, logging_level="error")
+    try:
+        env = RayVecEnv("pyagent/Replay-v0", 2, dataset="tram-replay")
+        env.seed(5)
+        first = env.reset()
+        env.seed(5)
+        assert np.array_equal(env.reset(), first)
+        assert not np.array_equal(first[0], first[1])  # two environments, two episodes
+        model = PPO("MlpPolicy", env, n_steps=32, batch_size=32, seed=1, device="cpu").learn(64)
+        assert model.num_timesteps == 64
+        assert len({node["NodeID"] for node in ray.nodes() if node["Resources"].get("CPU")}) == 2
+        env.close()
+    finally:
+        ray.shutdown()
