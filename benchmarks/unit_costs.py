@@ -82,6 +82,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--ues", type=int, nargs="+", default=[0, 3, 10, 20], help="other UEs")
+    fetched = [name for name in PACKAGED if is_fetched(name)]
+    parser.add_argument("--models", nargs="+", default=fetched, choices=fetched, help="that are here")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
     scenario = load_scenario("default")
@@ -92,8 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
         ns3_s[str(count)] = (cpu_s - start_s) / len(played)
     decisions, cpu_s = play(scenario)
     default_s = (cpu_s - start_s) / len(decisions)
-    models = [name for name in PACKAGED if is_fetched(name)]
-    costs = {name: evaluation_cost(scenario, name, decisions) for name in models}
+    costs = {name: evaluation_cost(scenario, name, decisions) for name in chosen.models}
     buffer = io.BytesIO()
     next(iter(costs.values()))[1].to_parquet(buffer, index=False)
     own = costs.get(scenario.model.quality)
@@ -103,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
         "start_cpu_s": start_s,
         "ns3_cpu_s": ns3_s,
         "evaluation_cpu_s": {name: cost for name, (cost, _) in costs.items()},
-        "parameters": {name: PACKAGED[name].parameters for name in models},
+        "parameters": {name: PACKAGED[name].parameters for name in chosen.models},
         "decision_bytes": len(buffer.getvalue()) / len(decisions),
         "million_decisions_cpu_h": None if own is None else 1e6 * (default_s + own[0]) / HOUR_S,
     }
