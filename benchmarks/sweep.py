@@ -28,7 +28,9 @@ from typing import Any
 
 import yaml
 
+from benchmarks.page import put_table
 from pyagent import results
+from pyagent.paths import REPOSITORY
 from pyagent.sweep.campaign import run_sweep
 from pyagent.sweep.drive import drive
 from pyagent.sweep.engine import Engine, open_engine
@@ -51,6 +53,7 @@ TINY: dict[str, Any] = {
     "model": {"splits": [1, 32], "prompts": 2},
     "evaluation": {"tune_seeds": 1, "test_seeds": 1, "replicates": 4},
 }
+PAGE = REPOSITORY / "docs" / "sweep.md"
 POINTS = 100
 """Combinations of the sweep that is resumed; ten seeds of each."""
 
@@ -146,12 +149,27 @@ def _engines(workers: int) -> dict[str, Callable[[Path], Engine]]:
     return found | {"ray": opener(kind="ray", workers=workers)}
 
 
+def markdown(found: dict[str, Any]) -> str:
+    """A table for the docs."""
+    ray = "not installed" if found["efficiency_ray"] is None else f"{found['efficiency_ray']:.2f}"
+    workers = f"{found['workers']} workers"
+    resume = f"{found['resume_s']:.2f} s for {found['resume_skips']} of {found['resume_runs']} runs"
+    return (
+        "| figure | value | wanted |\n|---|---|---|\n"
+        f"| efficiency of the local engine, {workers} | {found['efficiency_local']:.2f} | 0.9 |\n"
+        f"| Ray against local | {ray} | 0.85 |\n"
+        f"| overhead per run, of {found['run_s']:.1f} s | {found['overhead_per_run_s']:.3f} s | |\n"
+        f"| all finished, swept again | {resume} | 1 s |\n"
+    )
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--runs", type=int, default=12, help="of each sweep")
     parser.add_argument("--rounds", type=int, default=2, help="of which the best counts")
     parser.add_argument("--live", action="store_true", help="tiny runs with ns-3 and a language model")
+    parser.add_argument("--page", action="store_true", help="write the table of docs/sweep.md")
     chosen = parser.parse_args(arguments)
     workers = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="splitsim-benchmark-") as name:
@@ -175,6 +193,8 @@ def main(arguments: list[str] | None = None) -> None:
         **skipped,
         **(local.memory if chosen.live else {}),
     }
+    if chosen.page:
+        put_table(PAGE, "sweep", markdown(result))
     print(json.dumps(result))
 
 

@@ -1,4 +1,4 @@
-"""What one live decision costs: ns-3, the language model, the store. CPU seconds: other work barely counts.
+"""What one live decision costs: ns-3 and the language model, in CPU seconds, so other work barely counts.
 
 `python -m benchmarks.unit_costs` prints one JSON line.
 
@@ -6,27 +6,27 @@
 - `start_cpu_s`: of ns-3 until the first decision, with the fewest of them: what an episode costs in any case.
 - `evaluation_cpu_s`: of one verdict of a language model on what arrived, one thread, by model; the undamaged
   pass of each prompt's first use is in it.
-- `decision_bytes`: of a decision in the store.
 - `million_decisions_cpu_h`: of 10^6 decisions, all of them lossy, with the default UEs and model.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import resource
 import time
 from collections.abc import Sequence
+from typing import Any
 
-import pandas as pd
 import torch
 
+from benchmarks.page import put_table
 from llm_split.models.catalogue import PACKAGED
 from llm_split.models.fetching import is_fetched
 from pyagent.campaign.collect import Decision, Job, score_episode
 from pyagent.envs.scoring import Scorer
 from pyagent.envs.simulator import Episode
+from pyagent.paths import REPOSITORY
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.scenario.load import load_scenario
 from pyagent.scenario.schema import Scenario
@@ -35,6 +35,7 @@ SEED = 2
 """A test episode of run 0, in and out of coverage."""
 SPLIT = 0
 HOUR_S = 3600.0
+PAGE = REPOSITORY / "docs" / "sweep.md"
 
 
 def with_others(scenario: Scenario, count: int) -> Scenario:
@@ -64,23 +65,38 @@ def play(scenario: Scenario, decisions: int | None = None) -> tuple[list[Decisio
     return played, children_cpu_s() - before
 
 
-def evaluation_cost(
-    scenario: Scenario, model: str, decisions: Sequence[Decision]
-) -> tuple[float, pd.DataFrame]:
-    """CPU seconds of an evaluation by this model, and the decisions as they are stored."""
+def evaluation_cost(scenario: Scenario, model: str, decisions: Sequence[Decision]) -> float:
+    """CPU seconds of an evaluation by this model."""
     scorer = Scorer(
         scenario.model_copy(update={"model": scenario.model.model_copy(update={"quality": model})})
     )
     scorer.evaluator("test")
     job = Job("test", "static", SEED, 0, lambda: BestStaticPolicy(SPLIT, len(scorer.deployment.splits)))
     before = time.process_time()
-    rows = score_episode(scorer, job, decisions, "test")
-    return (time.process_time() - before) / max(scorer.evaluations, 1), pd.DataFrame(rows)
+    score_episode(scorer, job, decisions, "test")
+    return (time.process_time() - before) / max(scorer.evaluations, 1)
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """A table for the docs."""
+    rows = [("ns-3, start of an episode", f"{found['start_cpu_s']:.2f} s")]
+    rows += [
+        (f"ns-3, a decision among {ues} other UEs", f"{s:.2f} s") for ues, s in found["ns3_cpu_s"].items()
+    ]
+    rows += [
+        (f"an evaluation by {name}, {found['parameters'][name] / 1e6:.0f} M parameters", f"{s:.2f} s")
+        for name, s in found["evaluation_cpu_s"].items()
+    ]
+    if found["million_decisions_cpu_h"] is not None:
+        hours = f"{found['million_decisions_cpu_h']:.0f} core hours"
+        rows.append(("10^6 decisions of the default scenario, each with an evaluation", hours))
+    return "| what | cost |\n|---|---|\n" + "".join(f"| {what} | {cost} |\n" for what, cost in rows)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--page", action="store_true", help="write the table of docs/sweep.md")
     parser.add_argument("--ues", type=int, nargs="+", default=[0, 3, 10, 20], help="other UEs")
     fetched = [name for name in PACKAGED if is_fetched(name)]
     parser.add_argument("--models", nargs="+", default=fetched, choices=fetched, help="that are here")
@@ -95,19 +111,18 @@ def main(arguments: list[str] | None = None) -> None:
     decisions, cpu_s = play(scenario)
     default_s = (cpu_s - start_s) / len(decisions)
     costs = {name: evaluation_cost(scenario, name, decisions) for name in chosen.models}
-    buffer = io.BytesIO()
-    next(iter(costs.values()))[1].to_parquet(buffer, index=False)
-    own = costs.get(scenario.model.quality)
+    own_s = costs.get(scenario.model.quality)
     result = {
         "benchmark": "unit_costs",
         "decisions": len(decisions),
         "start_cpu_s": start_s,
         "ns3_cpu_s": ns3_s,
-        "evaluation_cpu_s": {name: cost for name, (cost, _) in costs.items()},
+        "evaluation_cpu_s": costs,
         "parameters": {name: PACKAGED[name].parameters for name in chosen.models},
-        "decision_bytes": len(buffer.getvalue()) / len(decisions),
-        "million_decisions_cpu_h": None if own is None else 1e6 * (default_s + own[0]) / HOUR_S,
+        "million_decisions_cpu_h": None if own_s is None else 1e6 * (default_s + own_s) / HOUR_S,
     }
+    if chosen.page:
+        put_table(PAGE, "unit_costs", markdown(result))
     print(json.dumps(result))
 
 

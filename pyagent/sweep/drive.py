@@ -9,7 +9,7 @@ from statistics import median
 from typing import Literal
 
 from pyagent.sweep.engine import Engine
-from pyagent.sweep.execute import Failure
+from pyagent.sweep.execute import Failure, Result
 from pyagent.sweep.identity import Keys
 from pyagent.sweep.progress import SweepProgress
 from pyagent.sweep.spec import RunSpec
@@ -89,16 +89,21 @@ class _Driver:
         self._progress.expect(len(waiting), sum(run.cost_s for run in waiting))
         while waiting or self._running or self._elsewhere:
             self._start(waiting)
-            for key, result in self._engine.wait(LOOK_S):
-                run = self._running.pop(key)
-                if isinstance(result, Failure):
-                    self._store.fail(key, result)
-                    self._end(run, "failed", result.error.splitlines()[0])
-                else:
-                    self._store.finish(key, result)
-                    self._end(run, "made", f"{result.wall_s:.0f} s")
-            if not self._running and (waiting or self._elsewhere):
+            made = [(self._running.pop(key), result) for key, result in self._engine.wait(LOOK_S)]
+            # Workers go on while we write down what they have made.
+            self._start(waiting)
+            for run, result in made:
+                self._keep(run, result)
+            if not made and not self._running and (waiting or self._elsewhere):
                 self._progress.pause(LOOK_S)
+
+    def _keep(self, run: _Planned, result: Result) -> None:
+        if isinstance(result, Failure):
+            self._store.fail(run.key, result)
+            self._end(run, "failed", result.error.splitlines()[0])
+        else:
+            self._store.finish(run.key, result)
+            self._end(run, "made", f"{result.wall_s:.0f} s")
 
     def _longest_first(self, missing: dict[str, RunSpec]) -> deque[_Planned]:
         """Started last, a long run would keep one core busy while the others have nothing to do."""

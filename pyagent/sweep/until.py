@@ -48,6 +48,8 @@ def more_seeds(results: pd.DataFrame, made: int, until: Until) -> int:
     Raises:
         SweepError: no such metric or policy.
     """
+    if results.empty:  # every run has failed
+        return made
     if until.metric not in results.columns:
         raise SweepError(f"--metric = {until.metric!r}: no such metric; see splitsim results")
     there = list(dict.fromkeys(results["policy"]))
