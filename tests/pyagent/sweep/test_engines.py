@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -99,18 +100,22 @@ def test_a_run_that_kills_every_worker_has_failed(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(420)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_driver_leaves_no_process_and_nothing_twice(
     tmp_path: Path, undisturbed: pd.DataFrame, number: signal.Signals
 ) -> None:
     store = tmp_path / "store"
     command = [sys.executable, "-m", "pyagent.cli", "sweep", cheap_file(tmp_path, **LONGER), "--store", store]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
-    until_finished(store, process, 1)
-    children = psutil.Process(process.pid).children(recursive=True)
-    os.kill(process.pid, number)
-    _, stderr = process.communicate(timeout=30)
-    gone, alive = psutil.wait_procs(children, timeout=10)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL) as process:
+        try:
+            until_finished(store, process, 1)
+            children = psutil.Process(process.pid).children(recursive=True)
+            os.kill(process.pid, number)
+            _, stderr = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    gone, alive = psutil.wait_procs(children, timeout=30)
     assert gone
     assert not alive
     assert process.returncode == (130 if number == signal.SIGINT else -number)
@@ -125,18 +130,11 @@ def test_a_killed_driver_leaves_no_process_and_nothing_twice(
 
 def until_finished(store: Path, process: subprocess.Popen[str], runs: int) -> None:
     """Look until so many runs are finished."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while list(results.states(store).values()).count("finished") < runs:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
-        process_pause(0.05)
-
-
-def process_pause(seconds: float) -> None:
-    """Between two looks at another process."""
-    import select
-
-    select.select([], [], [], seconds)
+        select.select([], [], [], 0.05)
 
 
 @pytest.fixture
