@@ -110,13 +110,14 @@ def execute(spec: RunSpec, scratch: Path | None = None) -> Outcome:
 def _live(spec: RunSpec, scratch: Path | None) -> tuple[Metrics, bytes]:
     from llm_split.models.loading import keep_loaded_models
     from pyagent.campaign.contenders import Contenders
+    from pyagent.campaign.experiment import Learning
     from pyagent.campaign.run import run_experiment
 
     keep_loaded_models()
     with TemporaryDirectory(prefix="run-", dir=scratch) as folder:
         run = run_experiment(
             spec.scenario,
-            budget=spec.budget,
+            learning=Learning(spec.budget),
             seed=spec.seed,
             out=Path(folder) / "run",
             contenders=Contenders(spec.policies),
