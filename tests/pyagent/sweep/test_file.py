@@ -110,7 +110,7 @@ def test_a_relative_path_starts_at_the_sweep_file(tmp_path: Path) -> None:
             {"grid": {"agent.budget": [1]}, "list": [{"agent.budget": 2}]},
             ["'agent.budget'", "grid and in list"],
         ),
-        ({"agent": {"budget": 40, "policies": ["linucb"]}}, ["'linucb'", "live", "surrogate-argmax"]),
+        ({"agent": {"budget": 40, "policies": ["dqn"]}}, ["'dqn'", "live", "surrogate-argmax"]),
         ({"agent": {"budget": 500_000}}, ["agent.budget = 500000", "at most 20000"]),
         ({"engine": {"kind": "slurm"}}, ["engine.kind = 'slurm'", "ray"]),
         ({"engine": {"address": "10.0.0.1:6379"}}, ["engine", "kind: ray"]),
