@@ -11,5 +11,5 @@ def put_table(page: Path, benchmark: str, text: str) -> None:
     """Replace what stands between the page's markers of `python -m benchmarks.BENCHMARK`."""
     begin = f"<!-- table: python -m benchmarks.{benchmark} -->"
     before, rest = page.read_text(encoding="utf-8").split(begin)
-    after = rest.split(END)[1]
+    after = rest.split(END, 1)[1]
     page.write_text(f"{before}{begin}\n\n{text}\n{END}{after}", encoding="utf-8")

@@ -22,8 +22,10 @@ from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
 from pyagent.commands.record import record
 from pyagent.commands.report import report
+from pyagent.commands.results import results
 from pyagent.commands.run import run
 from pyagent.commands.scenario import scenario_app
+from pyagent.commands.sweep import sweep
 from pyagent.commands.trace import trace
 from pyagent.commands.train import train
 from pyagent.errors import UserError
@@ -51,6 +53,8 @@ app.command()(trace)
 app.command()(report)
 app.command()(build)
 app.command()(doctor)
+app.command()(sweep)
+app.command()(results)
 
 USAGE_ERROR = 2
 RUN_FAILED = 1

@@ -1,12 +1,29 @@
-"""How many threads the small matrices of learning use."""
+"""How many cores a process may use, and how many threads the small matrices of learning use."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from threadpoolctl import threadpool_limits
+
+from pyagent.errors import UserError
+
+
+def cores() -> int:
+    """How many cores this process may use: SPLITSIM_CORES where it is set, at most those that there are.
+
+    Raises:
+        UserError: SPLITSIM_CORES is no whole number above 0.
+    """
+    there, said = len(os.sched_getaffinity(0)), os.environ.get("SPLITSIM_CORES")
+    if said is None:
+        return there
+    if not said.isdecimal() or int(said) < 1:
+        raise UserError(f"SPLITSIM_CORES = {said!r}: valid: a whole number, 1 or more")
+    return min(int(said), there)
 
 
 @contextmanager

@@ -30,6 +30,18 @@ class QualityModel:
     licence: str
 
 
+_kept: dict[tuple[str, str, torch.dtype], QualityModel] | None = None
+
+
+def keep_loaded_models() -> None:
+    """From now on a model that was loaded last is given again instead of being loaded again.
+
+    For a process that makes one run after another: one model is not safe to use from two threads at once.
+    """
+    global _kept
+    _kept = {} if _kept is None else _kept
+
+
 def load_quality_model(
     name_or_path: str = "smollm2-135m",
     cache_dir: Path | str | None = None,
@@ -47,6 +59,19 @@ def load_quality_model(
     """
     location, licence, local = _locate(name_or_path, cache_dir)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    place = (location, device, dtype)
+    if _kept is not None and place in _kept:
+        return _kept[place]
+    loaded = _load(name_or_path, location, licence, local, device, dtype)
+    if _kept is not None:
+        _kept.clear()
+        _kept[place] = loaded
+    return loaded
+
+
+def _load(
+    name_or_path: str, location: str, licence: str, local: bool, device: str, dtype: torch.dtype
+) -> QualityModel:
     try:
         if local and Path(location).is_file():
             model, tokenizer = load_gguf(Path(location), dtype)

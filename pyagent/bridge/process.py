@@ -61,6 +61,7 @@ class SimulatorProcess:
         log_dir: folder for its stdout and stderr; made if absent.
         label: start of the log files' names; a number is added where the name is taken.
         env: variables added to the agent's own environment.
+        pass_fds: descriptors of ours that it inherits.
 
     Attributes:
         pid: process id, also the id of its session and process group.
@@ -80,6 +81,7 @@ class SimulatorProcess:
         log_dir: str | os.PathLike[str],
         label: str = "sim",
         env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self._owner_pid = os.getpid()
         self._popen: subprocess.Popen[bytes] | None = None
@@ -90,13 +92,18 @@ class SimulatorProcess:
         stdout, stderr = _open_logs(Path(log_dir), label)
         self.stdout_path, self.stderr_path = Path(stdout.name), Path(stderr.name)
         with stdout, stderr:
-            self._popen = self._start(argv, {**os.environ, **(env or {})}, stdout, stderr)
+            self._popen = self._start(argv, {**os.environ, **(env or {})}, stdout, stderr, pass_fds)
         self.pid: int = self._popen.pid
         self._pidfd = _open_pidfd(self.pid)
         _live.add(self)
 
     def _start(
-        self, argv: list[str], env: dict[str, str], stdout: IO[bytes], stderr: IO[bytes]
+        self,
+        argv: list[str],
+        env: dict[str, str],
+        stdout: IO[bytes],
+        stderr: IO[bytes],
+        pass_fds: Sequence[int],
     ) -> subprocess.Popen[bytes]:
         child_fd, self._parent_fd = os.pipe()
         env[PARENT_FD_VARIABLE] = str(child_fd)
@@ -108,7 +115,7 @@ class SimulatorProcess:
                 stdout=stdout,
                 stderr=stderr,
                 env=env,
-                pass_fds=(child_fd,),
+                pass_fds=(child_fd, *pass_fds),
                 start_new_session=True,
             )
         except BaseException:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -18,6 +17,7 @@ from pyagent.envs.scoring import NO_SPLIT, Part, Score, Scorer
 from pyagent.envs.simulator import Episode, State
 from pyagent.policies.base import Policy
 from pyagent.scenario.schema import Scenario
+from pyagent.threads import cores
 
 Row = dict[str, Any]
 
@@ -62,13 +62,13 @@ class EpisodePool:
     Args:
         scenario: what to simulate.
         log_dir: folder for ns-3's output, one subfolder per episode.
-        workers: episodes at a time; None: one per core.
+        workers: episodes at a time; None: one for each core that this process may use.
     """
 
     def __init__(self, scenario: Scenario, log_dir: Path, workers: int | None = None) -> None:
         self._scenario = scenario
         self._log_dir = log_dir
-        self._workers = workers or len(os.sched_getaffinity(0))
+        self._workers = workers or cores()
         self._stop = threading.Event()
 
     def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, list[Decision]]]:

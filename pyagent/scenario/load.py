@@ -50,11 +50,19 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
             field, the value and what is valid.
     """
     path = find_scenario(name_or_path)
+    return parse_scenario(read_yaml(path), str(path), path.parent)
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds, not validated.
+
+    Raises:
+        ScenarioError: it can't be read, or is no YAML.
+    """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ScenarioError(f"{path}: can't be read as YAML: {_one_line(str(error))}") from error
-    return parse_scenario(data, str(path), path.parent)
 
 
 def parse_scenario(data: Any, source: str = "scenario", folder: Path | None = None) -> Scenario:
@@ -73,10 +81,11 @@ def parse_scenario(data: Any, source: str = "scenario", folder: Path | None = No
     try:
         return Scenario.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        raise ScenarioError(f"{source}: {_describe(error, data)}") from error
+        raise ScenarioError(f"{source}: {first_problem(error, data)}") from error
 
 
-def _describe(error: ValidationError, data: Any) -> str:
+def first_problem(error: ValidationError, data: Any) -> str:
+    """One line: the field as the file has it, its value, what is valid; how many more there are."""
     problems = error.errors(include_url=False)
     first = problems[0]
     field = ".".join(_path(first["loc"], data, missing=first["type"] == "missing"))
