@@ -14,6 +14,7 @@ from pages import PAGES, Step, blocks, mentions, steps
 from pyagent.cli import app
 from pyagent.paths import REPOSITORY
 from pyagent.scenario.load import parse_scenario
+from pyagent.sweep.file import SweepFile
 
 STEPS = [step for page in PAGES for step in steps(page)]
 REASONS = {
@@ -74,10 +75,12 @@ def test_python_is_fenced_so_that_it_is_run() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_scenario_that_is_shown_is_valid(page: Path) -> None:
+def test_a_scenario_or_sweep_that_is_shown_is_valid(page: Path) -> None:
     for block in blocks(page.read_text(encoding="utf-8")):
         data = yaml.safe_load("\n".join(block.lines)) if block.language == "yaml" else {}
-        if "name" in data:
+        if "base" in data:
+            SweepFile.model_validate(data)
+        elif "name" in data:
             data.pop("program", None)  # built by the reader
             data.get("model", {}).pop("deployed", None)
             parse_scenario(data, f"{page.name}:{block.line}")
