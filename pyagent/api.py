@@ -433,11 +433,12 @@ def _evaluated(
 ) -> Evaluation:
     from pyagent.campaign.folder import open_run_folder
     from pyagent.learning.recorded import write_evaluation
+    from pyagent.learning.tuning import tuning_contexts, tuning_rewards
 
     for guest in guests:
         guest.prepare(dataset.deployment.splits, dataset.deployment.num_layers)
         if guest.tunes:
-            guest.tune(dataset.train.contexts[:, 0, 0], dataset.train.rewards[:, :, 0])
+            guest.tune(tuning_contexts(dataset.train), tuning_rewards(dataset.train))
     trained = _trained(dataset, against, decisions, seed)
     temporary = None
     if out is None:
