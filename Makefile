@@ -79,8 +79,9 @@ test: setup build-tests ## the tests: pytest with the real simulator and model, 
 	@$(RUN)/python -m pytest -m 'not slow'
 	@cd $(BUILD) && ctest --output-on-failure
 
-slow: setup build-tests ## only the slow tests; those of the report skip where Chromium can't be had
+slow: setup build-tests ## only the slow tests; brings Ray and, where it can be had, Chromium for them
 	@tools/system-packages slow || true
+	@$(RUN)/python -c 'import ray' 2> /dev/null || $(RUN)/python -m pip install --quiet --editable '.[ray]'
 	@$(RUN)/python -m pytest -m slow
 
 check: test slow ## the tests and the slow ones
