@@ -100,7 +100,10 @@ def main() -> None:
             raise
         status = _explain(error)
     if status == INTERRUPTED:
-        _complain("interrupted; what was finished is kept, and --resume goes on from there")
+        _complain(
+            "interrupted; what was finished is kept, and the same command goes on from there (run, evaluate and "
+            "train: with --resume)"
+        )
     sys.exit(status)
 
 
