@@ -101,8 +101,8 @@ def main() -> None:
         status = _explain(error)
     if status == INTERRUPTED:
         _complain(
-            "interrupted; what was finished is kept, and the same command goes on from there (run, evaluate and "
-            "train: with --resume)"
+            "interrupted; what was finished is kept, and the same command goes on from there "
+            "(run, evaluate and train: with --resume)"
         )
     sys.exit(status)
 
