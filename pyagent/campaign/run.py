@@ -67,6 +67,7 @@ def run_experiment(
     out: Path | None = None,
     contenders: Contenders | None = None,
     resume: bool = False,
+    report: bool = True,
 ) -> RunResult:
     """Train and evaluate; see the module.
 
@@ -78,6 +79,7 @@ def run_experiment(
         contenders: who is tested; None: the usual ones.
         resume: go on where a run with the same arguments was stopped in this folder. It ends as if it had not
             been stopped; a finished run is given back as it is.
+        report: draw the figures and write report.html.
 
     Raises:
         UserError: something in the scenario, the set-up or a user's policy is wrong.
@@ -93,9 +95,8 @@ def run_experiment(
     scorer = Scorer(scenario)
     learning, contenders = learning or Learning(), contenders or Contenders()
     check_wandb(learning.wandb)
-    make_model_based(
-        scenario, _nobody, seed=seed, surrogate=learning.surrogate, rule=learning.buy
-    )  # says what is wrong with the choice
+    # Says what is wrong with the choice.
+    make_model_based(scenario, _nobody, seed=seed, surrogate=learning.surrogate, rule=learning.buy)
     for guest in contenders.guests:
         guest.prepare(scorer.deployment.splits, scorer.deployment.num_layers)
     verb, options = contenders.command
@@ -113,13 +114,15 @@ def run_experiment(
             journal = Journal(folder.journal, scorer.deployment.num_layers)
             experiment = Experiment(scenario, learning, seed, folder, progress, scorer, contenders, journal)
             summary = _recorded(experiment, command)
-            # Drawn from the folder's files, the time it took included; so the summary is written twice.
-            folder.write_json("summary.json", summary | _times(started, progress))
-            with progress.phase("report", "Drawing", 1):
-                draw_plots(path)
             summary |= _times(started, progress)
             folder.write_json("summary.json", summary)
-            write_report(path)
+            if report:
+                # Drawn from the folder's files, the time it took included; so the summary is written twice.
+                with progress.phase("report", "Drawing", 1):
+                    draw_plots(path)
+                summary |= _times(started, progress)
+                folder.write_json("summary.json", summary)
+                write_report(path)
             folder.write_json("meta.json", describe(scenario, command, "finished", phase_s=progress.seconds))
             shutil.rmtree(folder.journal, ignore_errors=True)
     return RunResult(path, summary)

@@ -121,6 +121,7 @@ def _live(spec: RunSpec, scratch: Path | None) -> tuple[Metrics, bytes]:
             seed=spec.seed,
             out=Path(folder) / "run",
             contenders=Contenders(spec.policies),
+            report=False,
         )
         table = (run.path / "decisions.parquet").read_bytes()
     found = {**run.summary["policies"], "oracle": run.summary["oracle"]}
