@@ -21,7 +21,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON array inste
 
 @models_app.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """Models that can be fetched by name. A folder, a GGUF file or a hub id works in a name's place."""
+    """Models that can be fetched by name. A folder, a GGUF file or a hub id works in a name's place.
+
+    Example: splitsim models list --json
+    """
     rows = model_rows()
     if as_json:
         print(json.dumps(rows))
@@ -53,7 +56,10 @@ def fetch_models(
 
 @texts_app.command("list")
 def list_texts(as_json: AsJson = False) -> None:
-    """Texts by name. The path of a UTF-8 text file works in a name's place."""
+    """Texts by name. The path of a UTF-8 text file works in a name's place.
+
+    Example: splitsim texts list --json
+    """
     rows = text_rows()
     if as_json:
         print(json.dumps(rows))
