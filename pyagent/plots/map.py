@@ -104,7 +104,17 @@ def _draw_path(axes: Axes, rows: pd.DataFrame) -> None:
         zorder=2.5,
     )
     axes.plot(x[0], y[0], "s", ms=13, mfc="none", mec=style.BLACK, mew=1.6, zorder=4)
-    axes.annotate("start", (x[0], y[0]), (0, 10), textcoords="offset points", ha="center", path_effects=HALO)
+    # Inwards: above the highest point of the path the title begins.
+    inwards = (-10, "top") if y[0] > (y.min() + y.max()) / 2 else (10, "bottom")
+    axes.annotate(
+        "start",
+        (x[0], y[0]),
+        (0, inwards[0]),
+        textcoords="offset points",
+        ha="center",
+        va=inwards[1],
+        path_effects=HALO,
+    )
 
 
 def _draw_decisions(axes: Axes, rows: pd.DataFrame, scenario: Scenario) -> None:
