@@ -242,6 +242,7 @@ def test_a_killed_run_leaves_no_simulator(tmp_path: Path) -> None:
     assert gone
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path)
     process = started(scenario, tmp_path / "run")

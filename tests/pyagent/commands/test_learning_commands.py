@@ -18,6 +18,7 @@ def splitsim(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_train_says_what_was_learned_and_goes_on(tmp_path: Path) -> None:
     arguments = ("train", "tram-replay", "--out", "t", "--decisions", "45", "--json")
     first = splitsim(*arguments, cwd=tmp_path)

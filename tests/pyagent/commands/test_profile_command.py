@@ -47,6 +47,7 @@ def fetched() -> None:
 
 
 @pytest.mark.model
+@pytest.mark.slow
 def test_profile_writes_table_and_pictures_and_goes_on(
     fetched: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

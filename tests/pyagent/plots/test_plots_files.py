@@ -35,6 +35,7 @@ def test_png_has_the_resolution_of_the_style(drawn):
     assert image[..., :3].std() > 0.05  # not a blank page
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes_in_another_process(drawn, complete_run):
     program = "import sys, pathlib, pyagent.plots as p; p.draw_plots(pathlib.Path(sys.argv[1]))"
 
