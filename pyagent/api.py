@@ -22,6 +22,7 @@ import pandas as pd
 
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
 from pyagent.errors import UserError, usage_errors
+from pyagent.learning.options import Learning
 from pyagent.policies.base import Policy
 from pyagent.policies.user import UserPolicy, load_policy, user_policy
 from pyagent.scenario.load import load_scenario as read_scenario
@@ -150,7 +151,11 @@ def make_env(
 
 
 def train(
-    source: Scenario | Dataset, policy: str = "surrogate-argmax", *, decisions: int = 240, seed: int = 1
+    source: Scenario | Dataset,
+    policy: str = "surrogate-argmax",
+    *,
+    decisions: int = Learning.budget,
+    seed: int = 1,
 ) -> Policy:
     """A policy, trained or tuned; it no longer learns.
 
@@ -338,7 +343,7 @@ def evaluate(
     policies: Mapping[str, Candidate] | None = None,
     *,
     against: Sequence[str] = AGAINST,
-    decisions: int = 240,
+    decisions: int = Learning.budget,
     seed: int = 1,
     out: str | Path | None = None,
 ) -> Evaluation:
@@ -408,7 +413,6 @@ def _evaluated_live(
     out: Path | None,
 ) -> Evaluation:
     from pyagent.campaign.contenders import BASELINES, Contenders
-    from pyagent.campaign.experiment import Learning
     from pyagent.campaign.run import run_experiment
 
     _check_names(against, BASELINES)

@@ -15,8 +15,8 @@ from pyagent.campaign.learn import MODEL, Trained
 from pyagent.dataset.table import RecordedTable, row_components, row_contexts
 from pyagent.envs.observation import FEATURES
 from pyagent.evaluation.oracle import Oracle
-from pyagent.evaluation.statistics import bootstrap_interval, paired_difference
-from pyagent.evaluation.summary import compare, oracle_frame, summarise
+from pyagent.evaluation.statistics import paired_difference
+from pyagent.evaluation.summary import compare, oracle_frame, oracle_metrics, summarise
 from pyagent.learning.learners import OnlineLearner
 from pyagent.learning.model_based import ModelBasedLearner
 from pyagent.policies.base import Policy
@@ -49,7 +49,6 @@ def conclude(
     )
     static = table.rewards[:, tuned.best_static].mean(1)
     gap = paired_difference(best.value, static, table.seeds)
-    value = bootstrap_interval(best.value, table.seeds)
     _write_tables(run, trained, tuned, table, best)
     return {
         "scenario": run.scenario.name,
@@ -57,18 +56,13 @@ def conclude(
         "budget": run.learning.budget if trained else 0,
         "splits": list(run.splits),
         "infeasible_splits": list(run.scorer.deployment.infeasible),
-        "proxy_note": run.scorer.proxy_note(),
+        "proxy_note": run.scenario.model.proxy_note,
         "proxy_splits": {str(split): run.scorer.proxy(split) for split in run.splits},
         "policies": policies,
         "guests": [guest.name for guest in run.contenders.guests],
         "best_static_split": run.splits[tuned.best_static],
         "threshold": _described(tuned.threshold, run.splits),
-        "oracle": {
-            "reward": value.estimate,
-            "reward_ci": [value.low, value.high],
-            "mean_split": float(np.asarray(run.splits)[best.action].mean()),
-            "naive_reward": float(best.naive_value.mean()),
-        },
+        "oracle": oracle_metrics(best, table.seeds, run.splits),
         "paired": _paired(run, judged),
         "oracle_over_best_static": gap.estimate,
         "oracle_over_best_static_ci": [gap.low, gap.high],

@@ -13,42 +13,10 @@ from pyagent.campaign.journal import Journal
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.campaign.seeds import Seeds
 from pyagent.envs.scoring import Scorer
-from pyagent.learning.acquisition import EPISTEMIC
-from pyagent.learning.learners import ENSEMBLE
+from pyagent.learning.options import Learning
 from pyagent.policies.base import Policy
 from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.scenario.schema import Scenario
-
-
-@dataclass(frozen=True)
-class Learning:
-    """How the learning agent trains.
-
-    Attributes:
-        budget: real decisions that every learner plays.
-        surrogate: the model-based learner's; one of `pyagent.surrogate.registry.SURROGATES`.
-        buy: which evaluations it buys; one of `pyagent.learning.acquisition.NAMES`.
-        per_decision: how many of them per decision, unless it buys all.
-        wandb: project of Weights & Biases that gets the curves too; None: nobody does.
-    """
-
-    budget: int = 240
-    surrogate: str = ENSEMBLE
-    buy: str = EPISTEMIC
-    per_decision: float = 0.25
-    wandb: str | None = None
-
-    @property
-    def options(self) -> list[str]:
-        """Of `splitsim run`, as far as they are not the defaults, without the budget."""
-        usual = Learning()
-        named = {"--surrogate": "surrogate", "--buy": "buy", "--per-decision": "per_decision"}
-        return [
-            part
-            for option, name in named.items()
-            if getattr(self, name) != getattr(usual, name)
-            for part in (option, str(getattr(self, name)))
-        ]
 
 
 @dataclass

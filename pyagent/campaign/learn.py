@@ -12,7 +12,7 @@ import numpy as np
 
 from llm_split.quality import QualityResult
 from pyagent.campaign.collect import Decision, Row, row_of
-from pyagent.campaign.journal import Journal, TrainingEpisode
+from pyagent.campaign.journal import Journal
 from pyagent.envs.network import record_network
 from pyagent.envs.record import DeliveryRecord
 from pyagent.envs.scoring import NO_SPLIT, Score, Scorer
@@ -21,7 +21,7 @@ from pyagent.learning.curve_log import CurveLog
 from pyagent.learning.learners import OnlineLearner
 from pyagent.learning.model_based import Key, ModelBasedLearner, Played
 from pyagent.policies.base import Policy
-from pyagent.reward import COMPONENTS, FloatArray
+from pyagent.reward import COMPONENTS
 from pyagent.surrogate.types import Batch
 
 SNAPSHOTS = 8
@@ -98,7 +98,7 @@ class Training:
                 item.seed,
                 0,
                 item.decision,
-                item.score or self._scorer.unasked(item.decision.record),
+                self._told(item),
                 previous_split=item.previous_split,
             )
             for item in self._items
@@ -144,7 +144,7 @@ class Training:
             yield episode, True
 
     def _play(
-        self, trained: Trained, episode: _Playable | TrainingEpisode, state: State, seed: int, budget: int
+        self, trained: Trained, episode: _Playable, state: State, seed: int, budget: int
     ) -> Iterator[State]:
         """Play an episode to its end or to that of the budget, yielding the state after each decision."""
         learner, over, previous = trained.learner, False, NO_SPLIT
@@ -183,7 +183,7 @@ class Training:
         if self._curves is None:
             return
         item = self._items[-1]
-        score = item.score or self._scorer.unasked(item.decision.record)
+        score = self._told(item)
         last = trained.predictions[-len(COMPONENTS) :]
         self._curves.scalars(
             len(self._items),
@@ -226,9 +226,9 @@ class Training:
     def _fill(self, predictions: list[Row]) -> None:
         """Note what was observed; a quality that was not bought never was."""
         for row in predictions:
-            outcome = self._outcome(row["decision"])
+            outcome = self._told(self._items[row["decision"]]).outcome
             row["observed"] = float(outcome[COMPONENTS.index(row["component"])])
 
-    def _outcome(self, place: int) -> FloatArray:
-        item = self._items[place]
-        return (item.score or self._scorer.unasked(item.decision.record)).outcome
+    def _told(self, item: _Item) -> Score:
+        """The score as far as it is known; quality and reward are NaN where they were not bought."""
+        return item.score or self._scorer.unasked(item.decision.record)

@@ -6,33 +6,33 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 
-class PhaseProgress:
-    """A progress bar per phase on stderr; plain lines where stderr is no terminal.
+class Bar:
+    """A progress bar on stderr that is silent where stderr is no terminal; shown while the context lasts.
 
-    Attributes:
-        seconds: wall-clock seconds of each finished phase.
+    Args:
+        columns: of the bar.
     """
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("[progress.description]{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self.seconds: dict[str, float] = {}
+    def __init__(self, *columns: ProgressColumn) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._task: TaskID | None = None
 
-    def __enter__(self) -> PhaseProgress:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
@@ -40,6 +40,24 @@ class PhaseProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+
+
+class PhaseProgress(Bar):
+    """A progress bar per phase; plain lines where stderr is no terminal.
+
+    Attributes:
+        seconds: wall-clock seconds of each finished phase.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            TextColumn("[progress.description]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+        )
+        self.seconds: dict[str, float] = {}
 
     @contextmanager
     def phase(self, name: str, doing: str, total: int) -> Iterator[None]:
@@ -52,12 +70,12 @@ class PhaseProgress:
         """
         started = time.monotonic()
         if not self._console.is_terminal:
-            self._console.print(f"{doing} ...", highlight=False)
+            self._console.print(f"{doing} ...")
         self._task = self._bar.add_task(doing, total=total, note="")
         yield
         self.seconds[name] = round(time.monotonic() - started, 2)
         if not self._console.is_terminal:
-            self._console.print(f"{doing}: {self.seconds[name]:.1f} s", highlight=False)
+            self._console.print(f"{doing}: {self.seconds[name]:.1f} s")
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Count finished steps of the current phase, with a word on the latest."""

@@ -17,7 +17,7 @@ from typing import Any
 from pyagent.campaign.collect import EpisodePool, Job, Row, score_episode, time_tokens
 from pyagent.campaign.conclusion import conclude
 from pyagent.campaign.contenders import ARGMAX, BASELINES, IMAGINED, PLANNER, Contenders
-from pyagent.campaign.experiment import Experiment, Learning, Tuned
+from pyagent.campaign.experiment import Experiment, Tuned
 from pyagent.campaign.folder import Plan, default_run_path, describe, open_run_folder, resolved_yaml
 from pyagent.campaign.journal import Journal
 from pyagent.campaign.learn import MODEL, Trained, Training
@@ -31,6 +31,7 @@ from pyagent.evaluation.oracle import Oracle, oracle
 from pyagent.learning.curve_log import CurveLog, check_wandb
 from pyagent.learning.learners import BANDITS, OnlineLearner, make_model_based
 from pyagent.learning.model_based import Ask, Key, ModelBasedLearner
+from pyagent.learning.options import Learning
 from pyagent.learning.tuning import TUNERS, tune_static, tune_threshold, tuning_contexts, tuning_rewards
 from pyagent.paths import simulator_executable
 from pyagent.plots import draw_plots
@@ -208,8 +209,6 @@ def _train(run: Experiment) -> dict[str, Trained]:
         found = _train_one(run, MODEL, partial(_model_based, run))
         assert isinstance(found.learner, ModelBasedLearner)
         found.learner.save(run.folder.checkpoint)
-        if found.learner.transitions.contexts:
-            found.learner.transitions.channel(found.learner.encoder).save(run.folder.checkpoint)
         trained[MODEL] = found
     for name in run.contenders.bandits:
         make = partial(BANDITS[name], run.scenario, seed=run.seed)

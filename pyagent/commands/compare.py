@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pyagent.commands.options import AsJson
 from pyagent.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ def compare(
         bool, typer.Option("--confirm", help="Play the winner in the live co-simulation as well.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for figure and numbers. [default: none]")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train policies on a recorded dataset and rank them on its test episodes; needs no ns-3 and no model.
 
@@ -46,9 +45,7 @@ def compare(
 
 def demo(
     out: Annotated[Path | None, typer.Option(help="Folder for figure and numbers. [default: none]")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Training and comparison on the dataset that ships, in under a minute: needs neither ns-3 nor a model.
 

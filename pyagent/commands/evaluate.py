@@ -21,6 +21,7 @@ from pyagent.commands.options import (
 )
 from pyagent.commands.result import show_result
 from pyagent.errors import UserError
+from pyagent.learning.options import Learning
 
 
 def evaluate(
@@ -49,12 +50,12 @@ def evaluate(
     against: Annotated[
         str, typer.Option(help="Who else is tested: usual, all, none, or names with commas between.")
     ] = "usual",
-    budget: Budget = 240,
+    budget: Budget = Learning.budget,
     seed: RunSeed = 1,
     out: RunOut = None,
-    surrogate: Surrogate = "ensemble",
-    buy: Buy = "epistemic",
-    per_decision: PerDecision = 0.25,
+    surrogate: Surrogate = Learning.surrogate,
+    buy: Buy = Learning.buy,
+    per_decision: PerDecision = Learning.per_decision,
     resume: Resume = False,
     wandb: Wandb = None,
     as_json: AsJson = False,
@@ -68,7 +69,6 @@ def evaluate(
         print(_template(), end="")
         return
     from pyagent.campaign.contenders import Contenders, parse_baselines
-    from pyagent.campaign.experiment import Learning
     from pyagent.campaign.run import run_experiment
     from pyagent.policies.user import load_policy
     from pyagent.scenario.load import load_scenario

@@ -10,12 +10,11 @@ from typing import Annotated
 import typer
 
 from pyagent.campaign.seeds import MAX_RUN_SEED
+from pyagent.commands.options import AsJson, ScenarioName
 
 
 def record(
-    scenario: Annotated[
-        str, typer.Argument(help="Scenario file, or the name of one that ships.")
-    ] = "default",
+    scenario: ScenarioName = "default",
     out: Annotated[Path | None, typer.Option(help="File. [default: runs/<name>.parquet]")] = None,
     train_seeds: Annotated[int, typer.Option(min=1, max=1000, help="Episodes to learn from.")] = 24,
     test_seeds: Annotated[int, typer.Option(min=1, max=1000, help="Episodes to judge on.")] = 6,
@@ -25,7 +24,7 @@ def record(
     slim: Annotated[
         bool, typer.Option("--slim", help="Keep only what learning needs, without the delivery records.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Play every split on the same seeds, in parallel, and store contexts, delivery records and outcomes.
 

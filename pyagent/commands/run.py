@@ -19,19 +19,20 @@ from pyagent.commands.options import (
     Wandb,
 )
 from pyagent.commands.result import show_result
+from pyagent.learning.options import Learning
 
 
 def run(
     scenario: ScenarioName = "default",
-    budget: Budget = 240,
+    budget: Budget = Learning.budget,
     seed: RunSeed = 1,
     out: RunOut = None,
     policies: Annotated[
         str, typer.Option(help="Who is tested: usual, all, or names with commas between.")
     ] = "usual",
-    surrogate: Surrogate = "ensemble",
-    buy: Buy = "epistemic",
-    per_decision: PerDecision = 0.25,
+    surrogate: Surrogate = Learning.surrogate,
+    buy: Buy = Learning.buy,
+    per_decision: PerDecision = Learning.per_decision,
     resume: Resume = False,
     wandb: Wandb = None,
     as_json: AsJson = False,
@@ -41,7 +42,6 @@ def run(
     Example: splitsim run default --budget 240 --seed 1
     """
     from pyagent.campaign.contenders import Contenders, parse_baselines
-    from pyagent.campaign.experiment import Learning
     from pyagent.campaign.run import run_experiment
     from pyagent.scenario.load import load_scenario
 

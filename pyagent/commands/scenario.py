@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
+from pyagent.commands.options import ScenarioName
 from pyagent.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ scenario_app = typer.Typer(
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
-File = Annotated[str, typer.Argument(help="Scenario file, or the name of one that ships.")]
 MAX_SEED = 2**32 - 1
 WIDTH = 110
 INVALID = 2
@@ -76,7 +76,7 @@ def validate(
 
 @scenario_app.command("preview")
 def preview(
-    file: File,
+    file: ScenarioName,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the episode.")] = 1,
     out: Annotated[Path | None, typer.Option(help="PNG to write [default: <name>-preview.png]")] = None,
     duration: Annotated[
@@ -147,7 +147,7 @@ def list_scenarios(as_json: AsJson = False) -> None:
 
 @scenario_app.command("show")
 def show(
-    file: File,
+    file: ScenarioName,
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Every default written out and explained.")
     ] = False,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pyagent.commands.options import AsJson
+
 if TYPE_CHECKING:
     from pyagent.sweep.campaign import Done
     from pyagent.sweep.file import EngineOptions, Sweep
@@ -42,7 +44,7 @@ def sweep(
         bool, typer.Option("--retry-failed", help="Make runs again that have failed before.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many runs are missing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make every run of a sweep file that the result store has not.
 

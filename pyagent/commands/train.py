@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pyagent.commands.options import Wandb
+from pyagent.commands.options import AsJson, Buy, PerDecision, Resume, Wandb
+from pyagent.learning.options import Learning
 
 
 def train(
@@ -18,13 +19,11 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the training.")] = Path("runs/training"),
     decisions: Annotated[int, typer.Option(min=2, max=1_000_000, help="Recorded decisions to play.")] = 400,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the training.")] = 0,
-    buy: Annotated[str, typer.Option(help="epistemic, random, round-robin or all.")] = "epistemic",
-    per_decision: Annotated[
-        float, typer.Option(min=0.001, max=1.0, help="Evaluations per decision, except with --buy all.")
-    ] = 0.25,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
+    buy: Buy = Learning.buy,
+    per_decision: PerDecision = Learning.per_decision,
+    resume: Resume = False,
     wandb: Wandb = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train on a recorded dataset, and judge what was learned on its test episodes.
 

@@ -90,11 +90,6 @@ class Scorer:
         """The quality model's split that stands for a split of the deployed model."""
         return proxy_split(split, self.deployment.num_layers, self.model.num_layers)
 
-    def proxy_note(self) -> str:
-        """What every table and plot says where the deployed model is not the one that is run."""
-        deployed, quality = self.scenario.model.deployed, self.scenario.model.quality
-        return "" if deployed == quality else f"quality proxy: {quality} for {deployed}"
-
     def evaluator(self, part: Part) -> QualityEvaluator:
         """The evaluator of one part's prompts."""
         if part not in self._evaluators:

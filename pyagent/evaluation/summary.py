@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pyagent.evaluation.oracle import Oracle
 from pyagent.evaluation.statistics import bootstrap_interval, interquartile_mean, paired_difference
 from pyagent.evaluation.targets import judge
 from pyagent.reward import FloatArray
@@ -37,6 +38,23 @@ def oracle_frame(seeds: NDArray[np.int64], decisions: NDArray[np.int64], values:
     """Oracle values [n] of (seed, decision) pairs as :func:`summarise` takes them."""
     frame: pd.DataFrame = pd.DataFrame({"seed": seeds, "decision": decisions, "value": values})
     return frame
+
+
+def oracle_metrics(best: Oracle, seeds: NDArray[np.int64], splits: Sequence[int]) -> Metrics:
+    """What a summary says of the oracle: reward with interval, mean split, and the naive maximum's reward.
+
+    Args:
+        best: the oracle on K decisions.
+        seeds: of them, int64 [K].
+        splits: that its actions stand for.
+    """
+    reward = bootstrap_interval(best.value, seeds)
+    return {
+        "reward": reward.estimate,
+        "reward_ci": [reward.low, reward.high],
+        "mean_split": float(np.asarray(splits)[best.action].mean()),
+        "naive_reward": float(best.naive_value.mean()),
+    }
 
 
 def check_decisions(decisions: pd.DataFrame) -> None:

@@ -39,8 +39,7 @@ def round_robin(
     return int(np.flatnonzero(pending.actions == action)[-1])
 
 
-EPISTEMIC = "epistemic"
-RULES: dict[str, Rule] = {EPISTEMIC: epistemic, "random": random_one, "round-robin": round_robin}
+RULES: dict[str, Rule] = {"epistemic": epistemic, "random": random_one, "round-robin": round_robin}
 ALL = "all"
 """Buys every evaluation at once, and so has nothing to choose."""
 NAMES = (*RULES, ALL)

@@ -13,6 +13,7 @@ from pyagent.envs.scoring import make_composer, make_scales
 from pyagent.errors import UserError
 from pyagent.learning.acquisition import ALL, check_rule
 from pyagent.learning.model_based import Ask, ModelBasedLearner, Played
+from pyagent.learning.options import Learning
 from pyagent.learning.quality import QualityModel
 from pyagent.policies.base import Policy
 from pyagent.policies.gp_ucb import gp_ucb_policy
@@ -22,10 +23,8 @@ from pyagent.policies.surrogate_argmax import Mode, SurrogateArgmaxPolicy, greed
 from pyagent.scenario.compile import deploy
 from pyagent.scenario.schema import Scenario
 from pyagent.surrogate.ensemble import STATIONARY, EnsembleSettings, EnsembleSurrogate
-from pyagent.surrogate.registry import make_surrogate
+from pyagent.surrogate.registry import ENSEMBLE, make_surrogate
 from pyagent.surrogate.types import ActionEncoder, Contexts, Surrogate
-
-ENSEMBLE = "ensemble"
 
 
 class OnlineLearner(Protocol):
@@ -138,9 +137,9 @@ def make_model_based(
     ask: Ask,
     *,
     seed: int,
-    surrogate: str = ENSEMBLE,
-    rule: str = "epistemic",
-    per_decision: float = 0.25,
+    surrogate: str = Learning.surrogate,
+    rule: str = Learning.buy,
+    per_decision: float = Learning.per_decision,
     most: int | None = None,
     settings: EnsembleSettings | None = None,
     mode: Mode = "thompson",

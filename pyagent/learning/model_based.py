@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from pyagent.learning import acquisition
 from pyagent.learning.acquisition import ALL, RULES
+from pyagent.learning.options import Learning
 from pyagent.learning.quality import QualityModel, Record
 from pyagent.learning.transitions import Transitions
 from pyagent.policies.surrogate_argmax import SurrogateArgmaxPolicy, greedy_copy
@@ -88,8 +89,8 @@ class ModelBasedLearner:
         quality: QualityModel,
         ask: Ask,
         *,
-        rule: str = "epistemic",
-        per_decision: float = 0.25,
+        rule: str = Learning.buy,
+        per_decision: float = Learning.per_decision,
         most: int | None = None,
         policy: SurrogateArgmaxPolicy | None = None,
         seed: int = 0,
@@ -191,8 +192,10 @@ class ModelBasedLearner:
         return ImaginedModel(self.surrogate, channel, self.encoder, self.composer, starts)
 
     def save(self, folder: Path) -> None:
-        """Everything that learning needs to go on bit for bit, as safetensors and JSON."""
+        """Everything that learning needs to go on bit for bit, and the channel model: safetensors, JSON."""
         self.surrogate.save(folder)
+        if self.transitions.contexts:
+            self.transitions.channel(self.encoder).save(folder)
         played = [item for _, item, _ in self._lossy]
         arrays = {
             "bought_of": self._bought_of,

@@ -184,14 +184,13 @@ def rank(
         )
     standings = [_standing(name, found, measure) for name, found in runs.items()]
     standings.sort(key=lambda s: -s.reward.estimate)
-    quality, deployed = dataset.scenario.model.quality, dataset.scenario.model.deployed
     return Ranking(
         dataset.scenario.name,
         measure,
         clairvoyant_reward(dataset),
         standings,
         _improvements(runs),
-        "" if quality == deployed else f"quality proxy: {quality} for {deployed}",
+        dataset.scenario.model.proxy_note,
     )
 
 

@@ -14,8 +14,8 @@ from pyagent.dataset.table import KEYS
 from pyagent.envs.replay import NO_ACTION
 from pyagent.envs.scoring import NO_SPLIT
 from pyagent.evaluation.oracle import oracle
-from pyagent.evaluation.statistics import bootstrap_interval, paired_difference
-from pyagent.evaluation.summary import compare, oracle_frame, summarise
+from pyagent.evaluation.statistics import paired_difference
+from pyagent.evaluation.summary import compare, oracle_frame, oracle_metrics, summarise
 from pyagent.policies.base import Policy
 from pyagent.policies.user import UserPolicy
 from pyagent.reward import TERMS
@@ -54,7 +54,6 @@ def write_evaluation(
     rows = pd.concat([static_runs(dataset), judged], ignore_index=True)
     best = oracle(table.rewards)
     values = oracle_frame(table.seeds, table.decisions, best.value)
-    reward = bootstrap_interval(best.value, table.seeds)
     gap = paired_difference(best.value, best.static_value, table.seeds)
     summary = {
         "scenario": scenario.name,
@@ -67,12 +66,7 @@ def write_evaluation(
             targets=scenario.targets.stated,
         ),
         "guests": [guest.name for guest in guests],
-        "oracle": {
-            "reward": reward.estimate,
-            "reward_ci": [reward.low, reward.high],
-            "mean_split": float(np.asarray(splits)[best.action].mean()),
-            "naive_reward": float(best.naive_value.mean()),
-        },
+        "oracle": oracle_metrics(best, table.seeds, splits),
         "paired": {
             f"{guest.name} - {other}": compare(judged, guest.name, other)
             for i, guest in enumerate(guests, 1)

@@ -15,6 +15,7 @@ from pyagent.files import write_text_whole
 from pyagent.learning.curve_log import CurveLog
 from pyagent.learning.model_based import ModelBasedLearner
 from pyagent.learning.on_table import episodes, model_based, play_episode
+from pyagent.learning.options import Learning
 
 EVERY = 50
 """Decisions between two checkpoints."""
@@ -33,8 +34,8 @@ class TrainingPlan:
 
     decisions: int = 400
     seed: int = 0
-    rule: str = "epistemic"
-    per_decision: float = 0.25
+    rule: str = Learning.buy
+    per_decision: float = Learning.per_decision
 
 
 def train(
@@ -127,8 +128,6 @@ def _save(learner: ModelBasedLearner, folder: Path, played: int) -> None:
     name = f"checkpoint-{played}"
     shutil.rmtree(folder / name, ignore_errors=True)
     learner.save(folder / name)
-    if learner.transitions.contexts:
-        learner.transitions.channel(learner.encoder).save(folder / name)
     write_text_whole(folder / LATEST, json.dumps({"checkpoint": name, "played": played}) + "\n")
     for old in folder.glob("checkpoint-*"):
         if old.name != name:

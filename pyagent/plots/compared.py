@@ -23,6 +23,7 @@ from pyagent.plots.data import (
     proxy_note,
     read_summary,
     read_table,
+    with_reward,
 )
 from pyagent.plots.latency import draw_share, ecdf
 
@@ -53,7 +54,7 @@ def figure_compared_rewards(runs: Sequence[Labelled]) -> Figure:
     Raises:
         MissingDataError: no run has a policy with a reward.
     """
-    rewards = [_rewards(run.path) for run in runs]
+    rewards = [with_reward(read_summary(run.path).get("policies")) for run in runs]
     names = _ranked(rewards)
     figure = style.new_figure(
         max(2.6, 0.2 * len(runs) * len(names) + 1.6), ["bars: 95 % interval of the mean", style.REWARD_NOTE]
@@ -71,12 +72,6 @@ def figure_compared_rewards(runs: Sequence[Labelled]) -> Figure:
     handles = [style.dot(style.BLACK, run.label, look[1]) for run, look in zip(runs, LOOKS, strict=False)]
     style.foot_legend(figure, handles)
     return figure
-
-
-def _rewards(run: Path) -> dict[str, dict[str, Any]]:
-    policies = read_summary(run).get("policies")
-    entries = policies.items() if isinstance(policies, dict) else ()
-    return {name: entry for name, entry in entries if np.isfinite(as_number(entry.get("reward")))}
 
 
 def _ranked(rewards: Sequence[dict[str, dict[str, Any]]]) -> list[str]:

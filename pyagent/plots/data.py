@@ -106,10 +106,18 @@ def proxy_note(run: Path) -> str:
     if isinstance(note, str):
         return note
     try:
-        model = read_scenario(run).model
+        return read_scenario(run).model.proxy_note
     except MissingDataError:
         return ""
-    return "" if model.deployed == model.quality else f"quality proxy: {model.quality} for {model.deployed}"
+
+
+def with_reward(policies: Any) -> dict[str, dict[str, Any]]:
+    """Of the policies of `summary.json` those that have a reward, in their order."""
+    return {
+        str(name): entry
+        for name, entry in (policies.items() if isinstance(policies, dict) else ())
+        if isinstance(entry, dict) and np.isfinite(as_number(entry.get("reward")))
+    }
 
 
 def phase_rows(run: Path, phase: str, columns: Iterable[str]) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from pyagent.plots.data import (
     judged_rows,
     proxy_note,
     read_summary,
+    with_reward,
 )
 
 
@@ -59,11 +60,7 @@ def _ranked(policies: Any) -> dict[str, dict[str, Any]]:
     """Policies that have a reward, the best first."""
     if not isinstance(policies, dict):
         raise MissingDataError("summary.json has no policies")
-    known = {
-        str(name): entry
-        for name, entry in policies.items()
-        if isinstance(entry, dict) and np.isfinite(as_number(entry.get("reward")))
-    }
+    known = with_reward(policies)
     if not known:
         raise MissingDataError("no policy of summary.json has a reward")
     return dict(sorted(known.items(), key=lambda item: (-as_number(item[1]["reward"]), item[0])))

@@ -14,10 +14,9 @@ from pyagent.surrogate.linear import LinearSurrogate
 from pyagent.surrogate.scales import ComponentScales
 from pyagent.surrogate.types import ActionEncoder, Surrogate
 
+ENSEMBLE = "ensemble"
 SURROGATES: Mapping[str, type[EnsembleSurrogate] | type[LinearSurrogate] | type[GaussianProcessSurrogate]] = (
-    MappingProxyType(
-        {"ensemble": EnsembleSurrogate, "linear": LinearSurrogate, "gp": GaussianProcessSurrogate}
-    )
+    MappingProxyType({ENSEMBLE: EnsembleSurrogate, "linear": LinearSurrogate, "gp": GaussianProcessSurrogate})
 )
 """Every surrogate class by its name; each is made with the arguments of :func:`make_surrogate`."""
 
@@ -49,7 +48,7 @@ def load_surrogate(folder: Path) -> EnsembleSurrogate | LinearSurrogate | Gaussi
         FileNotFoundError: there is none.
         ValueError: it is of no known kind, or was written by another format version.
     """
-    kind = json.loads((folder / "surrogate.json").read_text(encoding="utf-8")).get("kind", "ensemble")
+    kind = json.loads((folder / "surrogate.json").read_text(encoding="utf-8")).get("kind", ENSEMBLE)
     if kind not in SURROGATES:
         raise ValueError(f"{folder}: surrogate kind {kind!r} is not known; valid: {', '.join(SURROGATES)}")
     return SURROGATES[kind].load(folder)

@@ -110,8 +110,8 @@ def execute(spec: RunSpec, scratch: Path | None = None) -> Outcome:
 def _live(spec: RunSpec, scratch: Path | None) -> tuple[Metrics, bytes]:
     from llm_split.models.loading import keep_loaded_models
     from pyagent.campaign.contenders import Contenders
-    from pyagent.campaign.experiment import Learning
     from pyagent.campaign.run import run_experiment
+    from pyagent.learning.options import Learning
 
     keep_loaded_models()
     with TemporaryDirectory(prefix="run-", dir=scratch) as folder:

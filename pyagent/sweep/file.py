@@ -16,6 +16,7 @@ from pyagent.campaign.contenders import BASELINES
 from pyagent.campaign.seeds import MAX_RUN_SEED, SEEDS_PER_RUN
 from pyagent.dataset import open_dataset, shipped_dataset
 from pyagent.errors import UserError
+from pyagent.learning.options import Learning
 from pyagent.scenario.compile import deploy
 from pyagent.scenario.load import find_scenario, first_problem, parse_scenario, read_yaml
 from pyagent.scenario.schema import Scenario
@@ -49,7 +50,7 @@ class Base(Section):
 class Agent(Section):
     """Who is tested, and what a learning policy may buy."""
 
-    budget: Budget = 240
+    budget: Budget = Learning.budget
     """real decisions that the learning agent may play"""
     policies: Annotated[list[str], Field(min_length=1)] | Literal["all"] = "all"
     """names; live: those of `splitsim evaluate --against`, recorded: those of `splitsim compare`"""

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, TextColumn
+
+from pyagent.campaign.progress import Bar
 
 
-class SweepProgress:
+class SweepProgress(Bar):
     """A bar on stderr; where stderr is no terminal, a line for each run that ends.
 
     Time left is by the runs' expected costs, not by their number: the longest come first.
     """
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[told]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._task: TaskID | None = None
+        super().__init__(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
         self._runs, self._ended, self._failed = 0, 0, 0
         self._cost_s, self._done_s, self._started = 0.0, 0.0, time.monotonic()
 
@@ -57,15 +49,6 @@ class SweepProgress:
     def _left(self) -> str:
         spent_s = time.monotonic() - self._started
         return duration(spent_s * (self._cost_s - self._done_s) / max(self._done_s, 1e-9))
-
-    def __enter__(self) -> SweepProgress:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
 
 def duration(seconds: float) -> str:

@@ -43,6 +43,11 @@ class Model(Section):
     prompts: Annotated[int, Field(ge=2, le=4096)] = 16
     """real prompts that quality is measured on, for training and for testing each"""
 
+    @property
+    def proxy_note(self) -> str:
+        """What every table and plot says where the deployed model is not the one that is run; else empty."""
+        return "" if self.deployed == self.quality else f"quality proxy: {self.quality} for {self.deployed}"
+
     def impairment(self) -> Impairment:
         """What a delivery record does to the hidden states."""
         return Impairment(self.concealment, self.interleaving, channel=self.channel)

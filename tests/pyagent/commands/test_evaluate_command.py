@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from pyagent.campaign.contenders import BASELINES, USUAL, Contenders, parse_baselines
-from pyagent.campaign.experiment import Learning
 from pyagent.cli import app
 from pyagent.envs.observation import FEATURES, NAMES, normalise, physical
 from pyagent.errors import UserError
+from pyagent.learning.options import Learning
 from pyagent.policies.base import Policy
 from pyagent.policies.user import PolicyError, UserPolicy, load_policy
 from pyagent.scenario.load import ScenarioError
