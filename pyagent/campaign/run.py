@@ -97,7 +97,7 @@ def run_experiment(
     learning, contenders = learning or Learning(), contenders or Contenders()
     check_wandb(learning.wandb)
     # Says what is wrong with the choice.
-    make_model_based(scenario, _nobody, seed=seed, surrogate=learning.surrogate, rule=learning.buy)
+    make_model_based(scenario, _nobody, seed=seed, **learning.model)
     for guest in contenders.guests:
         guest.prepare(scorer.deployment.splits, scorer.deployment.num_layers)
     verb, options = contenders.command
@@ -217,15 +217,7 @@ def _train(run: Experiment) -> dict[str, Trained]:
 
 
 def _model_based(run: Experiment, ask: Ask) -> ModelBasedLearner:
-    learning = run.learning
-    return make_model_based(
-        run.scenario,
-        ask,
-        seed=run.seed,
-        surrogate=learning.surrogate,
-        rule=learning.buy,
-        per_decision=learning.per_decision,
-    )
+    return make_model_based(run.scenario, ask, seed=run.seed, **run.learning.model)
 
 
 def _train_one(run: Experiment, name: str, make: Callable[[Ask], OnlineLearner]) -> Trained:

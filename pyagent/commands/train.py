@@ -34,7 +34,6 @@ def train(
     from pyagent.campaign.progress import PhaseProgress
     from pyagent.dataset import open_dataset, shipped_dataset
     from pyagent.evaluation.learning_curves import score
-    from pyagent.learning.acquisition import check_rule
     from pyagent.learning.comparison import yardstick
     from pyagent.learning.curve_log import check_wandb
     from pyagent.learning.on_table import judge
@@ -42,7 +41,6 @@ def train(
     from pyagent.learning.training import train as learn
     from pyagent.threads import one_thread
 
-    check_rule(buy)
     check_wandb(wandb)
     chosen = open_dataset(shipped_dataset(dataset))
     plan = TrainingPlan(decisions, seed, buy, per_decision)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,6 +16,7 @@ from pyagent.evaluation.learning_curves import Curve, Yardstick
 from pyagent.evaluation.oracle import oracle
 from pyagent.learning.learners import BANDITS, BanditMaker, OnlineLearner
 from pyagent.learning.on_table import Checkpoint, ask_table, judge, judged, learn, model_based
+from pyagent.learning.options import Learning
 from pyagent.learning.tuning import TUNERS, Tuner
 from pyagent.policies.all_local import AllLocalPolicy
 from pyagent.policies.base import Policy
@@ -30,6 +31,8 @@ from pyagent.reward import FloatArray
 TUNING_EPISODES = (1, 2, 3, 5, 8, 12, 20)
 """Numbers of training episodes, every split of each, that tuned policies are tuned on."""
 MODEL_FREE_ENVS = 16
+MODEL_BASED = ("surrogate-argmax", "planner", "ppo-imagination")
+"""Uses of one learned model."""
 
 Run = list[Checkpoint]
 Runs = dict[str, list[Run]]
@@ -91,24 +94,26 @@ def learned(learner: OnlineLearner, dataset: Dataset, seed: int, decisions: int)
     return learn(learner, dataset, seed=seed, decisions=decisions, marks=marks_until(decisions))
 
 
-def model_based_runs(dataset: Dataset, seed: int, decisions: int) -> dict[str, Run]:
-    """One training of the model, and what each use of it makes: argmax along the way, the others at the end.
+def model_based_runs(
+    dataset: Dataset, seed: int, learning: Learning, names: Collection[str] = MODEL_BASED
+) -> dict[str, Run]:
+    """One training of the model, and what its uses make: argmax along the way, the others at the end.
 
     The planner's and PPO's own time comes on top of the learning that they share.
     """
-    learner = model_based(dataset, seed=seed)
+    learner, decisions = model_based(dataset, seed=seed, **learning.model), learning.budget
     runs = {"surrogate-argmax": learned(learner, dataset, seed, decisions)}
-    end, model = runs["surrogate-argmax"][-1], learner.imagined()
+    end = runs["surrogate-argmax"][-1]
     uses: dict[str, Callable[[], Policy]] = {
-        "planner": lambda: PlannerPolicy(model, seed=seed),
-        "ppo-imagination": lambda: PpoImaginationPolicy.train(model, seed=seed),
+        "planner": lambda: PlannerPolicy(learner.imagined(), seed=seed),
+        "ppo-imagination": lambda: PpoImaginationPolicy.train(learner.imagined(), seed=seed),
     }
-    for name, make in uses.items():
+    for name in uses.keys() & set(names):
         started = time.perf_counter()
-        policy = make()
+        policy = uses[name]()
         wall_s = end.wall_s + time.perf_counter() - started
         runs[name] = [judged(policy, dataset, decisions, end.evaluations, wall_s)]
-    return runs
+    return {name: runs[name] for name in names}
 
 
 def _model_free(algorithm: Algorithm, dataset: Dataset, seed: int, decisions: int) -> Run:
@@ -161,8 +166,6 @@ ENTRIES: dict[str, Entry] = {
 }
 """Policies that learn or are tuned each by itself, by name."""
 
-MODEL_BASED = ("surrogate-argmax", "planner", "ppo-imagination")
-"""Uses of one learned model."""
 POLICIES = (*ENTRIES, *MODEL_BASED)
 
 
@@ -174,6 +177,7 @@ def play(
     done: Done,
     *,
     unlimited: bool = False,
+    learning: Learning | None = None,
 ) -> Runs:
     """Training runs of policies, a single one of each that doesn't learn.
 
@@ -185,6 +189,7 @@ def play(
         done: called with a name when its runs are there.
         unlimited: model-free policies play as long as is of any use, PPO the published 240,000 decisions
             beside 400 of ours.
+        learning: surrogate and purchases of the model-based learner; None: the defaults.
 
     Raises:
         ValueError: the policy can't be had in this scenario (all-local on a phone that can't hold the model).
@@ -196,15 +201,10 @@ def play(
             runs[name].append(_last_policy(entry.play(dataset, seed, entry.decisions(decisions, unlimited))))
         done(name)
     ours = [name for name in names if name in MODEL_BASED]
-    if ours == ["surrogate-argmax"]:
-        runs[ours[0]] = [
-            _last_policy(learned(model_based(dataset, seed=seed), dataset, seed, decisions)) for seed in seeds
-        ]
-    elif ours:
-        for seed in seeds:
-            for name, run in model_based_runs(dataset, seed, decisions).items():
-                if name in ours:
-                    runs[name].append(_last_policy(run))
+    chosen = replace(learning or Learning(), budget=decisions)
+    for seed in seeds if ours else ():
+        for name, run in model_based_runs(dataset, seed, chosen, ours).items():
+            runs[name].append(_last_policy(run))
     for name in ours:
         done(name)
     return runs

@@ -10,10 +10,9 @@ from typing import Any, Protocol
 from pyagent.envs.network import is_exact
 from pyagent.envs.observation import NAMES
 from pyagent.envs.scoring import make_composer, make_scales
-from pyagent.errors import UserError
-from pyagent.learning.acquisition import ALL, check_rule
+from pyagent.learning.acquisition import check_rule
 from pyagent.learning.model_based import Ask, ModelBasedLearner, Played
-from pyagent.learning.options import Learning
+from pyagent.learning.options import Learning, check_choice
 from pyagent.learning.quality import QualityModel
 from pyagent.policies.base import Policy
 from pyagent.policies.gp_ucb import gp_ucb_policy
@@ -159,11 +158,7 @@ def make_model_based(
         UserError: there is no such rule, the surrogate can't be had, or can't choose what to buy.
     """
     check_rule(rule)
-    if surrogate != ENSEMBLE and rule != ALL:
-        raise UserError(
-            f"surrogate {surrogate!r} with --buy {rule}: only {ENSEMBLE} can learn from decisions whose "
-            f"evaluation was not bought; valid: --buy {ALL}"
-        )
+    check_choice(surrogate, rule)
     encoder, composer = _encoder(scenario), make_composer(scenario)
     model = _surrogate(surrogate, scenario, encoder, seed, settings)
     quality = QualityModel(

@@ -6,6 +6,14 @@ Light on purpose: the command line reads the defaults before anything is loaded.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
+
+from pyagent.errors import UserError
+
+SurrogateName = Literal["ensemble", "linear", "gp"]
+"""Keys of `pyagent.surrogate.registry.SURROGATES`."""
+Purchase = Literal["epistemic", "random", "round-robin", "all"]
+"""`pyagent.learning.acquisition.NAMES`."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +29,15 @@ class Learning:
     """
 
     budget: int = 240
-    surrogate: str = "ensemble"
-    buy: str = "epistemic"
+    surrogate: SurrogateName = "ensemble"
+    buy: Purchase = "epistemic"
     per_decision: float = 0.25
     wandb: str | None = None
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """Options of `pyagent.learning.learners.make_model_based`."""
+        return {"surrogate": self.surrogate, "rule": self.buy, "per_decision": self.per_decision}
 
     @property
     def options(self) -> list[str]:
@@ -37,3 +50,12 @@ class Learning:
             if getattr(self, name) != getattr(usual, name)
             for part in (option, str(getattr(self, name)))
         ]
+
+
+def check_choice(surrogate: str, buy: str) -> None:
+    """Raises UserError unless the surrogate can learn from what is bought."""
+    if surrogate != Learning.surrogate and buy != "all":
+        raise UserError(
+            f"surrogate {surrogate!r} with --buy {buy}: only {Learning.surrogate} can learn from decisions "
+            "whose evaluation was not bought; valid: --buy all"
+        )

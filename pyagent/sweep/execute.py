@@ -111,16 +111,16 @@ def _live(spec: RunSpec, scratch: Path | None) -> tuple[Metrics, bytes]:
     from llm_split.models.loading import keep_loaded_models
     from pyagent.campaign.contenders import Contenders
     from pyagent.campaign.run import run_experiment
-    from pyagent.learning.options import Learning
+    from pyagent.policies.user import load_policy
 
     keep_loaded_models()
     with TemporaryDirectory(prefix="run-", dir=scratch) as folder:
         run = run_experiment(
             spec.scenario,
-            learning=Learning(spec.budget),
+            learning=spec.learning,
             seed=spec.seed,
             out=Path(folder) / "run",
-            contenders=Contenders(spec.policies),
+            contenders=Contenders(spec.policies, tuple(load_policy(own.source) for own in spec.own)),
             report=False,
         )
         table = (run.path / "decisions.parquet").read_bytes()
@@ -141,7 +141,7 @@ def _recorded(spec: RunSpec, source: Path) -> tuple[Metrics, bytes]:
     holds_all = dataset.deployment.num_layers in dataset.deployment.splits
     names = [name for name in spec.policies if name != "all-local" or holds_all]
     with one_thread():
-        runs = play(names, dataset, [spec.seed], spec.budget, lambda name: None)
+        runs = play(names, dataset, [spec.seed], spec.budget, lambda name: None, learning=spec.learning)
     metrics: Metrics = {"oracle": {"reward": measure.oracle, "regret": 0.0, "gain": 1.0}}
     rows = []
     for name in names:

@@ -12,16 +12,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from pyagent.campaign.contenders import BASELINES
+from pyagent.campaign.contenders import BASELINES, Contenders
 from pyagent.campaign.seeds import MAX_RUN_SEED, SEEDS_PER_RUN
 from pyagent.dataset import open_dataset, shipped_dataset
 from pyagent.errors import UserError
-from pyagent.learning.options import Learning
+from pyagent.learning.options import Learning, Purchase, SurrogateName, check_choice
+from pyagent.policies.user import load_policy
 from pyagent.scenario.compile import deploy
 from pyagent.scenario.load import find_scenario, first_problem, parse_scenario, read_yaml
 from pyagent.scenario.schema import Scenario
 from pyagent.scenario.schema.base import Section
-from pyagent.sweep.spec import Budget, RunSpec, Seed
+from pyagent.sweep.spec import Budget, OwnPolicy, Rate, RunSpec, Seed
 
 EngineKind = Literal["local", "ray"]
 Point = dict[str, Any]
@@ -53,7 +54,18 @@ class Agent(Section):
     budget: Budget = Learning.budget
     """real decisions that the learning agent may play"""
     policies: Annotated[list[str], Field(min_length=1)] | Literal["all"] = "all"
-    """names; live: those of `splitsim evaluate --against`, recorded: those of `splitsim compare`"""
+    """names; live: those of `splitsim evaluate --against`, and FILE.py:CLASS or FILE.zip of your own;
+    recorded: those of `splitsim compare`"""
+    surrogate: SurrogateName = Learning.surrogate
+    """of the model-based policies"""
+    buy: Purchase = Learning.buy
+    """evaluations that they buy"""
+    per_decision: Rate = Learning.per_decision
+    """evaluations per decision, unless they buy all"""
+
+
+VARIED = ("dataset", *(f"agent.{name}" for name in Agent.model_fields))
+"""Paths that a sweep may vary beside the scenario's."""
 
 
 class SeedRange(Section):
@@ -110,10 +122,9 @@ class SweepFile(Section):
     @classmethod
     def _paths_are_known(cls, given: Any) -> Any:
         for path in itertools.chain.from_iterable([given] if isinstance(given, dict) else given):
-            if path.split(".")[0] != "scenario" and path not in ("dataset", "agent.budget", "agent.policies"):
+            if path.split(".")[0] != "scenario" and path not in VARIED:
                 raise ValueError(
-                    f"{path!r} can't be varied; valid: scenario, scenario.<field>, dataset, agent.budget, "
-                    "agent.policies"
+                    f"{path!r} can't be varied; valid: scenario, scenario.<field>, {', '.join(VARIED)}"
                 )
         return given
 
@@ -210,21 +221,27 @@ class _Resolver:
         agent = self._agent(point)
         if dataset is None:
             self._check_episodes(scenario, agent.budget)
+        policies, own = self._policies(agent.policies, recorded)
         return RunSpec(
             scenario=scenario,
             dataset=dataset,
-            policies=self._policies(agent.policies, recorded),
-            budget=agent.budget,
+            policies=policies,
+            own=own,
             seed=self._file.seeds.first,
+            **agent.model_dump(exclude={"policies"}),
         )
 
     def _agent(self, point: Point) -> Agent:
         said = {path.split(".")[1]: value for path, value in point.items() if path.startswith("agent.")}
         data = self._file.agent.model_dump() | said
         try:
-            return Agent.model_validate(data)
+            agent = Agent.model_validate(data)
+            check_choice(agent.surrogate, agent.buy)
         except ValidationError as error:
             raise self._wrong(f"agent.{first_problem(error, data)}") from error
+        except UserError as error:
+            raise self._wrong(f"agent: {error}") from error
+        return agent
 
     def _scenario(self, point: Point, fields: Point) -> Scenario:
         name = self._text(point, "scenario", self._file.base.scenario)
@@ -288,17 +305,35 @@ class _Resolver:
         else:
             raise self._wrong(f"{path!r}: there is nothing at {last!r}")
 
-    def _policies(self, names: list[str] | Literal["all"], recorded: bool) -> tuple[str, ...]:
+    def _policies(
+        self, names: list[str] | Literal["all"], recorded: bool
+    ) -> tuple[tuple[str, ...], tuple[OwnPolicy, ...]]:
+        """Those that come with the tool, in their order, and the user's own."""
         known = _recorded_policies() if recorded else BASELINES
         if names == "all":
-            return known
-        for name in names:
-            if name not in known:
-                kind = "recorded" if recorded else "live"
-                raise self._wrong(
-                    f"agent.policies = {name!r}: no such {kind} policy; valid: all, {', '.join(known)}"
-                )
-        return tuple(name for name in known if name in names)
+            return known, ()
+        shipped = tuple(name for name in known if name in names)
+        others = [name for name in names if name not in known]
+        if recorded and others:
+            raise self._wrong(
+                f"agent.policies = {others[0]!r}: no such recorded policy; valid: all, {', '.join(known)}"
+            )
+        own = tuple(map(self._own, others))
+        try:
+            Contenders(shipped, tuple(load_policy(policy.source) for policy in own))
+        except UserError as error:
+            raise self._wrong(f"agent.policies: {error}") from error
+        return shipped, own
+
+    def _own(self, name: str) -> OwnPolicy:
+        """A policy of the user's own; a relative path starts at the sweep file."""
+        file, _, class_name = (name, "", None) if name.endswith(".zip") else name.rpartition(":")
+        if not file:
+            raise self._wrong(
+                f"agent.policies = {name!r}: no such live policy; valid: all, FILE.py:CLASS, FILE.zip, "
+                f"{', '.join(BASELINES)}"
+            )
+        return OwnPolicy(path=(self._path.parent / file).resolve(), class_name=class_name)
 
     def _check_episodes(self, scenario: Scenario, budget: int) -> None:
         """Two seeds share no episode only as long as each stays within its own."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -48,7 +49,7 @@ class Keys:
             SimulatorNotFoundError: a live run, and nothing was built.
         """
         # Specs of one point share the scenario object, which is frozen; keeping one keeps its id taken.
-        place = (id(spec.scenario), spec.dataset, spec.policies, spec.budget)
+        place = (id(spec.scenario), spec.dataset, spec.policies, spec.own, spec.learning)
         if place not in self._points:
             self._points[place] = (spec, _sha256(_canonical(configuration(spec))))
         return _sha256(f"{self._points[place][1]}/{spec.seed}")
@@ -59,7 +60,8 @@ def configuration(spec: RunSpec) -> dict[str, Any]:
     found: dict[str, Any] = {
         "format": FORMAT,
         "policies": spec.policies,
-        "budget": spec.budget,
+        "own": _by_content([own.model_dump() for own in spec.own]),
+        "learning": asdict(spec.learning),
         "code": code_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }

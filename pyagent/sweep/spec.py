@@ -9,11 +9,27 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from pyagent.campaign.seeds import MAX_RUN_SEED
+from pyagent.learning.options import Learning, Purchase, SurrogateName
 from pyagent.scenario.schema import Scenario
 from pyagent.scenario.schema.base import Section
 
 Budget = Annotated[int, Field(ge=1, le=1_000_000)]
+Rate = Annotated[float, Field(ge=0.001, le=1.0)]
 Seed = Annotated[int, Field(ge=0, le=MAX_RUN_SEED)]
+
+
+class OwnPolicy(Section):
+    """A policy of the user's own: a class in a Python file, or a stable-baselines3 zip."""
+
+    path: Path
+    """the file"""
+    class_name: str | None = None
+    """of the class; none: a zip"""
+
+    @property
+    def source(self) -> str:
+        """As `splitsim evaluate --policy` takes it."""
+        return str(self.path) if self.class_name is None else f"{self.path}:{self.class_name}"
 
 
 class RunSpec(Section):
@@ -29,10 +45,23 @@ class RunSpec(Section):
     """recorded dataset; none: live"""
     policies: tuple[str, ...]
     """who is tested"""
+    own: tuple[OwnPolicy, ...] = ()
+    """who else is, live"""
     budget: Budget
     """real decisions that the learning agent may play"""
+    surrogate: SurrogateName = Learning.surrogate
+    """the model-based policies' own"""
+    buy: Purchase = Learning.buy
+    """which evaluations they buy"""
+    per_decision: Rate = Learning.per_decision
+    """how many of them per decision, unless they buy all"""
     seed: Seed
     """of the whole run"""
+
+    @property
+    def learning(self) -> Learning:
+        """How the learning agent trains."""
+        return Learning(self.budget, self.surrogate, self.buy, self.per_decision)
 
     @property
     def about(self) -> str:
@@ -54,7 +83,7 @@ class RunSpec(Section):
         scenario, count = self.scenario, self.scenario.requests.count
         evaluation, splits = scenario.evaluation, len(scenario.model.splits)
         static = (evaluation.tune_seeds + evaluation.test_seeds * evaluation.replicates) * splits
-        live = len(self.policies) * evaluation.test_seeds
+        live = (len(self.policies) + len(self.own)) * evaluation.test_seeds
         return self.budget + count * (static + live)
 
 
@@ -74,9 +103,17 @@ def settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "scenario": spec["scenario"],
         "dataset": None if dataset is None else Path(dataset).stem,
-        "agent": {"budget": spec["budget"], "policies": spec["policies"]},
+        "agent": {
+            "policies": [*spec["policies"], *map(_own_name, spec["own"])],
+            **{name: spec[name] for name in ("budget", "surrogate", "buy", "per_decision")},
+        },
         "seed": spec["seed"],
     }
+
+
+def _own_name(own: Mapping[str, Any]) -> str:
+    """File and class, without the folder."""
+    return OwnPolicy(path=Path(Path(own["path"]).name), class_name=own["class_name"]).source
 
 
 def look_up(settings: Mapping[str, Any], path: str) -> Any:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from pyagent.dataset import shipped_dataset
 from pyagent.errors import UserError
+from pyagent.learning.acquisition import NAMES
+from pyagent.learning.options import Purchase, SurrogateName
 from pyagent.paths import REPOSITORY
+from pyagent.surrogate.registry import SURROGATES
 from pyagent.sweep import identity
 from pyagent.sweep.file import load_sweep
 from pyagent.sweep.identity import Keys
@@ -111,6 +114,10 @@ def test_a_relative_path_starts_at_the_sweep_file(tmp_path: Path) -> None:
             ["'agent.budget'", "grid and in list"],
         ),
         ({"agent": {"budget": 40, "policies": ["dqn"]}}, ["'dqn'", "live", "surrogate-argmax"]),
+        ({"agent": {"policies": ["my.py:Mine"]}}, ["agent.policies", "no such file", "my.py"]),
+        ({"agent": {"surrogate": "forest"}}, ["agent.surrogate = 'forest'", "ensemble"]),
+        ({"grid": {"agent.surrogate": ["linear"]}}, ["agent", "'linear'", "--buy all"]),
+        ({"grid": {"agent.per_decision": [2]}}, ["agent.per_decision = 2", "less than or equal to 1"]),
         ({"agent": {"budget": 500_000}}, ["agent.budget = 500000", "at most 20000"]),
         ({"engine": {"kind": "slurm"}}, ["engine.kind = 'slurm'", "ray"]),
         ({"engine": {"address": "10.0.0.1:6379"}}, ["engine", "kind: ray"]),
@@ -122,6 +129,39 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, sections: dict[str, Any], sai
     assert "\n" not in str(error.value)
     for words in said:
         assert words in str(error.value)
+
+
+def test_a_policy_of_ones_own_is_tested_beside_the_others_and_counts_by_its_contents(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text("class Mine:\n    def split(self, features, splits):\n        return splits[0]\n")
+    policies = ["mine.py:Mine", "threshold"]
+    run = load_sweep(live_file(tmp_path, agent={"budget": 40, "policies": policies})).points[0]
+    assert run.policies == ("threshold",)
+    assert [own.source for own in run.own] == [f"{mine}:Mine"]
+    assert look_up(settings(run.model_dump(mode="json")), "agent.policies") == "threshold+mine.py:Mine"
+    before = identity.configuration(run)["own"]
+    mine.write_text(mine.read_text().replace("[0]", "[-1]"))
+    assert identity.configuration(run)["own"] != before
+
+
+def test_a_policy_of_ones_own_must_not_take_the_name_of_another(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("class Random:\n    def split(self, features, splits): ...\n")
+    with pytest.raises(UserError, match=r"agent\.policies.*'random' is a baseline's"):
+        load_sweep(live_file(tmp_path, agent={"budget": 40, "policies": ["mine.py:Random"]}))
+
+
+def test_how_the_agent_learns_can_be_varied(tmp_path: Path) -> None:
+    rows = [{"agent.surrogate": "linear", "agent.buy": "all"}, {"agent.per_decision": 0.5}]
+    runs = load_sweep(live_file(tmp_path, list=rows)).runs()
+    assert [run.learning.model for run in runs] == [
+        {"surrogate": "linear", "rule": "all", "per_decision": 0.25},
+        {"surrogate": "ensemble", "rule": "epistemic", "per_decision": 0.5},
+    ]
+
+
+def test_what_may_be_written_in_a_sweep_file_is_what_there_is() -> None:
+    assert set(get_args(SurrogateName)) == set(SURROGATES)
+    assert set(get_args(Purchase)) == set(NAMES)
 
 
 def test_of_a_dataset_only_the_reward_varies(tmp_path: Path) -> None:
@@ -161,13 +201,14 @@ def test_a_key_covers_seed_budget_policies_reward_and_code(
         run.model_copy(update={"seed": 2}),
         run.model_copy(update={"budget": 41}),
         run.model_copy(update={"policies": ("random",)}),
+        run.model_copy(update={"per_decision": 0.5}),
         run.model_copy(update={"scenario": run.scenario.model_copy(update={"reward": reward})}),
     ]
     keys = Keys()
     found = {keys.key(other) for other in [run, *others]}
     monkeypatch.setattr(identity, "code_version", lambda: "another")
     found.add(Keys().key(run))
-    assert len(found) == 6
+    assert len(found) == 7
 
 
 @pytest.mark.ns3
