@@ -66,7 +66,6 @@ def test_compare_ranks_and_writes_what_it_shows(tmp_path: Path) -> None:
             ("compare", "default", "--policies", "ppo,best"),
             "--policies = 'best': no such policy; valid: all, random",
         ),
-        (("train", "default", "--buy", "some"), "'some' is not one of 'epistemic', 'random'"),
         (("train", "text.parquet"), "dataset text.parquet: is no recorded dataset"),
         (
             ("record", "default", "--test-replicates", "5"),
