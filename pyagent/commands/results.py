@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,11 @@ def results(
         Path | None,
         typer.Option(help="Write every row and metric to FILE.csv, FILE.parquet or FILE.nc (xarray)."),
     ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the metric of each policy to FILE.png.")] = None,
+    across: Annotated[
+        str | None,
+        typer.Option(help="What --plot has along its x axis. [default: what has most values]"),
+    ] = None,
     rerun: Annotated[
         str | None, typer.Option(metavar="KEY", help="Make a run again, here, and leave the store as it is.")
     ] = None,
@@ -57,7 +63,21 @@ def results(
         _write(frame, out)
         print(out)
         return
+    if plot is not None:
+        _draw(frame, metric, across, plot)
+        print(plot)
+        return
     _show(stored.summary(frame, metric), as_json)
+
+
+def _draw(frame: pd.DataFrame, metric: str, across: str | None, plot: Path) -> None:
+    from pyagent.plots.style import save_png
+    from pyagent.plots.sweep import figure_sweep
+
+    if plot.suffix != ".png":
+        raise UserError(f"--plot = {plot}: valid: a name that ends in .png")
+    figure = figure_sweep(frame, metric, across)
+    _writing("--plot", plot, lambda path: save_png(figure, path))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -77,7 +97,6 @@ def _keys(path: Path) -> set[str]:
 
 
 def _write(frame: pd.DataFrame, out: Path) -> None:
-    from pyagent.files import write_whole
     from pyagent.results import as_xarray
 
     if out.suffix not in FORMATS:
@@ -91,10 +110,16 @@ def _write(frame: pd.DataFrame, out: Path) -> None:
         else:
             as_xarray(frame).to_netcdf(path, engine="scipy")
 
+    _writing("--out", out, write)
+
+
+def _writing(option: str, target: Path, write: Callable[[Path], None]) -> None:
+    from pyagent.files import write_whole
+
     try:
-        write_whole(out, write)
+        write_whole(target, write)
     except OSError as error:
-        raise UserError(f"--out = {out}: can't be written ({error.strerror or error})") from error
+        raise UserError(f"{option} = {target}: can't be written ({error.strerror or error})") from error
 
 
 def _show(frame: pd.DataFrame, as_json: bool) -> None:

@@ -143,7 +143,10 @@ def test_training_tuning_and_testing_share_no_seed(runs: dict[str, Path]) -> Non
         (["run", "default", "--seed", "-1"], "seed"),
         (["run", "default", "--policies", "best"], "--policies = 'best'"),
         (["run", "default", "--surrogate", "linear"], "valid: --buy all"),
-        (["run", "default", "--surrogate", "oracle", "--buy", "all"], "'--surrogate': Value error, 'oracle' is not one of"),
+        (
+            ["run", "default", "--surrogate", "oracle", "--buy", "all"],
+            "'--surrogate': Value error, 'oracle' is not one of",
+        ),
         (["run", "default", "--buy", "none"], "'--buy': Value error, 'none' is not one of"),
         (["run", "default", "--out", "/proc/nowhere"], "/proc/nowhere"),
         (["fly"], "fly"),

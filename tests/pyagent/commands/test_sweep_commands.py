@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import pyagent.results
 from pyagent.cli import app
 from pyagent.errors import UserError
 from pyagent.paths import REPOSITORY
+from pyagent.plots.sweep import figure_sweep
 from pyagent.sweep.campaign import run_sweep
 from pyagent.sweep.file import load_sweep
 from tests.pyagent.sweep.cheap import InlineEngine, cheap_file
@@ -72,9 +74,24 @@ def test_results_are_exported_for_other_tools(swept: tuple[Path, Path], tmp_path
     assert found == wanted["reward"].iloc[0]
 
 
+def test_a_sweep_is_drawn_with_a_line_for_every_policy(swept: tuple[Path, Path], tmp_path: Path) -> None:
+    _, store = swept
+    splitsim("results", store, "--metric", "gain", "--plot", tmp_path / "gain.png")
+    assert (tmp_path / "gain.png").read_bytes().startswith(b"\x89PNG")
+    frame = pyagent.results.load(store)
+    (axes,) = figure_sweep(frame, "gain").axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0.5", "1.0", "2.0"]
+    assert [len(line.get_xdata()) for line in axes.lines] == [3, 3, 3]
+    by_seed = figure_sweep(frame, "gain", "dataset").axes
+    assert [panel.get_title() for panel in by_seed] == [f"reward.slo_s {slo_s}" for slo_s in (0.5, 1.0, 2.0)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["results", "STORE", "--plot", "x.svg"], "--plot = x.svg"),
+        (["results", "STORE", "--plot", "x.png", "--across", "weather"], "--across = 'weather'"),
+        (["results", "STORE", "--plot", "/proc/x.png"], "--plot = /proc/x.png"),
         (["sweep", "FILE", "--engine", "slurm"], "engine: kind = 'slurm'"),
         (["sweep", "FILE", "--workers", "0"], "engine: workers = 0"),
         (["sweep", "FILE", "--address", "10.0.0.1:6379"], "kind: ray"),
