@@ -22,6 +22,9 @@ from pyagent.surrogate.types import Contexts, Indices
 Objective = Literal["latency", "energy"]
 _PROMPT, _OUTPUT, _RATE = (NAMES.index(n) for n in ("prompt_tokens", "output_tokens", "phy_rate_mbps"))
 
+_DEAD_EFFICIENCY = 1e-9
+"""Sending a request would take years: whoever can do without, does."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -49,18 +52,17 @@ class Link:
         Args:
             deployment: its compute tables are known exactly.
             contexts, actions, outcomes: float32 [K, D], int64 [K], float64 [K, C]; delta_nll may be nan.
-                Used are the decisions that sent something at a known rate and did not fail.
+                Used are the decisions that sent something at a known rate and did not fail. Where there are
+                none, the link is taken to be one that delivers nothing.
 
         Raises:
-            ValueError: no decision can be used, or they take no longer than their computing.
+            ValueError: the decisions take no longer than their computing.
         """
         rates_mbps = FEATURES[_RATE].restore(contexts[:, _RATE])
         sends = np.asarray(deployment.splits)[actions] < deployment.num_layers
         used = np.flatnonzero(sends & (rates_mbps > 0) & (outcomes[:, 3] == 0))
         if not len(used):
-            raise ValueError(
-                "Neurosurgeon needs a tuning decision that sent at a known PHY rate and succeeded"
-            )
+            return cls(_DEAD_EFFICIENCY, 0.0, 1.0)
         sending_s, extra_s, extra_j = np.empty((3, len(used)))
         for i, k in enumerate(used):
             prompt, output = request_size(deployment, contexts[k])

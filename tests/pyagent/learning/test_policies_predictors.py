@@ -97,8 +97,14 @@ def test_neurosurgeon_fits_efficiency_and_radio_power(deployment):
     link = Link.fit(deployment, np.array(contexts), np.array(actions), np.array(outcomes))
     assert link.efficiency == pytest.approx(0.4, rel=1e-3)
     assert link.radio_power_w == pytest.approx(2.0, rel=1e-3)
-    with pytest.raises(ValueError, match="known PHY rate"):
-        Link.fit(deployment, np.array(contexts), np.full(60, 2), np.array(outcomes))
+
+
+def test_neurosurgeon_stays_local_where_nothing_got_through_in_tuning(deployment):
+    contexts = np.array([context_of(rate_mbps) for rate_mbps in (0.0, 10.0)])
+    link = Link.fit(deployment, contexts, np.array([0, 1]), np.array([[99.0, np.nan, 99.0, 1.0]] * 2))
+    policy = NeurosurgeonPolicy(deployment, link)
+    assert [policy.act(context_of(rate_mbps)) for rate_mbps in (0.0, 100.0)] == [2, 2]
+    assert policy.act(context_of(100.0), np.array([True, True, False])) in (0, 1)
 
 
 @pytest.fixture(scope="module")
