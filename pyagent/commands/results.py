@@ -129,8 +129,10 @@ def _show(frame: pd.DataFrame, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    names = _interesting(frame)
-    table = Table(*names)
+    same = _same_in_all(frame)
+    names = [name for name in _interesting(frame) if name not in same]
+    caption = ", ".join(f"{name} {value}" for name, value in same.items() if value)
+    table = Table(*names, caption=caption and f"all: {caption}", caption_justify="left")
     for _, row in frame.assign(**_short_keys(frame))[names].iterrows():
         table.add_row(*map(_text, row))
     console = Console(highlight=False)
@@ -139,8 +141,15 @@ def _show(frame: pd.DataFrame, as_json: bool) -> None:
 
 
 def _interesting(frame: pd.DataFrame) -> list[str]:
-    """Columns that say something: not those without any value."""
-    return [str(name) for name in frame.columns if frame[name].notna().any()]
+    """Columns that say something: not those that are empty in every row."""
+    return [str(name) for name in frame.columns if frame[name].map(_text).any()]
+
+
+def _same_in_all(frame: pd.DataFrame) -> dict[str, str]:
+    """Settings that no two of several rows differ in."""
+    settings = [str(name) for name in frame.columns if "." in str(name) or name in ("scenario", "dataset")]
+    alike = [name for name in settings if len(frame) > 1 and frame[name].map(_text).nunique() == 1]
+    return {name: _text(frame[name].iloc[0]) for name in alike}
 
 
 def _short_keys(frame: pd.DataFrame) -> dict[str, Any]:
@@ -151,4 +160,4 @@ def _short_keys(frame: pd.DataFrame) -> dict[str, Any]:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else f"{value:.4g}"
-    return "" if value is None else str(value).splitlines()[0]
+    return "" if value is None else str(value).partition("\n")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +107,7 @@ DPI = 150
 NOTE_ID = "small-print"
 """`gid` of the text at the foot."""
 _NOTE_CHARACTERS = 135
+_LEGEND_CHARACTERS = 95
 
 _SETTINGS: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",
@@ -204,16 +206,19 @@ def _keep_free(figure: Figure, inches: float) -> float:
 
 
 def foot_legend(figure: Figure, handles: Sequence[Any]) -> None:
-    """One legend for the whole figure, in a row between the axes and the small print.
+    """One legend for the whole figure, in as few rows as hold it, between the axes and the small print.
 
     Args:
         figure: made by `new_figure`.
         handles: labelled artists or containers; none, no legend.
     """
     if handles:
-        foot = _keep_free(figure, 0.27)
+        # A marker and the room around it are as wide as some five characters.
+        characters = sum(len(str(handle.get_label())) + 5 for handle in handles)
+        rows = math.ceil(characters / _LEGEND_CHARACTERS)
+        foot = _keep_free(figure, 0.27 + 0.21 * (rows - 1))
         place: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, foot), "borderaxespad": 0.2}
-        figure.legend(handles=list(handles), ncols=len(handles), columnspacing=1.3, **place)
+        figure.legend(handles=list(handles), ncols=math.ceil(len(handles) / rows), columnspacing=1.3, **place)
 
 
 def dot(colour: str, label: str, marker: str = "o") -> Line2D:

@@ -40,14 +40,18 @@ def figure_sweep(frame: pd.DataFrame, metric: str, across: str | None = None) ->
     across = _across(frame, varied, across)
     others = _telling(frame, [name for name in varied if name != across])
     panels = _panels(found, others)
-    rows = -(-len(panels) // _COLUMNS)
+    # Four panels are a square, not a row and one.
+    columns = min(2 if len(panels) == 4 else _COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
     seeds = f"{found['seeds'].min()} to {found['seeds'].max()}" if found["seeds"].nunique() > 1 else None
     notes = [f"mean of {seeds or found['seeds'].min()} seeds, bars: its 95 % interval (Student)"]
     figure = style.new_figure(_HEIGHT_IN * rows + 1.2, notes)
-    columns = min(_COLUMNS, len(panels))
     grid = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     values = sorted(frame[across].unique(), key=_order)
-    policies = list(dict.fromkeys(found["policy"]))
+    known = list(style.POLICY_LINES)
+    policies = sorted(
+        dict.fromkeys(found["policy"]), key=lambda p: known.index(p) if p in known else len(known)
+    )
     for place, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
         _draw(axes, _of(found, panel), across, values, policies)
         axes.set_title("\n".join(f"{_short(name)} {value}" for name, value in panel.items()), fontsize=8)

@@ -52,7 +52,9 @@ def test_results_are_listed_filtered_and_summed_up(swept: tuple[Path, Path]) -> 
     rows = json.loads(splitsim("results", store, "--where", "policy=threshold", "--metric", "gain", "--json"))
     assert [row["seeds"] for row in rows] == [2, 2, 2]
     assert all(row["low"] <= row["mean"] <= row["high"] for row in rows)
-    assert "threshold" in splitsim("results", store, "--sweep", file)
+    shown = splitsim("results", store, "--sweep", file)
+    assert "threshold" in shown
+    assert "all: scenario tram-replay, dataset tram-replay, agent.budget 40" in shown
     listed = json.loads(splitsim("results", store, "--runs", "--where", "seed=2", "--json"))
     assert [row["state"] for row in listed] == ["finished"] * 3
 
