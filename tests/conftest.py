@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pyagent.envs.scoring import Scorer
 from pyagent.scenario.load import parse_scenario
 from pyagent.scenario.schema import Scenario
+from tests.agreement import Agreement
 
 # Small in every direction that costs time; the parts are the real ones.
 SMALL: dict[str, Any] = {
@@ -35,3 +37,9 @@ def small_scorer() -> Scorer:
     scorer = Scorer(small_scenario())
     scorer.evaluator("train")
     return scorer
+
+
+@pytest.fixture
+def agree(record_property: Callable[[str, object], None]) -> Agreement:
+    """Compares with a reference; what it finds becomes a row of docs/validity.md."""
+    return Agreement(record_property)

@@ -13,6 +13,7 @@ from pyagent.envs.record import Outcome
 from pyagent.scenario.compile import deploy
 from pyagent.scenario.schema import Scenario
 from pyagent.scenario.schema.links import lte as lte_schema
+from tests.agreement import Agreement
 
 pytestmark = pytest.mark.ns3
 
@@ -74,15 +75,19 @@ def test_a_request_on_an_idle_link_takes_what_its_parts_take(idle: tuple[Scenari
     assert max(times) - min(times) < 0.030
 
 
-def test_signal_of_an_idle_link_is_what_the_link_budget_says(idle: tuple[Scenario, list[Decision]]) -> None:
+def test_signal_of_an_idle_link_is_what_the_link_budget_says(
+    agree: Agreement, idle: tuple[Scenario, list[Decision]]
+) -> None:
     # TR 38.901, table 7.4.1-1, UMa in line of sight; 46 dBm over 600 subcarriers.
     distance_m = math.hypot(100, 25 - 1.5)
     loss_db = 28 + 22 * math.log10(distance_m) + 20 * math.log10(1.8425)
     rsrp_dbm = 46 - 10 * math.log10(600) - loss_db
+    origin = "link budget by hand: 3GPP TR 38.901, -174 dBm/Hz, a noise figure of 9 dB"
     for state, _ in idle[1]:
-        assert state.raw["rsrp_dbm"] == pytest.approx(rsrp_dbm, abs=0.05)
-        # Noise of a subcarrier at -174 dBm/Hz and a noise figure of 9 dB; no neighbour interferes.
-        assert state.raw["snr_db"] == pytest.approx(rsrp_dbm - (-174 + 41.76 + 9), abs=0.05)
+        agree("RSRP of LTE", state.raw["rsrp_dbm"], rsrp_dbm, within=0.05, unit="dB", origin=origin)
+        # Noise of a subcarrier; no neighbour interferes.
+        snr_db = rsrp_dbm - (-174 + 41.76 + 9)
+        agree("SNR of LTE", state.raw["snr_db"], snr_db, within=0.05, unit="dB", origin=origin)
         assert state.raw["serving_cell"] == 0
         assert state.raw["snr_age_s"] <= 0.1
 

@@ -11,6 +11,7 @@ from episodes import ALL_LOCAL, MIN_SPLIT, Decision, make_scenario, play
 
 from pyagent.envs.record import Outcome
 from pyagent.scenario.load import load_scenario
+from tests.agreement import Agreement
 
 pytestmark = pytest.mark.ns3
 
@@ -41,11 +42,12 @@ def first_state(**sections: Any) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("x_m", [2.0, 20.0, 50.0])
-def test_beacons_show_the_snr_that_the_path_loss_gives(x_m: float) -> None:
+def test_beacons_show_the_snr_that_the_path_loss_gives(agree: Agreement, x_m: float) -> None:
     state = first_state(at_m=x_m, link=QUIET)
     expected_dbm = rx_power_dbm(SITES[0], x_m)
-    assert state["rsrp_dbm"] == pytest.approx(expected_dbm, abs=1e-3)
-    assert state["snr_db"] == pytest.approx(expected_dbm - NOISE_DBM, abs=1e-3)
+    origin = "log-distance loss by hand; thermal noise at 290 K and a noise figure of 7 dB"
+    agree("power of Wi-Fi beacons", state["rsrp_dbm"], expected_dbm, within=1e-3, unit="dB", origin=origin)
+    agree("SNR of Wi-Fi", state["snr_db"], expected_dbm - NOISE_DBM, within=1e-3, unit="dB", origin=origin)
     assert state["snr_trend_db_per_s"] == pytest.approx(0, abs=1e-6)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llm_split.channels import Bernoulli, GilbertElliott, draw_mask
+from tests.agreement import Agreement
 
 N = 200_000
 
@@ -26,14 +27,26 @@ def test_bernoulli_rate(loss: float) -> None:
 
 
 @pytest.mark.parametrize(("loss", "burst"), [(0.02, 5.0), (0.1, 8.0), (0.3, 1.5), (0.05, 1.0)])
-def test_gilbert_elliott_rate_and_bursts(loss: float, burst: float) -> None:
+def test_gilbert_elliott_rate_and_bursts(agree: Agreement, loss: float, burst: float) -> None:
     """Long-run share `loss`; geometric bursts of mean `burst`, a share (1 - 1/burst)**k longer than k."""
     lost = GilbertElliott(loss, burst).lost(uniform(3))
     # A chain's share varies as that of n / (2 burst) independent packets or so.
-    assert lost.mean() == pytest.approx(loss, abs=4 * np.sqrt(loss * (1 - loss) * 2 * burst / N))
-    lengths = burst_lengths(lost)
-    assert lengths.mean() == pytest.approx(burst, rel=0.08)
-    assert (lengths > 2).mean() == pytest.approx((1 - 1 / burst) ** 2, abs=0.03)
+    agree(
+        "Gilbert-Elliott: share of lost packets",
+        lost.mean(),
+        loss,
+        within=4 * np.sqrt(loss * (1 - loss) * 2 * burst / N),
+        origin="stationary state of the chain (Gilbert 1960); four standard errors",
+    )
+    lengths, geometric = burst_lengths(lost), "geometric distribution"
+    agree("Gilbert-Elliott: mean burst", lengths.mean(), burst, share=0.08, origin=geometric)
+    agree(
+        "Gilbert-Elliott: bursts longer than two",
+        (lengths > 2).mean(),
+        (1 - 1 / burst) ** 2,
+        within=0.03,
+        origin=geometric,
+    )
 
 
 def test_higher_rates_lose_what_lower_ones_lose() -> None:
