@@ -251,6 +251,6 @@ def test_simple_rules_are_played_as_valued(agree: Agreement, name: str) -> None:
         f"value of a rule in the published environment, {name}",
         valued[name],
         total.mean(),
-        within=4 * error,
+        share=4 * error / abs(total.mean()),
         origin="20,000 episodes simulated from the published moves; four standard errors",
     )

@@ -12,16 +12,15 @@ from pyagent.sweep.identity import ns3_version
 from tests.integration.episodes import same_record
 from tests.validity import pin
 
-QUICK = ("default", "lte-cell-edge", "replay")
-"""One of each kind of link."""
-EACH = [
-    pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow, pytest.mark.timeout(600)])
-    for name in pin.scenario_names()
-]
+
+def each(*quick: str) -> list[Any]:
+    """All scenarios, slow but for some."""
+    slow = [pytest.mark.slow, pytest.mark.timeout(600)]
+    return [pytest.param(name, marks=[] if name in quick else slow) for name in pin.scenario_names()]
 
 
 @pytest.mark.ns3
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("name", each("default", "lte-cell-edge", "replay"))
 def test_a_scenario_does_what_is_pinned(name: str) -> None:
     expected = pin.pinned(name)
     here = ns3_version(simulator_executable())
@@ -35,7 +34,7 @@ def test_a_scenario_does_what_is_pinned(name: str) -> None:
 
 
 @pytest.mark.ns3
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("name", each("replay"))
 def test_a_scenario_played_again_is_the_same_to_the_bit(name: str) -> None:
     """In another process of ns-3, and with the one before it still in memory."""
     for (state, record), (again, once_more) in zip(pin.first_episode(name), pin.episode(name), strict=True):
