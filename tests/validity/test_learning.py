@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from scipy import optimize, sparse, stats
+from scipy import integrate, optimize, sparse, stats
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct
 from sklearn.linear_model import Ridge
@@ -74,7 +76,7 @@ def test_linucb_chooses_what_the_formula_chooses(agree: Agreement) -> None:
 # --- intervals ---
 
 
-def widened(found: Interval, reference: stats._resampling.BootstrapResult, count: int) -> tuple[float, float]:
+def widened(found: Interval, reference: Any, count: int) -> tuple[float, float]:
     """scipy's interval with the spread that a mean of `count` values hides, (n / (n - 1))^(1/2)."""
     low, high = reference.confidence_interval
     factor = np.sqrt(count / (count - 1))
@@ -210,7 +212,7 @@ def test_the_optimum_of_the_published_environment(agree: Agreement) -> None:
     )
     # First splits 1 to 9 alike, first losses uniform from 0.01 to 0.3: the trapezoid rule.
     first = losses >= 0.01 - 1e-12
-    per_episode = np.trapezoid(value[first, :9].mean(1), losses[first]) / (0.3 - 0.01)
+    per_episode = integrate.trapezoid(value[first, :9].mean(1), losses[first]) / (0.3 - 0.01)
     agree(
         "optimum of the published environment, per episode",
         problem.optimum().value,
