@@ -79,42 +79,40 @@ def test_four_environments_together_are_four_alone(tmp_path: Path) -> None:
 # --- every policy, recorded: processes, engines, workers ---
 
 
-def recorded_sweep(folder: Path, policies: list[str]) -> Any:
-    agent = {"budget": 20, "policies": policies}
-    return cheap_sweep(folder, agent=agent, grid={"scenario.reward.slo_s": [1.0]}, seeds={"count": 2})
+def swept(folder: Path, open_engine: Callable[[Path], Engine]) -> pd.DataFrame:
+    """Two runs of every policy that learns or is tuned on a dataset."""
+    agent = {"budget": 20, "policies": list(POLICIES)}
+    sweep = cheap_sweep(folder, agent=agent, grid={"scenario.reward.slo_s": [1.0]}, seeds={"count": 2})
+    assert run_sweep(sweep, folder / "store", open_engine).tally == {"made": 2}
+    return results.load(folder / "store")
 
 
-def swept(
-    folder: Path, name: str, open_engine: Callable[[Path], Engine], policies: list[str]
-) -> pd.DataFrame:
-    done = run_sweep(recorded_sweep(folder, policies), folder / name, open_engine)
-    assert done.tally == {"made": 2}
-    return results.load(folder / name)
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """By one worker, one after the other."""
+    return swept(tmp_path_factory.mktemp("alone"), lambda scratch: LocalEngine(1, 1, scratch))
+
+
+def on_ray(scratch: Path) -> Engine:
+    pytest.importorskip("ray", reason="ray is not installed")
+    from pyagent.sweep.on_ray import RayEngine
+
+    return RayEngine(2, 1, None)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_every_policy_decides_alike_on_every_engine(tmp_path: Path) -> None:
-    """All that learn or are tuned on a dataset: in one worker, in two, and on Ray, each a process anew.
+@pytest.mark.parametrize("engine", [lambda scratch: LocalEngine(2, 1, scratch), on_ray], ids=["two", "ray"])
+def test_every_policy_decides_alike_on_every_engine(
+    tmp_path: Path, alone: pd.DataFrame, engine: Callable[[Path], Engine]
+) -> None:
+    """In one worker, in two, and on Ray, each a process anew.
 
     Rewards on the test seeds are functions of the decisions alone; equal to the last digit for all seeds,
     they are the same decisions.
     """
-    policies = list(POLICIES)
-    alone = swept(tmp_path, "one", lambda scratch: LocalEngine(1, 1, scratch), policies)
-    assert set(alone["policy"]) >= set(policies)
-    engines: dict[str, Callable[[Path], Engine]] = {"two": lambda scratch: LocalEngine(2, 1, scratch)}
-    try:
-        import ray  # noqa: F401
-    except ImportError:
-        pass
-    else:
-        from pyagent.sweep.on_ray import RayEngine
-
-        engines["ray"] = lambda scratch: RayEngine(2, 1, None)
-    for name, engine in engines.items():
-        found = swept(tmp_path, name, engine, policies)
-        pd.testing.assert_frame_equal(found, alone, check_exact=True, obj=name)
+    assert set(alone["policy"]) >= set(POLICIES)
+    pd.testing.assert_frame_equal(swept(tmp_path, engine), alone, check_exact=True)
 
 
 # --- every policy, live: processes and simulators at a time ---
