@@ -148,7 +148,9 @@ def test_every_policy_decides_alike_live_after_a_restart_and_with_other_numbers_
     first = decisions_of(scenario, tmp_path / "first", 2)
     assert decisions_of(scenario, tmp_path / "single", 1) == first
     frame = pd.read_parquet(tmp_path / "first" / "decisions.parquet")
-    assert set(frame["policy"]) >= set(BASELINES)
+    # Those that always take one split are in the table by its number.
+    fixed = {"all-local", "min-split", "best-static"}
+    assert set(frame["policy"]) >= {*BASELINES, "static-1", "static-32"} - fixed
     assert frame["ttft_s"].nunique() > 10
 
 
