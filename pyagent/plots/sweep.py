@@ -29,7 +29,8 @@ def figure_sweep(frame: pd.DataFrame, metric: str, across: str | None = None) ->
     Args:
         frame: of `pyagent.results.load`.
         metric: one of its columns.
-        across: the setting along the x axis; None: of those that vary the one with most values.
+        across: the setting along the x axis; None: of those that vary the one with most values,
+            numbers first.
 
     Raises:
         ResultsError: there is no such metric.
@@ -38,7 +39,7 @@ def figure_sweep(frame: pd.DataFrame, metric: str, across: str | None = None) ->
     found = summary(frame, metric).dropna(subset="mean")
     varied = [name for name in settings_of(frame) if name != "seed" and frame[name].nunique(dropna=False) > 1]
     across = _across(frame, varied, across)
-    others = _telling(frame, [name for name in varied if name != across])
+    others = _telling(frame, across, [name for name in varied if name != across])
     panels = _panels(found, others)
     # Four panels are a square, not a row and one.
     columns = min(2 if len(panels) == 4 else _COLUMNS, len(panels))
@@ -74,16 +75,16 @@ def _across(frame: pd.DataFrame, varied: Sequence[str], wanted: str | None) -> s
         return wanted
     if not varied:
         return known[0]
-    return max(varied, key=lambda name: (frame[name].nunique(), is_numeric_dtype(frame[name])))
+    return max(varied, key=lambda name: (is_numeric_dtype(frame[name]), frame[name].nunique()))
 
 
-def _telling(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Without those that say what a later one says too, as the scenario of a recorded dataset does."""
-    kept: list[str] = []
+def _telling(frame: pd.DataFrame, across: str, names: Sequence[str]) -> list[str]:
+    """Without those that another says too, as a recorded dataset says its scenario."""
+    kept = [across]
     for name in reversed(names):
         if all(frame.groupby(other, dropna=False)[name].nunique().max() > 1 for other in kept):
             kept.insert(0, name)
-    return kept
+    return kept[:-1]
 
 
 def _panels(found: pd.DataFrame, others: Sequence[str]) -> list[dict[str, Any]]:
@@ -115,6 +116,8 @@ def _draw(
         axes.vlines(x, mine["low"], mine["high"], color=colour, lw=1.5)
         axes.plot(x, mine["mean"], _marker(policy), color=colour, ms=5, mec="white", mew=0.5)
     axes.set_xticks(range(len(values)), [str(value) for value in values])
+    if any(isinstance(value, str) for value in values):  # names are long
+        axes.tick_params(axis="x", rotation=20)
     axes.set_xlim(-0.5, len(values) - 0.5)
 
 
