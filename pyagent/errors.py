@@ -17,3 +17,16 @@ def usage_errors() -> Iterator[None]:
         yield
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """A text without line breaks, shortened to `limit` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+def reason(error: BaseException) -> str:
+    """What an error of a library says, on one line."""
+    if isinstance(error, KeyError):
+        return f"{one_line(repr(error.args[0] if error.args else ''))} is missing"
+    return one_line(str(error)) or type(error).__name__

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pyagent.errors import UserError
+from pyagent.errors import UserError, one_line
 from pyagent.paths import shipped_scenarios
 from pyagent.scenario.schema import Scenario
 
@@ -62,7 +62,7 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ScenarioError(f"{path}: can't be read as YAML: {_one_line(str(error))}") from error
+        raise ScenarioError(f"{path}: can't be read as YAML: {one_line(str(error))}") from error
 
 
 def parse_scenario(data: Any, source: str = "scenario", folder: Path | None = None) -> Scenario:
@@ -91,7 +91,7 @@ def first_problem(error: ValidationError, data: Any) -> str:
     field = ".".join(_path(first["loc"], data, missing=first["type"] == "missing"))
     message = first["msg"].removeprefix("Value error, ")
     value = first.get("input")
-    shown = "" if isinstance(value, dict) or value is None else f" = {_one_line(repr(value))}"
+    shown = "" if isinstance(value, dict) or value is None else f" = {one_line(repr(value))}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     # A check across sections names its fields itself.
     return f"{field}{shown}: {message}{more}" if field else f"{message}{more}"
@@ -107,8 +107,3 @@ def _path(location: tuple[int | str, ...], data: Any, *, missing: bool) -> Itera
         inside = isinstance(data, dict) and part in data
         inside |= isinstance(data, list) and isinstance(part, int) and part < len(data)
         data = data[part] if inside else None
-
-
-def _one_line(text: str, limit: int = 200) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."
