@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from llm_split.plain import one_line
+
 Fields = dict[str, Any]
 
 
@@ -68,7 +70,7 @@ def shape_fields(name: str, config: Any) -> Fields:
 def _read_json(path: Path) -> Fields:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UnsupportedConfigError(f"model configuration {str(path)!r} can't be read: {error}") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("model_type"), str):
         raise UnsupportedConfigError(f"model configuration {str(path)!r} has no model_type")
@@ -85,8 +87,8 @@ def _from_fields(fields: Fields, path: Path) -> Any:
         config = AutoConfig.for_model(**fields)
     except Exception as error:  # the library raises many kinds, some over several lines
         raise UnsupportedConfigError(
-            f"model configuration {str(path)!r} (model_type {family!r}) is not valid: "
-            f"{' '.join(str(error).split())}"
+            f"model configuration {str(path)!r} (model_type {one_line(family)!r}) is not valid: "
+            f"{one_line(str(error))}"
         ) from error
     return config.get_text_config()
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyagent.errors import UserError
+from pyagent.errors import reading
 from pyagent.reward import FloatArray
 
 MAX_LOSS = 0.3
@@ -80,9 +80,9 @@ class QualityTable:
     def __post_init__(self) -> None:
         want = (len(SPLITS), len(self.losses), len(self.reference_nll))
         if self.delta_nll.shape != want or not np.isfinite(self.delta_nll).all():
-            raise UserError(f"delta_nll has shape {self.delta_nll.shape}, valid: {want}, all finite")
+            raise ValueError(f"delta_nll has shape {self.delta_nll.shape}, valid: {want}, all finite")
         if not (len(self.losses) and (np.diff(self.losses, prepend=0.0) > 0).all()):
-            raise UserError(f"losses is {self.losses.tolist()}, valid: increasing, > 0")
+            raise ValueError(f"losses is {self.losses.tolist()}, valid: increasing, > 0")
 
     @property
     def text_ratio(self) -> FloatArray:
@@ -139,11 +139,9 @@ class QualityTable:
         Raises:
             UserError: no such file, or not a table.
         """
-        try:
+        with reading(f"quality table {path}"):
             data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             arrays = (
                 np.array(data[name], dtype=np.float64) for name in ("losses", "reference_nll", "delta_nll")
             )
             return cls(Setup(**data["setup"]), *arrays)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"quality table {path}: {error}") from error

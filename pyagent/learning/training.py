@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pyagent.campaign.folder import FolderError
 from pyagent.dataset import Dataset
+from pyagent.errors import reading
 from pyagent.files import write_text_whole
 from pyagent.learning.curve_log import CurveLog
 from pyagent.learning.model_based import ModelBasedLearner
@@ -138,6 +139,7 @@ def restore_latest(learner: ModelBasedLearner, folder: Path) -> int:
     latest = folder / LATEST
     if not latest.is_file():
         return 0
-    found = json.loads(latest.read_text(encoding="utf-8"))
-    learner.restore(folder / found["checkpoint"])
-    return int(found["played"])
+    with reading(folder, FolderError, "train anew in another folder"):
+        found = json.loads(latest.read_text(encoding="utf-8"))
+        learner.restore(folder / Path(found["checkpoint"]).name)
+        return int(found["played"])

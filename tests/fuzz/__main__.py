@@ -1,7 +1,7 @@
 """Give every reader of bytes from outside many damaged inputs.
 
-Progress goes to stderr, one JSON line to stdout. The exit status is 1 when an input crashed a reader or made it
-hang, and the inputs that did are kept.
+Progress goes to stderr, one JSON line to stdout. The exit status is 1 when an input crashed a reader or made
+it hang, and the inputs that did are kept.
 
 Example: python -m tests.fuzz --seconds 120 --target scenario --target dataset
 """
@@ -18,10 +18,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
-
-# Before any of the libraries is imported: a child is forked off this process, which must have one thread.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_DEFAULT_MEMORY_POOL"):
-    os.environ[_name] = "system" if _name.startswith("ARROW") else "1"
 
 DEFAULT_INPUTS = 1000
 OUT = Path("build/fuzz")
@@ -42,11 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the inputs")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for inputs that crash or hang")
     parser.add_argument("--programs", type=Path, default=cpp.FOLDER, help="folder of the targets in C++")
+    parser.add_argument("--only-programs", action="store_true", help="no target in Python")
     chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
 
     known: dict[str, Callable[[Limits, int, Path], Outcome]] = {
-        kind.name: partial(fuzz, kind) for kind in TARGETS
+        kind.name: partial(fuzz, kind) for kind in (() if chosen.only_programs else TARGETS)
     }
     known |= {
         name: partial(cpp.fuzz_program, name, program)
@@ -71,14 +67,14 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
             flush=True,
         )
-    found = {
+    totals = {
         "fuzz_inputs": sum(outcome.inputs for outcome in outcomes.values()),
         "crashes": sum(outcome.crashes for outcome in outcomes.values()),
         "hangs": sum(outcome.hangs for outcome in outcomes.values()),
         "targets": {name: outcome.inputs for name, outcome in outcomes.items()},
     }
-    print(json.dumps(found))
-    return 1 if found["crashes"] or found["hangs"] else 0
+    print(json.dumps(totals))
+    return 1 if totals["crashes"] or totals["hangs"] else 0
 
 
 def _positive(text: str) -> int:
@@ -93,4 +89,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
+    # Before any of the libraries is imported: children are forked off this process, so it must have one thread.
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[_name] = "1"
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # the others reserve gigabytes of addresses
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main())

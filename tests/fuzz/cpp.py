@@ -64,7 +64,7 @@ def _run(
     """What it said on stderr."""
     options = {
         "runs": inputs,
-        "max_total_time": min(int(left_s), 10**6),
+        "max_total_time": int(min(left_s, 10**6)),
         "seed": seed % 2**31 or 1,
         "timeout": TIMEOUT_S,
         "rss_limit_mb": MEMORY_MIB,

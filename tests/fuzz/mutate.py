@@ -10,58 +10,13 @@ MAX_BYTES = 128 * 1024
 
 Way = Callable[[bytearray, random.Random], None]
 
-WORDS = tuple(
-    [
-        "-",
-        "-1",
-        "0",
-        "1",
-        "1e-320",
-        "1e999",
-        "-0.0",
-        "nan",
-        ".nan",
-        "inf",
-        "-.inf",
-        "1_0",
-        "0x10",
-        "0o9",
-        "99999999999999999999",
-        "2147483648",
-        "4294967295",
-        "null",
-        "true",
-        "~",
-        "[]",
-        "{}",
-        "[[[[",
-        "]]]",
-        '{"a":',
-        "<a>",
-        "&a",
-        "*a",
-        "!!int",
-        "!!python/name:os.system",
-        "<!DOCTYPE",
-        "&amp;",
-        "%",
-        "$",
-        "#",
-        ",",
-        ";",
-        ":",
-        "|",
-        ">",
-        "Z",
-        "2019.13.45_99.99.99",
-        "0001-01-01T00:00:00+23:59",
-        "9999-12-31T23:59:59-23:59",
-        "2024-13-45",
-        "12:30:45",
-        "Mbits/sec",
-        "../../etc/passwd",
-    ]
-)
+_WORDS = """
+- -1 0 1 1e-320 1e999 -0.0 nan .nan inf -.inf 1_0 0x10 0o9 99999999999999999999 2147483648 4294967295
+null true ~ [] {} [[[[ ]]] {"a": <a> &a *a !!int !!python/name:os.system <!DOCTYPE &amp; % $ # , ; : | >
+Z 2019.13.45_99.99.99 0001-01-01T00:00:00+23:59 9999-12-31T23:59:59-23:59 2024-13-45 12:30:45
+Mbits/sec ../../etc/passwd
+"""
+WORDS = tuple(_WORDS.split())
 TOKENS = (
     *(word.encode() for word in WORDS),
     *(b"", b" ", b"\n", b"\r", b"\t", b"\x00", b"\xff", b"\xef\xbb\xbf", b'"', b"'", b"\n\n", b"  "),
@@ -138,8 +93,10 @@ def drop_line(data: bytearray, rng: random.Random) -> None:
 
 
 BINARY_WAYS: tuple[Way, ...] = (flip, flip, flip_bit, cut_off, drop, repeat, insert)
-TEXT_WAYS: tuple[Way, ...] = (flip, drop, insert, replace_number, replace_number, swap_lines, repeat_line)
-TEXT_WAYS = (*TEXT_WAYS, drop_line, cut_off)
+TEXT_WAYS: tuple[Way, ...] = (
+    *(flip, drop, insert, replace_number, replace_number),
+    *(swap_lines, repeat_line, drop_line, cut_off),
+)
 
 
 def damaged(data: bytes, rng: random.Random, ways: Sequence[Way] = BINARY_WAYS) -> bytes:

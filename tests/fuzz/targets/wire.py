@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socket
@@ -104,7 +105,7 @@ class WireZmtp(Target):
     """The bytes of a connection, cut into two pieces."""
 
     name = "wire-zmtp"
-    refusals = (ProtocolError, LinkLost)
+    refusals = (ProtocolError,)
 
     def seeds(self) -> Sequence[bytes]:
         greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
@@ -125,11 +126,11 @@ class WireZmtp(Target):
             peer.greet()
             for piece in (data[: len(data) // 2], data[len(data) // 2 :]):
                 theirs.sendall(piece)
-                if piece is not data:
-                    self._hear(peer)
-            theirs.shutdown(socket.SHUT_WR)
-            while True:  # until LinkLost
                 self._hear(peer)
+            theirs.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(LinkLost):
+                while True:
+                    self._hear(peer)
         finally:
             peer.close()
             theirs.close()
