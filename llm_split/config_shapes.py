@@ -17,6 +17,10 @@ from llm_split.plain import one_line
 Fields = dict[str, Any]
 
 
+MOST_LAYERS = 10_000
+_LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
+
+
 class UnsupportedConfigError(ValueError):
     """A configuration can't be read, or describes a decoder that a `ModelShape` can't."""
 
@@ -77,12 +81,35 @@ def _read_json(path: Path) -> Fields:
     return fields
 
 
+def check_config_file(folder: Path) -> None:
+    """Look at a model folder's `config.json`, if it has one, before the library does.
+
+    Raises:
+        UnsupportedConfigError: it can't be read, or asks for more blocks than any model has: the library
+            would make lists of that length, without end.
+    """
+    path = folder / "config.json"
+    if path.is_file():
+        _require_moderate(_read_json(path), path)
+
+
+def _require_moderate(fields: Fields, path: Path) -> None:
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            _require_moderate(value, path)
+        elif name in _LAYERS and isinstance(value, int | float) and not value <= MOST_LAYERS:
+            raise UnsupportedConfigError(
+                f"model configuration {str(path)!r}: {name} is too large; valid: up to {MOST_LAYERS}"
+            )
+
+
 def _from_fields(fields: Fields, path: Path) -> Any:
     """The configuration object, for its defaults; `for_model` never looks at the network or runs code."""
     # Here, because the library takes seconds to import and most shapes come from cards.
     from transformers import AutoConfig
 
     family = fields["model_type"]
+    _require_moderate(fields, path)
     try:
         config = AutoConfig.for_model(**fields)
     except Exception as error:  # the library raises many kinds, some over several lines

@@ -18,6 +18,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from llm_split.config_shapes import check_config_file
 from llm_split.models import locate_model
 from llm_split.partition import CannotSplitError, EdgeHalf, SplitModel, UeHalf, find_blocks
 from llm_split.plain import one_line
@@ -71,6 +72,7 @@ def load_half(
             f"{name_or_path!r} is no local folder with safetensors; half of it can't be read"
         )
     with _reading(folder):
+        check_config_file(folder)
         model = _without_memory(folder, dtype)
     missing = _missing_blocks(model, role, split)
     absent = _absent_parameters(model, role, missing)

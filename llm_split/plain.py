@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import Any
 
 import yaml
 
 MOST_VALUES = 1_000_000
 """Values of a document with all its aliases written out; a few lines of aliases can stand for billions."""
+
+MOST_BRACKETS = 200
+"""Open at once; the scanner's time grows with the square of their number."""
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -22,6 +27,8 @@ def load_plain(text: str) -> Any:
     Raises:
         ValueError: it is no YAML, nested too deeply, or too much.
     """
+    if _brackets(text) > MOST_BRACKETS:
+        raise ValueError("it is nested too deeply")
     try:
         data = yaml.safe_load(text)
         size = _values(data, {}, set())
@@ -32,6 +39,12 @@ def load_plain(text: str) -> Any:
     if size > MOST_VALUES:
         raise ValueError(f"its aliases stand for {size} values; valid: at most {MOST_VALUES}")
     return data
+
+
+def _brackets(text: str) -> int:
+    """The most brackets that are open at once, those in quotes and comments counted too."""
+    steps = (1 if found[0] in "[{" else -1 for found in re.finditer(r"[][{}]", text))
+    return max(itertools.accumulate(steps), default=0)
 
 
 def _values(data: Any, known: dict[int, int], above: set[int]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from llm_split.config_shapes import check_config_file
 from llm_split.models.catalogue import PACKAGED, ModelNotFoundError
 from llm_split.models.fetching import is_fetched
 from llm_split.models.pretrained import load_gguf, load_pretrained
@@ -76,6 +77,8 @@ def _load(
         if local and Path(location).is_file():
             model, tokenizer = load_gguf(Path(location), dtype)
         else:
+            if local:
+                check_config_file(Path(location))
             model, tokenizer = load_pretrained(location, dtype, local)
     except Exception as error:  # transformers raises many kinds for foreign and damaged files
         reason = one_line(str(error), _LONGEST_REASON) or type(error).__name__

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyagent.errors import reading
+from pyagent.errors import UserError, reading
 from pyagent.reward import FloatArray
 
 MAX_LOSS = 0.3
@@ -80,9 +80,9 @@ class QualityTable:
     def __post_init__(self) -> None:
         want = (len(SPLITS), len(self.losses), len(self.reference_nll))
         if self.delta_nll.shape != want or not np.isfinite(self.delta_nll).all():
-            raise ValueError(f"delta_nll has shape {self.delta_nll.shape}, valid: {want}, all finite")
+            raise UserError(f"delta_nll has shape {self.delta_nll.shape}, valid: {want}, all finite")
         if not (len(self.losses) and (np.diff(self.losses, prepend=0.0) > 0).all()):
-            raise ValueError(f"losses is {self.losses.tolist()}, valid: increasing, > 0")
+            raise UserError(f"losses is {self.losses.tolist()}, valid: increasing, > 0")
 
     @property
     def text_ratio(self) -> FloatArray:

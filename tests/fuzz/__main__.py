@@ -89,7 +89,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    # Before any of the libraries is imported: children are forked off this process, so it must have one thread.
+    # Before any library is imported: children are forked off this process, so it must have one thread.
     for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[_name] = "1"
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # the others reserve gigabytes of addresses

@@ -21,6 +21,8 @@ TIMEOUT_S = 20
 """Of one input, by the clock."""
 MEMORY_MIB = 2048
 """Of the process; AddressSanitizer takes a part of it."""
+GRACE_S = 120
+"""After its time is over, for the input under way and to tell what it saw."""
 _RUNS = re.compile(r"stat::number_of_executed_units: *(\d+)")
 _WHAT = re.compile(r"SUMMARY: (.*)")
 
@@ -84,8 +86,10 @@ def _run(
         env={**os.environ, **sanitizer_options()},
     ) as process:
         try:
-            assert process.stderr is not None
-            return process.stderr.read()
+            return process.communicate(timeout=left_s + GRACE_S)[1]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return f"SUMMARY: did not end\n{process.communicate()[1]}"
         finally:
             process.kill()
 
@@ -108,6 +112,9 @@ def _collect(artefacts: Path, told: str, finds: Finds, outcome: Outcome) -> None
         outcome.crashes += not hung
         what = "hang" if hung else summary[1] if summary else path.name.split("-")[0]
         finds.keep(path.read_bytes(), what, told[-20_000:], outcome)
-    if "ERROR: libFuzzer" not in told and "stat::" not in told and not any(artefacts.iterdir()):
+    if told.startswith("SUMMARY: did not end"):
+        outcome.hangs += 1
+        finds.keep(b"", "hang", told[-20_000:], outcome)
+    elif "stat::" not in told and not any(artefacts.iterdir()):
         print(told[-2000:], file=sys.stderr)
         raise RuntimeError("the fuzz target did not start, see above")
