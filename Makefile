@@ -15,6 +15,7 @@ RUN := $(VENV)/bin
 SCENARIO ?= ns3_scenarios/scenarios/default.yaml ## scenario to run
 BUDGET ?= ## real decisions to train on (default: splitsim's own)
 SEED ?= ## seed of the run (default: splitsim's own)
+INPUTS ?= 100000 ## of make fuzz, for each target
 OUT ?= ## run folder (default: splitsim's own, under runs/)
 NS3 ?= wheel ## ns-3 to build against: wheel (from PyPI) or system (by pkg-config: libns3-dev)
 NS3_ROOT ?= ## folder of another ns-3, with include/ and lib/ or lib64/; overrides NS3
@@ -27,6 +28,7 @@ override SCENARIO := $(strip $(SCENARIO))
 override NS3 := $(strip $(NS3))
 override PYTHON := $(strip $(PYTHON))
 override JOBS := $(strip $(JOBS))
+override INPUTS := $(strip $(INPUTS))
 override NS3_ROOT := $(strip $(NS3_ROOT))
 
 export NS3 PYTHON
@@ -34,7 +36,8 @@ ifneq ($(origin CXX),default)
 export CXX
 endif
 
-.PHONY: help setup system venv model build build-tests sim test slow check docs lint format clean distclean
+.PHONY: help setup system venv model build build-tests sim test slow check fuzz sanitize docs lint format clean \
+	distclean
 
 help: ## this text
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -85,7 +88,13 @@ slow: setup build-tests ## only the slow tests; brings Ray and, where it can be 
 		echo 'Ray could not be installed: its tests are skipped' >&2
 	@$(RUN)/python -m pytest -m slow
 
-check: test slow ## the tests and the slow ones
+check: test slow sanitize ## the tests, the slow ones and the sanitized C++ ones
+
+fuzz: setup ## INPUTS damaged inputs for each reader of files and of the wire; those that crash stay in build/fuzz
+	@$(RUN)/python -m tests.fuzz --inputs $(INPUTS)
+
+sanitize: build ## the C++ tests under AddressSanitizer and UBSan, and the fuzz targets in C++ for a minute
+	@JOBS=$(JOBS) tools/sanitize $(RUN)/python
 
 # Not --quiet: mkdocs would then count no warnings, and --strict would find none.
 docs: $(ENVIRONMENT) ## the site, build/site/index.html; a warning or a link that leads nowhere is an error

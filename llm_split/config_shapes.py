@@ -12,7 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from llm_split.plain import one_line
+
 Fields = dict[str, Any]
+
+
+MOST_LAYERS = 10_000
+_LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
 
 
 class UnsupportedConfigError(ValueError):
@@ -68,11 +74,33 @@ def shape_fields(name: str, config: Any) -> Fields:
 def _read_json(path: Path) -> Fields:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UnsupportedConfigError(f"model configuration {str(path)!r} can't be read: {error}") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("model_type"), str):
         raise UnsupportedConfigError(f"model configuration {str(path)!r} has no model_type")
     return fields
+
+
+def check_config_file(folder: Path) -> None:
+    """Look at a model folder's `config.json`, if it has one, before the library does.
+
+    Raises:
+        UnsupportedConfigError: it can't be read, or asks for more blocks than any model has: the library
+            would make lists of that length, without end.
+    """
+    path = folder / "config.json"
+    if path.is_file():
+        _require_moderate(_read_json(path), path)
+
+
+def _require_moderate(fields: Fields, path: Path) -> None:
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            _require_moderate(value, path)
+        elif name in _LAYERS and isinstance(value, int | float) and not value <= MOST_LAYERS:
+            raise UnsupportedConfigError(
+                f"model configuration {str(path)!r}: {name} is too large; valid: up to {MOST_LAYERS}"
+            )
 
 
 def _from_fields(fields: Fields, path: Path) -> Any:
@@ -81,12 +109,13 @@ def _from_fields(fields: Fields, path: Path) -> Any:
     from transformers import AutoConfig
 
     family = fields["model_type"]
+    _require_moderate(fields, path)
     try:
         config = AutoConfig.for_model(**fields)
     except Exception as error:  # the library raises many kinds, some over several lines
         raise UnsupportedConfigError(
-            f"model configuration {str(path)!r} (model_type {family!r}) is not valid: "
-            f"{' '.join(str(error).split())}"
+            f"model configuration {str(path)!r} (model_type {one_line(family)!r}) is not valid: "
+            f"{one_line(str(error))}"
         ) from error
     return config.get_text_config()
 

@@ -10,14 +10,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from llm_split.config_shapes import UnsupportedConfigError, read_config, shape_fields
+from llm_split.plain import load_plain, one_line
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+_LONGEST_MESSAGE = 1000
+"""Characters of what is wrong with a card."""
 
 
 class CardError(ValueError):
@@ -249,23 +251,24 @@ def _names(kind: str) -> list[str]:
 
 def _load(name_or_path: str | Path, kind: str, card: type[CardT]) -> CardT:
     try:
-        return card.model_validate(yaml.safe_load(_read(name_or_path, kind)))
-    except (ValidationError, yaml.YAMLError) as error:
+        return card.model_validate(load_plain(_read(name_or_path, kind)))
+    except ValueError as error:
         raise CardError(f"{kind} card {str(name_or_path)!r} is not valid: {_one_line(error)}") from error
 
 
-def _one_line(error: ValidationError | yaml.YAMLError) -> str:
-    if isinstance(error, yaml.YAMLError):
-        return " ".join(str(error).split())
+def _one_line(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return one_line(str(error), _LONGEST_MESSAGE)
     details = ((".".join(map(str, d["loc"])), d["msg"].removeprefix("Value error, ")) for d in error.errors())
-    return "; ".join(f"{field}: {message}" if field else message for field, message in details)
+    told = "; ".join(f"{field}: {message}" if field else message for field, message in details)
+    return one_line(told, _LONGEST_MESSAGE)
 
 
 def _read(name_or_path: str | Path, kind: str) -> str:
     if str(name_or_path).endswith((".yaml", ".yml")):
         try:
             return Path(name_or_path).read_text(encoding="utf-8")
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise CardError(f"{kind} card {str(name_or_path)!r} can't be read: {error}") from error
     if name_or_path not in _names(kind):
         valid = ", ".join(_names(kind))

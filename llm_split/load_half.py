@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +18,10 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from llm_split.config_shapes import check_config_file
 from llm_split.models import locate_model
 from llm_split.partition import CannotSplitError, EdgeHalf, SplitModel, UeHalf, find_blocks
+from llm_split.plain import one_line
 
 Role = Literal["ue", "edge"]
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -61,17 +64,40 @@ def load_half(
     Raises:
         ValueError: `role` or `split` out of range.
         ModelNotFoundError: no such model.
-        CannotSplitError: it is no decoder that can be cut, or its files lack a tensor.
+        CannotSplitError: it is no decoder that can be cut, or its files are damaged or lack a tensor.
     """
     folder = Path(locate_model(name_or_path, cache_dir))
     if not folder.is_dir():
         raise CannotSplitError(
             f"{name_or_path!r} is no local folder with safetensors; half of it can't be read"
         )
-    model = _without_memory(folder, dtype)
+    with _reading(folder):
+        check_config_file(folder)
+        model = _without_memory(folder, dtype)
     missing = _missing_blocks(model, role, split)
     absent = _absent_parameters(model, role, missing)
     wanted = {name for name in _names(model) if name not in absent}
+    with _reading(folder):
+        _fill(model, folder, wanted, device, dtype)
+    model.tie_weights()
+    owner = SplitModel(_buffers_to(model, device), missing)
+    half = owner.ue_half(split) if role == "ue" else owner.edge_half(split)
+    return LoadedHalf(half, sum(p.nbytes for p in model.parameters() if not p.is_meta))
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """What the libraries raise for damaged or foreign files is of many kinds."""
+    try:
+        yield
+    except CannotSplitError:
+        raise
+    except Exception as error:
+        why = one_line(str(error)) or type(error).__name__
+        raise CannotSplitError(f"{folder} can't be read as a model: {why}") from error
+
+
+def _fill(model: Any, folder: Path, wanted: set[str], device: str, dtype: torch.dtype) -> None:
     for name, tensor in _tensors(folder, wanted):
         wanted.discard(name)
         _assign(model, name, tensor.to(device, dtype))
@@ -80,10 +106,6 @@ def load_half(
     }:  # some families rename or merge tensors when they are loaded
         for name, tensor in _tensors_of_whole(folder, wanted, dtype):
             _assign(model, name, tensor.to(device))
-    model.tie_weights()
-    owner = SplitModel(_buffers_to(model, device), missing)
-    half = owner.ue_half(split) if role == "ue" else owner.edge_half(split)
-    return LoadedHalf(half, sum(p.nbytes for p in model.parameters() if not p.is_meta))
 
 
 def _without_memory(folder: Path, dtype: torch.dtype) -> Any:

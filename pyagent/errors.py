@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from llm_split.plain import one_line
 
 
 class UserError(Exception):
     """Something in the input or the set-up is wrong; the text says what and what would be valid."""
+
+
+class DamagedFileError(UserError, ValueError):
+    """A file is not what it should be."""
 
 
 @contextmanager
@@ -17,3 +24,36 @@ def usage_errors() -> Iterator[None]:
         yield
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def reason(error: BaseException) -> str:
+    """What an error of a library says, on one line."""
+    if isinstance(error, KeyError):
+        return f"{one_line(repr(error.args[0] if error.args else ''))} is missing"
+    return one_line(str(error)) or type(error).__name__
+
+
+@contextmanager
+def reading(
+    source: Path | str, refusal: Callable[[str], Exception] = DamagedFileError, remedy: str = ""
+) -> Iterator[None]:
+    """Whatever goes wrong inside is the file's fault, and becomes one line that names it.
+
+    For readers of files that anyone may have written: what the libraries raise for damage is of many kinds,
+    and seldom one line.
+
+    Args:
+        source: the file or folder.
+        refusal: makes the error.
+        remedy: what may be done about it.
+
+    Raises:
+        Exception: what `refusal` made. A UserError that was raised inside stays as it is.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        advice = f"; {remedy}" if remedy else ""
+        raise refusal(f"{source}: can't be read ({reason(error)}){advice}") from error

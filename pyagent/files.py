@@ -7,6 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; no more an error than any other no where a name is too long for one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # ValueError: a zero byte in it
+        return False
+
+
 def write_whole(target: Path, write: Callable[[Path], object]) -> Path:
     """Let `write` make a file beside `target`, then put it in its place.
 

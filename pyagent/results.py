@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pyagent.errors import UserError
+from pyagent.errors import UserError, reading
 from pyagent.evaluation.statistics import mean_interval
 from pyagent.sweep.spec import look_up, settings
-from pyagent.sweep.store import INDEX, open_index, store_errors, table_path
+from pyagent.sweep.store import INDEX, StoreError, open_index, store_errors, table_path
 
 if TYPE_CHECKING:
     import xarray
@@ -60,7 +60,7 @@ def load(
         ResultsError: `where` or `columns` names what no run has.
     """
     place = Path(store)
-    with store_errors(place), closing(open_index(place)) as db:
+    with _reading(place), closing(open_index(place)) as db:
         told = _told(db, "state = 'finished'", [*columns, *(where or {})])
         rows = [
             {**told[key], _POLICY: policy, **json.loads(metrics)}
@@ -80,7 +80,7 @@ def runs(
     """
     place = Path(store)
     names = ("state", "wall_s", "host", "changed_at", "sweep", "error")
-    with store_errors(place), closing(open_index(place)) as db:
+    with _reading(place), closing(open_index(place)) as db:
         told = _told(db, "TRUE", [*columns, *(where or {})])
         found = db.execute(f"SELECT key, {', '.join(names)} FROM runs")
         rows = [{**told[key], **dict(zip(names, more, strict=True))} for key, *more in found]
@@ -196,6 +196,13 @@ def as_xarray(frame: pd.DataFrame) -> xarray.Dataset:
     varied = [name for name in settings_of(frame) if frame[name].nunique(dropna=False) > 1]
     found: xarray.Dataset = frame.set_index([*varied, _POLICY])[metrics_of(frame)].to_xarray()
     return found
+
+
+@contextmanager
+def _reading(store: Path) -> Iterator[None]:
+    """A store may be anyone's: whatever its index holds, a refusal is one line."""
+    with reading(f"store {store}", StoreError), store_errors(store):
+        yield
 
 
 def _shown(db: sqlite3.Connection, columns: Sequence[str]) -> list[str]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from llm_split.config_shapes import check_config_file
 from llm_split.models.catalogue import PACKAGED, ModelNotFoundError
 from llm_split.models.fetching import is_fetched
 from llm_split.models.pretrained import load_gguf, load_pretrained
 from llm_split.packages import cache_folder
+from llm_split.plain import one_line
 
-_NOT_LOADABLE = (OSError, ValueError, struct.error, LookupError)
-"""What transformers raises for a missing or a foreign folder, or a GGUF file that is cut or none."""
+_LONGEST_REASON = 500
+"""Characters."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,11 @@ def _load(
         if local and Path(location).is_file():
             model, tokenizer = load_gguf(Path(location), dtype)
         else:
+            if local:
+                check_config_file(Path(location))
             model, tokenizer = load_pretrained(location, dtype, local)
-    except _NOT_LOADABLE as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # transformers raises many kinds for foreign and damaged files
+        reason = one_line(str(error), _LONGEST_REASON) or type(error).__name__
         how = f"loading it failed: {reason} (packaged models: {', '.join(sorted(PACKAGED))})"
         raise ModelNotFoundError(name_or_path, location, how) from error
     model = model.to(device).eval()

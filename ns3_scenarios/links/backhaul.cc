@@ -18,8 +18,11 @@ ReadBackhaul(const Section& section)
 {
     BackhaulConfig config;
     section.Read("rate_mbps", config.rateMbps);
-    section.Require(config.rateMbps > 0, "rate_mbps", "greater than 0");
+    section.Require(config.rateMbps > 0 && config.rateMbps <= 1e8,
+                    "rate_mbps",
+                    "greater than 0, at most 1e8");
     section.Read("delay_s", config.delayS);
+    section.Require(config.delayS >= 0 && config.delayS <= 1e9, "delay_s", "0 to 1e9");
     return config;
 }
 

@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -76,6 +77,19 @@ constexpr uint64_t OFFSET_STREAM = 1100;
 /// Over which a modem averages the rate that it reports.
 constexpr double RATE_WINDOW_S = 1.0;
 
+/// Bounds of what a trace may say, far beyond any link and within what ns-3 can count in nanoseconds.
+constexpr double SHORTEST_S = 1e-3;
+constexpr double LONGEST_S = 1e9;
+constexpr double MOST_MBPS = 1e8;
+
+bool
+IsWithin(const std::vector<double>& values, double most)
+{
+    return std::all_of(values.begin(), values.end(), [most](double value) {
+        return value >= 0 && value <= most;
+    });
+}
+
 /** Reads a column of @p count values; a single one stands for all. */
 std::vector<double>
 ReadColumn(const Section& section, const std::string& key, std::size_t count)
@@ -96,21 +110,26 @@ ReadDirection(const Section& section)
     Direction direction;
     double durationS = 0;
     section.Read("duration_s", durationS);
+    section.Require(durationS >= SHORTEST_S && durationS <= LONGEST_S,
+                    "duration_s",
+                    "0.001 to 1e9");
     direction.duration = Seconds(durationS);
     std::vector<double> timesS;
     section.Read("t_s", timesS);
-    section.Require(!timesS.empty() && timesS.front() == 0, "t_s", "times from 0 on");
+    section.Require(!timesS.empty() && timesS.front() == 0 && IsWithin(timesS, durationS),
+                    "t_s",
+                    "times from 0 to duration_s");
     const auto rates = ReadColumn(section, "rate_mbps", timesS.size());
     const auto delays = ReadColumn(section, "delay_s", timesS.size());
     const auto losses = ReadColumn(section, "loss", timesS.size());
+    section.Require(IsWithin(rates, MOST_MBPS), "rate_mbps", "0 to 1e8");
+    section.Require(IsWithin(delays, LONGEST_S), "delay_s", "0 to 1e9");
+    section.Require(IsWithin(losses, 1), "loss", "0 to 1");
     Time last = Seconds(-1);
     for (std::size_t i = 0; i < timesS.size(); i++)
     {
         const auto start = Seconds(timesS[i]);
         section.Require(start > last, "t_s", "times that increase by a nanosecond or more");
-        section.Require(rates[i] >= 0 && delays[i] >= 0,
-                        "duration_s",
-                        "rates and delays from 0 on");
         direction.steps.push_back({start,
                                    static_cast<uint64_t>(std::llround(rates[i] * 1e6)),
                                    Seconds(delays[i]),
@@ -122,11 +141,17 @@ ReadDirection(const Section& section)
 }
 
 Signals
-ReadSignals(const Section& section)
+ReadSignals(const Section& section, Time duration)
 {
     Signals signals;
     section.Read("t_s", signals.timesS);
-    const auto count = signals.timesS.size();
+    const auto& timesS = signals.timesS;
+    section.Require(IsWithin(timesS, duration.GetSeconds()) &&
+                        std::adjacent_find(timesS.begin(), timesS.end(), std::greater_equal()) ==
+                            timesS.end(),
+                    "t_s",
+                    "times that increase, within the uplink's trace");
+    const auto count = timesS.size();
     signals.snrDb = ReadColumn(section, "snr_db", count);
     signals.rsrpDbm = ReadColumn(section, "rsrp_dbm", count);
     signals.cqi = ReadColumn(section, "cqi", count);
@@ -139,9 +164,11 @@ ReadReplay(const Section& section)
     ReplayConfig link;
     link.uplink = ReadDirection(section["uplink"]);
     link.downlink = section.Has("downlink") ? ReadDirection(section["downlink"]) : link.uplink;
-    link.signals = ReadSignals(section["signals"]);
+    link.signals = ReadSignals(section["signals"], link.uplink.duration);
     section.Read("offset_s", link.offsetS);
-    section.Require(link.offsetS.low >= 0, "offset_s", "from 0 on");
+    section.Require(link.offsetS.low >= 0 && link.offsetS.high <= LONGEST_S,
+                    "offset_s",
+                    "from 0 to 1e9");
     section.Read("queue_packets", link.queuePackets);
     section.Require(link.queuePackets > 0, "queue_packets", "1 or more");
     link.backhaul = ReadBackhaul(section["backhaul"]);

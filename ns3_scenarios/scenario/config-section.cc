@@ -9,6 +9,15 @@
 namespace splitsim
 {
 
+namespace
+{
+
+constexpr int MOST_LEVELS = 64;
+/// Characters of a value in an error.
+constexpr std::size_t LONGEST_VALUE = 200;
+
+} // namespace
+
 nlohmann::json
 ReadJsonFile(const std::string& path)
 {
@@ -17,7 +26,15 @@ ReadJsonFile(const std::string& path)
     {
         throw ConfigError(path + ": can't be read; valid: a JSON file as `splitsim` writes it");
     }
-    auto json = nlohmann::json::parse(file, nullptr, false);
+    // What shows and compares values goes as deep as they do.
+    const auto notTooDeep = [&path](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+        if (depth > MOST_LEVELS)
+        {
+            throw ConfigError(path + ": nested deeper than " + std::to_string(MOST_LEVELS));
+        }
+        return true;
+    };
+    auto json = nlohmann::json::parse(file, notTooDeep, false);
     if (json.is_discarded())
     {
         throw ConfigError(path + ": is no valid JSON");
@@ -123,8 +140,15 @@ Section::Require(bool condition, const std::string& key, const std::string& vali
 {
     if (!condition)
     {
-        throw ConfigError(m_path + key + ": " + At(key).dump() + " is not valid; valid: " + valid);
+        throw ConfigError(m_path + key + ": " + Shown(key) + " is not valid; valid: " + valid);
     }
+}
+
+std::string
+Section::Shown(const std::string& key) const
+{
+    const auto text = At(key).dump();
+    return text.size() <= LONGEST_VALUE ? text : text.substr(0, LONGEST_VALUE - 3) + "...";
 }
 
 } // namespace splitsim

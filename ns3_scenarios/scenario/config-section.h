@@ -4,10 +4,15 @@
 #ifndef SPLITSIM_CONFIG_SECTION_H
 #define SPLITSIM_CONFIG_SECTION_H
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace splitsim
@@ -66,21 +71,11 @@ class Section
     template <typename T>
     void Read(const std::string& key, T& value) const
     {
-        bool kept = false;
-        try
+        if (!Holds(At(key), value))
         {
-            At(key).get_to(value);
-            // A negative or broken count would have been converted.
-            kept = nlohmann::json(value) == At(key);
+            throw ConfigError(m_path + key + ": " + Shown(key) + " has the wrong type");
         }
-        catch (const nlohmann::json::exception&)
-        {
-            kept = false;
-        }
-        if (!kept)
-        {
-            throw ConfigError(m_path + key + ": " + At(key).dump() + " has the wrong type");
-        }
+        At(key).get_to(value);
     }
 
     void Read(const std::string& key, Range& range) const;
@@ -94,6 +89,47 @@ class Section
     void Require(bool condition, const std::string& key, const std::string& valid) const;
 
   private:
+    /** @return whether a conversion to the second argument's type changes nothing */
+    static bool Holds(const nlohmann::json& json, const bool&)
+    {
+        return json.is_boolean();
+    }
+
+    static bool Holds(const nlohmann::json& json, const std::string&)
+    {
+        return json.is_string();
+    }
+
+    template <typename T>
+    static bool Holds(const nlohmann::json& json, const T&)
+    {
+        static_assert(std::is_arithmetic_v<T>);
+        if constexpr (std::is_floating_point_v<T>)
+        {
+            return json.is_number();
+        }
+        if (json.is_number_unsigned())
+        {
+            return json.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<T>::max());
+        }
+        // Compared as the number that it is: to convert it first could be undefined.
+        return json.is_number() &&
+               json.get<double>() >= static_cast<double>(std::numeric_limits<T>::lowest()) &&
+               json.get<double>() <= static_cast<double>(std::numeric_limits<T>::max()) &&
+               json.get<double>() == std::trunc(json.get<double>());
+    }
+
+    template <typename T>
+    static bool Holds(const nlohmann::json& json, const std::vector<T>&)
+    {
+        return json.is_array() && std::all_of(json.begin(), json.end(), [](const auto& element) {
+                   return Holds(element, T{});
+               });
+    }
+
+    /** @param key of a field. @return its value as a short text */
+    std::string Shown(const std::string& key) const;
+
     const nlohmann::json& m_json;
     std::string m_path;
 };

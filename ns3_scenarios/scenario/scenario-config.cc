@@ -11,6 +11,10 @@ namespace
 
 using Json = nlohmann::json;
 
+/// Keep a slip in a number from filling the memory.
+constexpr uint32_t MOST_REQUESTS = 1000000;
+constexpr double MOST_TOKENS = 1e6;
+
 Track
 ReadTrack(const Section& section)
 {
@@ -150,12 +154,18 @@ ReadPeers(const Section& section)
     return peers;
 }
 
+void
+RequireTokens(const Section& section, const Range& tokens, const std::string& key)
+{
+    section.Require(tokens.low >= 1 && tokens.high <= MOST_TOKENS, key, "1 to 1000000");
+}
+
 ArrivalsConfig
 ReadArrivals(const Section& section)
 {
     ArrivalsConfig arrivals;
     section.Read("count", arrivals.count);
-    section.Require(arrivals.count > 0, "count", "1 or more");
+    section.Require(arrivals.count > 0 && arrivals.count <= MOST_REQUESTS, "count", "1 to 1000000");
     section.Read("start_s", arrivals.startS);
     section.Read("deadline_s", arrivals.deadlineS);
     section.Require(arrivals.deadlineS > 0, "deadline_s", "greater than 0");
@@ -166,8 +176,8 @@ ReadArrivals(const Section& section)
     section.Read("mean_extra_gap_s", arrivals.meanExtraGapS);
     section.Read("prompt_tokens", arrivals.promptTokens);
     section.Read("output_tokens", arrivals.outputTokens);
-    section.Require(arrivals.promptTokens.low >= 1, "prompt_tokens", "1 or more");
-    section.Require(arrivals.outputTokens.low >= 1, "output_tokens", "1 or more");
+    RequireTokens(section, arrivals.promptTokens, "prompt_tokens");
+    RequireTokens(section, arrivals.outputTokens, "output_tokens");
     return arrivals;
 }
 

@@ -390,7 +390,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         return error
 
     def _decode(self, session: Session, state: Any) -> tuple[Any, dict[str, Any]]:
-        info = _parse_info(state.info) if state.info else {}
+        info = parse_info(state.info) if state.info else {}
         times_s = state.simTimeS
         if times_s:
             info.setdefault("sim_time_s", times_s[0])
@@ -416,7 +416,8 @@ def _checked_seed(seed: int) -> int:
     return int(seed)
 
 
-def _parse_info(text: str) -> dict[str, Any]:
+def parse_info(text: str) -> dict[str, Any]:
+    """What a state's `info` holds, which stock scenarios write as plain text: then as `extra`."""
     if not text:
         return {}
     with contextlib.suppress(ValueError, RecursionError):

@@ -16,8 +16,10 @@ from pyagent.campaign.collect import Decision, Job, Row
 from pyagent.envs.observation import NAMES, normalise
 from pyagent.envs.record import DeliveryRecord
 from pyagent.envs.simulator import State
-from pyagent.errors import UserError
+from pyagent.errors import UserError, reading
 from pyagent.files import write_text_whole, write_whole
+
+_REMEDY = "run again without --resume"
 
 
 class JournalError(UserError):
@@ -65,10 +67,8 @@ class Journal:
         """The finished training episodes of a learner, oldest first."""
         found: list[TrainingEpisode] = []
         while (path := self._training_file(learner, len(found))).is_file():
-            try:
+            with reading(path, JournalError, _REMEDY):
                 found.append(self._episode(json.loads(path.read_text(encoding="utf-8"))))
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise JournalError(f"{path}: can't be read ({error}); run again without --resume") from error
         return found
 
     def keep_training(
@@ -116,10 +116,8 @@ def _read_rows(path: Path) -> list[Row] | None:
     """None where there is no such file."""
     if not path.is_file():
         return None
-    try:
+    with reading(path, JournalError, _REMEDY):
         found: list[Row] = pd.read_parquet(path).to_dict("records")  # type: ignore[assignment]
-    except (OSError, ValueError) as error:
-        raise JournalError(f"{path}: can't be read ({error}); run again without --resume") from error
     return found
 
 

@@ -191,7 +191,7 @@ def _doing(work: Profile, loaded: QualityModel) -> str:
     return f"Profiling {loaded.name}: {len(work.plan.splits)} splits, {len(work.study.cells)} cells{where}"
 
 
-def _frame(folder: Path) -> Any:
+def read_profile(folder: Path) -> Any:
     import pandas as pd
 
     try:
@@ -204,14 +204,14 @@ def _draw(folders: list[Path], out: Path) -> list[Path]:
     from pyagent.plots.profile import profile_figure
     from pyagent.plots.style import save
 
-    figure = profile_figure([_frame(folder) for folder in folders])
+    figure = profile_figure([read_profile(folder) for folder in folders])
     out.parent.mkdir(parents=True, exist_ok=True)
     return save(figure, out)
 
 
 def _print_table(out: Path) -> None:
     """dNLL by split and condition, at the profile's middle loss."""
-    frame = _frame(out)
+    frame = read_profile(out)
     losses = sorted(set(frame[frame.channel == "packet"].loss))
     middle = losses[len(losses) // 2]
     shown = frame[(frame.loss == middle) | frame.channel.isin(["none", "first-token"])]

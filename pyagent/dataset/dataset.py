@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from pyagent.dataset.table import Part, RecordedTable, recorded_table
+from llm_split.plain import one_line
+from pyagent.dataset.table import PARTS, Part, RecordedTable, recorded_table
 from pyagent.envs.network import is_exact
 from pyagent.envs.observation import NAMES
 from pyagent.envs.scoring import make_composer
-from pyagent.errors import UserError
-from pyagent.files import write_whole
+from pyagent.errors import UserError, reason
+from pyagent.files import is_file, write_whole
 from pyagent.reward import RewardComposer
 from pyagent.scenario.compile import Deployment, deploy
 from pyagent.scenario.schema import Scenario
@@ -117,7 +118,7 @@ def open_dataset(path: Path) -> Dataset:
         metadata = pq.read_schema(path).metadata or {}
         about = json.loads(metadata[KEY])
         rows = pd.read_parquet(path)
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+    except (OSError, KeyError, ValueError, RecursionError, pa.ArrowException) as error:
         raise DatasetError(f"dataset {path}: is no recorded dataset ({_reason(error)})") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None
@@ -136,16 +137,21 @@ def open_dataset(path: Path) -> Dataset:
 
 
 def _whole(dataset: Dataset, path: Path) -> Dataset:
-    for part in ("train", "test"):
+    for part in PARTS:
         try:
-            _ = getattr(dataset, part)
-        except ValueError as error:
-            raise DatasetError(f"dataset {path}: {part}: {error}") from error
+            table: RecordedTable = getattr(dataset, part)
+        except (ValueError, TypeError) as error:  # TypeError: text where numbers should be
+            raise DatasetError(f"dataset {path}: {part}: {reason(error)}") from error
+        if not len(table):
+            raise DatasetError(f"dataset {path}: {part}: has no rows")
+        for name in ("contexts", "rewards", "components", "network"):
+            if not np.isfinite(getattr(table, name)).all():
+                raise DatasetError(f"dataset {path}: {part}: {name} are not all finite numbers")
     return dataset
 
 
 def _reason(error: Exception) -> str:
-    return "its own description is missing" if isinstance(error, KeyError) else str(error).split("\n")[0]
+    return "its own description is missing" if isinstance(error, KeyError) else reason(error)
 
 
 def shipped_dataset(name: str) -> Path:
@@ -155,9 +161,11 @@ def shipped_dataset(name: str) -> Path:
         DatasetError: neither is there.
     """
     found = SHIPPED / f"{name}.parquet"
-    if found.is_file():
+    if is_file(found):
         return found
-    if not Path(name).is_file():
+    if not is_file(Path(name)):
         ships = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.parquet")))
-        raise DatasetError(f"dataset {name!r}: no such file, and none of that name ships; valid: {ships}")
+        raise DatasetError(
+            f"dataset {one_line(name)!r}: no such file, and none of that name ships; valid: {ships}"
+        )
     return Path(name)

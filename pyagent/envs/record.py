@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,12 +72,14 @@ class DeliveryRecord(ComparedByValue):
         """Read what ns-3 sent in `info["record"]`.
 
         Raises:
-            ValueError: an array has not the size that the other fields imply.
+            ValueError: a field is of another type or out of range, or an array has not the size that the
+                other fields imply.
             KeyError: a field is missing.
         """
-        scalars = {name: data[name] for name in _SCALARS}
-        tokens = data["prompt_tokens"] + data["output_tokens"] - 1
-        rows, steps = (tokens, data["fragments_per_token"]), (data["output_tokens"],)
+        scalars = {name: _scalar(data, name) for name in _SCALARS}
+        _require_tokens(scalars)
+        tokens = scalars["prompt_tokens"] + scalars["output_tokens"] - 1
+        rows, steps = (tokens, scalars["fragments_per_token"]), (scalars["output_tokens"],)
         return cls(
             **scalars,
             outcome=_array(data, "outcome", np.uint8, rows),
@@ -183,7 +186,37 @@ _SCALARS = (
 )
 
 
+_KINDS: dict[str, type] = {
+    name: kind for name, kind in get_type_hints(DeliveryRecord).items() if name in _SCALARS
+}
+
+
 _ARRAYS = ("outcome", "delay_s", "retries", "token_time_s", "downlink_outcome")
+
+
+def _typed(data: dict[str, Any], name: str, *kinds: type) -> Any:
+    value = data[name]
+    if type(value) not in kinds:  # True is an int to isinstance
+        raise ValueError(f"record.{name} is a {type(value).__name__}; expected {kinds[-1].__name__}")
+    return value
+
+
+def _scalar(data: dict[str, Any], name: str) -> Any:
+    """A field of the type that the class declares; every count is 0 or more."""
+    kind = _KINDS[name]
+    value = _typed(data, name, *((int, float) if kind is float else (kind,)))
+    if kind is int and not 0 <= value < 2**63:
+        raise ValueError(f"record.{name} is {value}; expected 0 to {2**63 - 1}")
+    return value
+
+
+def _require_tokens(scalars: dict[str, Any]) -> None:
+    prompt, output, generated = (scalars[f"{kind}_tokens"] for kind in ("prompt", "output", "generated"))
+    if prompt < 1 or output < 1 or generated > output:
+        raise ValueError(
+            f"record has {prompt} prompt tokens and {generated} of {output} output tokens; expected 1 or more"
+            " of each, and no more generated than asked for"
+        )
 
 
 def _text(values: NDArray[Any]) -> str:
@@ -193,8 +226,8 @@ def _text(values: NDArray[Any]) -> str:
 
 def _array(data: dict[str, Any], name: str, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     values = np.frombuffer(
-        base64.b64decode(data[name], validate=True), dtype=np.dtype(dtype).newbyteorder("<")
+        base64.b64decode(_typed(data, name, str), validate=True), dtype=np.dtype(dtype).newbyteorder("<")
     )
-    if values.size != int(np.prod(shape)):
+    if values.size != math.prod(shape):
         raise ValueError(f"record.{name} holds {values.size} values; expected {shape}")
     return values.reshape(shape)

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyagent.errors import UserError
+from pyagent.errors import UserError, reading
 from pyagent.reward import FloatArray
 
 MAX_LOSS = 0.3
@@ -139,11 +139,9 @@ class QualityTable:
         Raises:
             UserError: no such file, or not a table.
         """
-        try:
+        with reading(f"quality table {path}"):
             data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             arrays = (
                 np.array(data[name], dtype=np.float64) for name in ("losses", "reference_nll", "delta_nll")
             )
             return cls(Setup(**data["setup"]), *arrays)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"quality table {path}: {error}") from error

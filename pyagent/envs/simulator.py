@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyagent.bridge import Ns3Env
+from pyagent.bridge import Ns3Env, ProtocolError
 from pyagent.envs.comparison import ComparedByValue
 from pyagent.envs.observation import NAMES, check_features, normalise
 from pyagent.envs.record import DeliveryRecord
+from pyagent.errors import reason
 from pyagent.paths import simulator_executable
 from pyagent.scenario.compile import deploy, write_simulator_config
 from pyagent.scenario.schema import Scenario
@@ -94,7 +96,7 @@ class Episode:
         assert self._env is not None
         raw, info = self._env.reset()
         check_features(info["features"])
-        return self._state(raw, info)
+        return read_state(raw, info, self.num_layers)
 
     def decide(self, action: int) -> tuple[DeliveryRecord, State, bool]:
         """Play one request.
@@ -108,7 +110,7 @@ class Episode:
         """
         assert self._env is not None
         raw, _, terminated, truncated, info = self._env.step(action)
-        return DeliveryRecord.from_json(info["record"]), self._state(raw, info), terminated or truncated
+        return read_record(info), read_state(raw, info, self.num_layers), terminated or truncated
 
     def close(self) -> None:
         """End ns-3; safe to call twice."""
@@ -127,12 +129,43 @@ class Episode:
     ) -> None:
         self.close()
 
-    def _state(self, raw: NDArray[np.float64], info: dict[str, Any]) -> State:
+
+def read_state(raw: NDArray[np.float64], info: dict[str, Any], num_layers: int) -> State:
+    """The state that ns-3 sent.
+
+    Args:
+        raw: float64 [D], the observation.
+        info: what came beside it.
+        num_layers: L of the deployed model.
+
+    Raises:
+        ProtocolError: `info` lacks something, or holds something else there.
+    """
+    with _sent("state"):
         x_m, y_m, z_m = map(float, info["position_m"])
         return State(
-            context=normalise(raw, self.num_layers),
+            context=normalise(raw, num_layers),
             raw=dict(zip(NAMES, map(float, raw), strict=True)),
             request=int(info["request"]),
             position_m=(x_m, y_m, z_m),
             sim_time_s=float(info["sim_time_s"]),
         )
+
+
+def read_record(info: dict[str, Any]) -> DeliveryRecord:
+    """The delivery record that ns-3 sent.
+
+    Raises:
+        ProtocolError: there is none, or it is not sound.
+    """
+    with _sent("record"):
+        return DeliveryRecord.from_json(info["record"])
+
+
+@contextmanager
+def _sent(what: str) -> Iterator[None]:
+    """What a scenario program of somebody else's may have got wrong, as one line."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ProtocolError(f"the simulator's info holds no sound {what}: {reason(error)}") from error

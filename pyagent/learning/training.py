@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pyagent.campaign.folder import FolderError
 from pyagent.dataset import Dataset
+from pyagent.errors import reading
 from pyagent.files import write_text_whole
 from pyagent.learning.curve_log import CurveLog
 from pyagent.learning.model_based import ModelBasedLearner
@@ -62,7 +63,7 @@ def train(
     """
     _open(folder, dataset, plan, resume)
     learner = model_based(dataset, seed=plan.seed, rule=plan.rule, per_decision=plan.per_decision)
-    played = _restore(learner, folder)
+    played = restore_latest(learner, folder)
     curves = CurveLog(folder / "tensorboard", first=played, project=wandb, config=asdict(plan))
     with curves:
         _play(learner, dataset, plan, folder, played, progress, curves)
@@ -100,8 +101,8 @@ def _play(
         if played >= plan.decisions:
             break
         if played // EVERY > (played - len(rows)) // EVERY:
-            _save(learner, folder, played)
-    _save(learner, folder, played)
+            save_checkpoint(learner, folder, played)
+    save_checkpoint(learner, folder, played)
 
 
 def _open(folder: Path, dataset: Dataset, plan: TrainingPlan, resume: bool) -> None:
@@ -123,7 +124,7 @@ def _open(folder: Path, dataset: Dataset, plan: TrainingPlan, resume: bool) -> N
         raise FolderError(f"--out = {folder}: can't be written ({error.strerror or error})") from error
 
 
-def _save(learner: ModelBasedLearner, folder: Path, played: int) -> None:
+def save_checkpoint(learner: ModelBasedLearner, folder: Path, played: int) -> None:
     """A checkpoint counts once `LATEST` names it, and is whole by then."""
     name = f"checkpoint-{played}"
     shutil.rmtree(folder / name, ignore_errors=True)
@@ -134,10 +135,11 @@ def _save(learner: ModelBasedLearner, folder: Path, played: int) -> None:
             shutil.rmtree(old)
 
 
-def _restore(learner: ModelBasedLearner, folder: Path) -> int:
+def restore_latest(learner: ModelBasedLearner, folder: Path) -> int:
     latest = folder / LATEST
     if not latest.is_file():
         return 0
-    found = json.loads(latest.read_text(encoding="utf-8"))
-    learner.restore(folder / found["checkpoint"])
-    return int(found["played"])
+    with reading(folder, FolderError, "train anew in another folder"):
+        found = json.loads(latest.read_text(encoding="utf-8"))
+        learner.restore(folder / Path(found["checkpoint"]).name)
+        return int(found["played"])

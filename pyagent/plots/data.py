@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from llm_split.devices import CardError, load_shape
+from pyagent.errors import reading
 from pyagent.scenario.load import ScenarioError, load_scenario
 from pyagent.scenario.preview import Preview
 from pyagent.scenario.schema import Scenario
@@ -44,10 +45,8 @@ def read_table(run: Path, name: str, columns: Iterable[str]) -> pd.DataFrame:
     path = run / f"{name}.parquet"
     if not path.is_file():
         raise MissingDataError(f"there is no {path.name}")
-    try:
+    with reading(path.name, MissingDataError):
         table: pd.DataFrame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise MissingDataError(f"{path.name} can't be read: {error}") from error
     lacking = sorted(set(columns) - set(table.columns))
     if lacking:
         raise MissingDataError(f"{path.name} lacks {', '.join(lacking)}")
@@ -60,7 +59,7 @@ def read_summary(run: Path) -> dict[str, Any]:
     """`summary.json`, or an empty dictionary where there is none that can be read."""
     try:
         summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return summary if isinstance(summary, dict) else {}
 
@@ -84,7 +83,7 @@ def read_preview(run: Path) -> Preview | None:
     """`preview.json`: the first test episode as ns-3 shows it; None where there is none that can be read."""
     try:
         return Preview.from_json(json.loads((run / PREVIEW).read_text(encoding="utf-8")))
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
         return None
 
 
@@ -147,7 +146,7 @@ def judged_rows(run: Path, columns: Iterable[str]) -> pd.DataFrame:
     held = {
         "min-split": static["split"].min(),
         "all-local": _all_local(run),
-        "best-static": summary.get("best_static_split"),
+        "best-static": best if isinstance(best := summary.get("best_static_split"), int) else None,
     }
     policies = summary.get("policies")
     found = []

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from pyagent.errors import reading
 from pyagent.policies.base import Context, Mask, OfflinePolicy, masked_argmax
 from pyagent.reward import FloatArray
 from pyagent.surrogate.types import Contexts, Indices
@@ -109,14 +110,15 @@ class Actor:
         """The actor that :meth:`save` wrote.
 
         Raises:
-            ValueError: the files are of another format.
+            DamagedFileError: a file is missing, damaged or of another format.
         """
-        about = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
-        if about.get("format") != FORMAT:
-            raise ValueError(f"{folder / stem}.json: format = {about.get('format')!r}; valid: {FORMAT}")
-        arrays = load_file(folder / f"{stem}.safetensors")
-        layers = tuple((arrays[f"{i}.weight"], arrays[f"{i}.bias"]) for i in range(about["layers"]))
-        return cls(about["kind"], layers)
+        with reading(f"{folder / stem}.json"):
+            about = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
+            if about.get("format") != FORMAT:
+                raise ValueError(f"format = {about.get('format')!r}; valid: {FORMAT}")
+            arrays = load_file(folder / f"{stem}.safetensors")
+            layers = tuple((arrays[f"{i}.weight"], arrays[f"{i}.bias"]) for i in range(about["layers"]))
+            return cls(about["kind"], layers)
 
 
 class ActorPolicy(OfflinePolicy):

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from llm_split.plain import load_plain
 from pyagent.errors import UserError
 
 REPORT = "report.html"
@@ -60,8 +59,8 @@ def open_run(path: Path) -> Run:
         raise ReportError(f"run folder {path}: summary.json has no policies")
     text = _text(path, "config.yaml")
     try:
-        config = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        config = load_plain(text)
+    except ValueError as error:
         raise ReportError(f"run folder {path}: config.yaml can't be read as YAML") from error
     if not isinstance(config, dict):
         raise ReportError(f"run folder {path}: config.yaml is no scenario")
@@ -82,7 +81,7 @@ def _text(folder: Path, name: str) -> str:
 def _json(folder: Path, name: str) -> dict[str, Any]:
     try:
         data = json.loads(_text(folder, name))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError(f"run folder {folder}: {name} can't be read as JSON ({error})") from error
     if not isinstance(data, dict):
         raise ReportError(f"run folder {folder}: {name} is no JSON object")

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from pyagent.errors import UserError
+from llm_split.plain import load_plain, one_line
+from pyagent.errors import UserError, reason
+from pyagent.files import is_file
 from pyagent.paths import shipped_scenarios
 from pyagent.scenario.schema import Scenario
+
+LONGEST_MESSAGE = 1000
+"""Characters of what is said of one field."""
 
 
 class ScenarioError(UserError):
@@ -28,13 +32,13 @@ def find_scenario(name_or_path: str | Path) -> Path:
         ScenarioError: there is no such file; the message lists the names that exist.
     """
     path = Path(name_or_path)
-    if path.is_file():
+    if is_file(path):
         return path
     shipped = shipped_scenarios()
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
     raise ScenarioError(
-        f"scenario {str(name_or_path)!r}: no such file; valid: a path to a YAML file, or one of "
+        f"scenario {one_line(str(name_or_path))!r}: no such file; valid: a path to a YAML file, or one of "
         f"{', '.join(sorted(shipped))}"
     )
 
@@ -60,9 +64,9 @@ def read_yaml(path: Path) -> Any:
         ScenarioError: it can't be read, or is no YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ScenarioError(f"{path}: can't be read as YAML: {_one_line(str(error))}") from error
+        return load_plain(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ScenarioError(f"{path}: can't be read as YAML: {reason(error)}") from error
 
 
 def parse_scenario(data: Any, source: str = "scenario", folder: Path | None = None) -> Scenario:
@@ -88,10 +92,10 @@ def first_problem(error: ValidationError, data: Any) -> str:
     """One line: the field as the file has it, its value, what is valid; how many more there are."""
     problems = error.errors(include_url=False)
     first = problems[0]
-    field = ".".join(_path(first["loc"], data, missing=first["type"] == "missing"))
-    message = first["msg"].removeprefix("Value error, ")
+    field = one_line(".".join(_path(first["loc"], data, missing=first["type"] == "missing")))
+    message = one_line(first["msg"].removeprefix("Value error, "), LONGEST_MESSAGE)
     value = first.get("input")
-    shown = "" if isinstance(value, dict) or value is None else f" = {_one_line(repr(value))}"
+    shown = "" if isinstance(value, dict) or value is None else f" = {one_line(repr(value))}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     # A check across sections names its fields itself.
     return f"{field}{shown}: {message}{more}" if field else f"{message}{more}"
@@ -107,8 +111,3 @@ def _path(location: tuple[int | str, ...], data: Any, *, missing: bool) -> Itera
         inside = isinstance(data, dict) and part in data
         inside |= isinstance(data, list) and isinstance(part, int) and part < len(data)
         data = data[part] if inside else None
-
-
-def _one_line(text: str, limit: int = 200) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from pyagent.errors import reading
 from pyagent.surrogate.types import ActionEncoder, Contexts, Indices
 
 Float32 = NDArray[np.float32]
@@ -79,6 +80,11 @@ class ChannelModel:
         self._weights: Float32 = np.zeros((0, 0), np.float32)
         self._anchors: Float32 = np.zeros((0, 0), np.float32)
         self._residuals: Float32 = np.zeros((0, 0), np.float32)
+
+    @property
+    def context_dim(self) -> int:
+        """D, of the contexts that it was fitted to; 0 before."""
+        return int(self._weights.shape[1])
 
     @property
     def fitted(self) -> bool:
@@ -148,8 +154,17 @@ class ChannelModel:
 
     @classmethod
     def load(cls, folder: Path) -> ChannelModel:
-        """The model that :meth:`save` wrote to ``folder``."""
-        about = json.loads((folder / "channel.json").read_text())
+        """The model that :meth:`save` wrote to ``folder``.
+
+        Raises:
+            DamagedFileError: a file is missing or damaged.
+        """
+        with reading(folder / "channel.json"):
+            return cls._load(folder)
+
+    @classmethod
+    def _load(cls, folder: Path) -> ChannelModel:
+        about = json.loads((folder / "channel.json").read_text(encoding="utf-8"))
         encoder = ActionEncoder(tuple(about["encoder"]["splits"]), about["encoder"]["num_layers"])
         model = cls(
             encoder,
@@ -162,4 +177,19 @@ class ChannelModel:
         model._weights, model._anchors, model._residuals = (
             arrays[k] for k in ("weights", "anchors", "residuals")
         )
+        model._require_whole()
         return model
+
+    def _require_whole(self) -> None:
+        """Raise ValueError unless all arrays fit together and are finite."""
+        (rows, inputs), (width, outputs) = self._anchors.shape, self._weights.shape
+        if self.fitted and (
+            inputs != width
+            or width != outputs + self.encoder.width
+            or self._residuals.shape != (rows, outputs)
+            or not (self.previous_split is None or 0 <= self.previous_split < outputs)
+        ):
+            raise ValueError(f"weights {width, outputs}, {rows} transitions of {inputs} do not fit together")
+        for array in (self._weights, self._anchors, self._residuals):
+            if array.dtype != np.float32 or not np.isfinite(array).all():
+                raise ValueError("an array is not of finite float32 numbers")

@@ -6,8 +6,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from pyagent.errors import UserError
+import numpy as np
+
+from llm_split.plain import one_line
+from pyagent.errors import UserError, reading
 from pyagent.surrogate.ensemble import EnsembleSurrogate
 from pyagent.surrogate.gaussian_process import GaussianProcessSurrogate
 from pyagent.surrogate.linear import LinearSurrogate
@@ -15,6 +19,16 @@ from pyagent.surrogate.scales import ComponentScales
 from pyagent.surrogate.types import ActionEncoder, Surrogate
 
 ENSEMBLE = "ensemble"
+ABOUT = "surrogate.json"
+_LARGEST = {
+    "context_dim": 256,
+    "splits": 256,
+    "members": 1024,
+    "capacity": 2**18,
+    "basis": 4096,
+    "hidden": 4096,
+}
+"""What a surrogate's file may ask for; those of use have a hundredth of it."""
 SURROGATES: Mapping[str, type[EnsembleSurrogate] | type[LinearSurrogate] | type[GaussianProcessSurrogate]] = (
     MappingProxyType({ENSEMBLE: EnsembleSurrogate, "linear": LinearSurrogate, "gp": GaussianProcessSurrogate})
 )
@@ -45,10 +59,37 @@ def load_surrogate(folder: Path) -> EnsembleSurrogate | LinearSurrogate | Gaussi
     """The surrogate that was saved to a folder, of whichever kind.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is of no known kind, or was written by another format version.
+        DamagedFileError: there is none, it is of no known kind, was written by another format version, is
+            larger than any that is of use, or doesn't predict.
     """
-    kind = json.loads((folder / "surrogate.json").read_text(encoding="utf-8")).get("kind", ENSEMBLE)
-    if kind not in SURROGATES:
-        raise ValueError(f"{folder}: surrogate kind {kind!r} is not known; valid: {', '.join(SURROGATES)}")
-    return SURROGATES[kind].load(folder)
+    with reading(folder / ABOUT):
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        kind = about.get("kind", ENSEMBLE)
+        if kind not in SURROGATES:
+            raise ValueError(f"surrogate kind {one_line(repr(kind))}; valid: {', '.join(SURROGATES)}")
+        _require_moderate(about)
+        surrogate = SURROGATES[kind].load(folder)
+        _try_out(surrogate)
+    return surrogate
+
+
+def _require_moderate(about: dict[str, Any]) -> None:
+    """Before anything of these sizes is made."""
+    settings = about["settings"]
+    sizes = {
+        "context_dim": about["context_dim"],
+        "splits": len(about["encoder"]["splits"]),
+        **{name: settings.get(name, 1) for name in ("members", "capacity", "basis")},
+        "hidden": max([len(settings.get("hidden", ())), *settings.get("hidden", ())]),
+    }
+    for name, size in sizes.items():
+        if type(size) is not int or not 0 <= size <= _LARGEST[name]:
+            raise ValueError(f"{name} = {one_line(repr(size))}; valid: up to {_LARGEST[name]}")
+
+
+def _try_out(surrogate: EnsembleSurrogate | LinearSurrogate | GaussianProcessSurrogate) -> None:
+    """Arrays that don't fit together show here, not in the middle of a run."""
+    actions = surrogate.encoder.encode(np.zeros(1, np.int64))
+    seen = surrogate.predict(np.full((1, surrogate.context_dim), 0.5, np.float32), actions)
+    if not np.isfinite(seen.member_means).all():
+        raise ValueError("it predicts what is no number")

@@ -16,6 +16,7 @@ from pyagent.campaign.contenders import BASELINES, Contenders
 from pyagent.campaign.seeds import MAX_RUN_SEED, SEEDS_PER_RUN
 from pyagent.dataset import open_dataset, shipped_dataset
 from pyagent.errors import UserError
+from pyagent.files import is_file
 from pyagent.learning.options import Learning, Purchase, SurrogateName, check_choice
 from pyagent.policies.user import load_policy
 from pyagent.scenario.compile import deploy
@@ -191,7 +192,7 @@ def load_sweep(path: Path) -> Sweep:
         SweepError: no such file, no YAML, a field that is not valid, or a combination that is no scenario;
             the message names the field, the value and what is valid.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise SweepError(f"sweep {str(path)!r}: no such file; docs/sweep.md shows how to write one")
     data = read_yaml(path)
     if not isinstance(data, dict):
@@ -262,12 +263,12 @@ class _Resolver:
 
     def _beside(self, name: str) -> Path:
         own = self._path.parent / name
-        return own if own.is_file() else find_scenario(name)
+        return own if is_file(own) else find_scenario(name)
 
     def _dataset(self, point: Point) -> Path:
         name = self._text(point, "dataset", self._file.base.dataset)
         own = self._path.parent / name
-        return (own if own.is_file() else shipped_dataset(name)).resolve()
+        return (own if is_file(own) else shipped_dataset(name)).resolve()
 
     def _rewarded(self, dataset: Path, fields: Point) -> Scenario:
         """The dataset's scenario with another reward."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
+from pyagent.files import is_file
+
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -33,7 +35,7 @@ def require_order(section: BaseModel, *names: str) -> None:
 def _found(path: Path, info: ValidationInfo) -> Path:
     folder = (info.context or {}).get("folder")
     full = (folder / path if folder else path).resolve()
-    if not full.is_file():
+    if not is_file(full):
         raise ValueError(f"no such file; looked for {full}")
     return full
 

@@ -6,7 +6,7 @@ import math
 
 from pyagent.traces.radio.limits import SIGNAL_RANGES
 from pyagent.traces.radio.samples import MAX_DELAY_MS, Request, Row, Rules, assemble
-from pyagent.traces.radio.text import number, read_table
+from pyagent.traces.radio.text import number, read_table, shortened, shown
 from pyagent.traces.radio.trace import SIGNALS, RadioTrace
 
 NAME = "splitsim"
@@ -28,7 +28,9 @@ def read(request: Request) -> RadioTrace:
     table = read_table(request.path, request.text)
     for title in table.header:
         if title.lower() not in _COLUMNS:
-            raise request.at(table.header_line, f"unknown column {title!r}, valid: {', '.join(_COLUMNS)}")
+            raise request.at(
+                table.header_line, f"unknown column {shown(title)}, valid: {', '.join(_COLUMNS)}"
+            )
     time, rate = table.needed("t_s"), table.needed("rate_mbps")
     others = {name: place for name in _COLUMNS[2:] if (place := table.column(name)) is not None}
     rows = [_row(request, line, cells, time, rate, others) for line, cells in table.rows]
@@ -47,5 +49,5 @@ def _value(request: Request, line: int, name: str, text: str) -> float:
     value = number(request.path, line, name, text)
     low, high = _RANGES[name]
     if not low <= value <= high:
-        raise request.at(line, f"{name} is {text}, valid: {low:g} to {high:g}")
+        raise request.at(line, f"{name} is {shortened(text)}, valid: {low:g} to {high:g}")
     return value

@@ -1,68 +1,15 @@
-"""Frames that were damaged on the way: a clear error or a sound value, never anything else."""
+"""Answers that were damaged on the way to ns-3. What the agent makes of such frames: tests/fuzz."""
 
 import random
 import subprocess
-import warnings
 from typing import Any
 
-import numpy as np
 import pytest
 import zmq
 from test_bridge_examples import example
-from test_bridge_spaces import random_description
 
-from pyagent.bridge import ProtocolError, wire
-from pyagent.bridge.codec import act_encoder, decoder, encode_data, neutral_value
-from pyagent.bridge.spaces import decode_space
-
-FRAMES = 10_000
-
-
-def mutated(frame: bytes, rng: random.Random) -> bytes:
-    """One to four bytes changed, removed, repeated or inserted, or the end cut off."""
-    data = bytearray(frame)
-    for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(data) + 1)
-        how = rng.randrange(4)
-        if how == 0:
-            data[at : at + 1] = bytes([rng.randrange(256)])
-        elif how == 1:
-            del data[at : at + rng.randint(1, 3)]
-        elif how == 2:
-            start = rng.randrange(len(data) + 1)
-            data[at:at] = data[start : start + rng.randrange(16)]
-        else:
-            del data[at:]
-    return bytes(data)
-
-
-def a_space(seed: int) -> tuple[Any, Any]:
-    description = random_description(np.random.default_rng(seed), depth=3)
-    return description, decode_space(description)
-
-
-def test_mutated_spaces_and_observations() -> None:
-    """Nothing but ProtocolError, and what is accepted is a value of the space's types."""
-    rng = random.Random(1)
-    refused = 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for number in range(FRAMES):
-            if number % 100 == 0:
-                description, space = a_space(number)
-                init = wire.SimInitMsg(obsSpace=description, actSpace=description).SerializeToString()
-                value = encode_data(space, neutral_value(space))
-                state = wire.EnvStateMsg(obsData=value, reward=1, info='{"a": 1}').SerializeToString()
-                decode = decoder(space)
-            try:
-                if number % 2:
-                    got = decode(wire.parse(wire.EnvStateMsg, mutated(state, rng)).obsData)
-                    assert got is not None
-                else:
-                    decode_space(wire.parse(wire.SimInitMsg, mutated(init, rng)).obsSpace)
-            except ProtocolError:
-                refused += 1
-    assert FRAMES / 5 < refused < FRAMES
+from pyagent.bridge.codec import act_encoder, neutral_value
+from tests.fuzz.mutate import damaged
 
 
 def drive(process: subprocess.Popen[str], socket: Any, answers: list[bytes]) -> None:
@@ -124,6 +71,6 @@ def test_scenario_without_a_try_ends_with_one_line() -> None:
 @pytest.mark.ns3
 def test_scenario_and_mutated_actions() -> None:
     rng, good = random.Random(2), good_action()
-    ends = {outcome([GREETING, mutated(good, rng), STOP])[0] for _ in range(20)}
+    ends = {outcome([GREETING, damaged(good, rng), STOP])[0] for _ in range(20)}
     assert ends <= {0, 2}
     assert 2 in ends

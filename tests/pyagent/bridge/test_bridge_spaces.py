@@ -7,14 +7,9 @@ from gymnasium import spaces
 from pyagent.bridge import ProtocolError, wire
 from pyagent.bridge.spaces import MAX_BOX_ELEMENTS, MAX_DEPTH, decode_data, decode_space, encode_data
 from pyagent.bridge.wire import Dtype, SpaceType
+from tests.fuzz.spaces import describe, random_description
 
 DTYPES = {Dtype.INT: np.int32, Dtype.UINT: np.uint32, Dtype.FLOAT: np.float32, Dtype.DOUBLE: np.float64}
-
-
-def describe(kind: SpaceType, space: Any, name: str = "") -> Any:
-    description = wire.SpaceDescription(type=kind, name=name)
-    wire.pack(description.space, space)
-    return description
 
 
 def box(low: float, high: float, dtype: int, *shape: int) -> Any:
@@ -25,21 +20,6 @@ def contain(kind: SpaceType, data: Any) -> Any:
     container = wire.DataContainer(type=kind)
     wire.pack(container.data, data)
     return container
-
-
-def random_description(rng: np.random.Generator, depth: int, name: str = "") -> Any:
-    kind = SpaceType(int(rng.integers(1, 5 if depth else 3)))
-    if kind is SpaceType.Discrete:
-        return describe(kind, wire.DiscreteSpace(n=int(rng.integers(1, 50))), name)
-    if kind is SpaceType.Box:
-        shape = rng.integers(1, 4, size=rng.integers(0, 4))
-        low, high = sorted(rng.integers(0, 9, size=2) / 2)
-        high += low == high
-        dtype = int(rng.integers(1, 5))
-        return describe(kind, wire.BoxSpace(low=low, high=high, dtype=dtype, shape=shape), name)
-    parts = [random_description(rng, depth - 1, f"key{-i}") for i in range(rng.integers(0, 4))]
-    message = wire.TupleSpace if kind is SpaceType.Tuple else wire.DictSpace
-    return describe(kind, message(element=parts), name)
 
 
 def assert_same(got: Any, value: Any) -> None:

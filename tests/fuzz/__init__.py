@@ -1,0 +1,1 @@
+"""Damaged input for every reader of bytes from outside: `python -m tests.fuzz`, see docs/fuzzing.md."""
