@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from llm_split.config_shapes import UnsupportedConfigError, read_config, shape_fields
+from llm_split.plain_yaml import load_yaml
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
@@ -249,7 +250,7 @@ def _names(kind: str) -> list[str]:
 
 def _load(name_or_path: str | Path, kind: str, card: type[CardT]) -> CardT:
     try:
-        return card.model_validate(yaml.safe_load(_read(name_or_path, kind)))
+        return card.model_validate(load_yaml(_read(name_or_path, kind)))
     except (ValidationError, yaml.YAMLError) as error:
         raise CardError(f"{kind} card {str(name_or_path)!r} is not valid: {_one_line(error)}") from error
 

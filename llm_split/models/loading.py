@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from llm_split.models.catalogue import PACKAGED, ModelNotFoundError
 from llm_split.models.fetching import is_fetched
 from llm_split.models.pretrained import load_gguf, load_pretrained
 from llm_split.packages import cache_folder
 
-_NOT_LOADABLE = (OSError, ValueError, struct.error, LookupError)
-"""What transformers raises for a missing or a foreign folder, or a GGUF file that is cut or none."""
+_NOT_LOADABLE = (OSError, ValueError, struct.error, LookupError, RuntimeError, MemoryError, SafetensorError)
+"""What transformers raises for a missing or a foreign folder, or files that are cut or none."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _load(
         else:
             model, tokenizer = load_pretrained(location, dtype, local)
     except _NOT_LOADABLE as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         how = f"loading it failed: {reason} (packaged models: {', '.join(sorted(PACKAGED))})"
         raise ModelNotFoundError(name_or_path, location, how) from error
     model = model.to(device).eval()

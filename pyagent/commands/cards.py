@@ -150,8 +150,10 @@ def _keys(path: str) -> set[str]:
     """Keys of a YAML mapping; none where it can't be read, which loading it as a card then explains."""
     import yaml
 
+    from llm_split.plain_yaml import load_yaml
+
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = load_yaml(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return set()
     return set(content) if isinstance(content, dict) else set()

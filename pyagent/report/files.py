@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from llm_split.plain_yaml import load_yaml
 from pyagent.errors import UserError
 
 REPORT = "report.html"
@@ -60,7 +61,7 @@ def open_run(path: Path) -> Run:
         raise ReportError(f"run folder {path}: summary.json has no policies")
     text = _text(path, "config.yaml")
     try:
-        config = yaml.safe_load(text)
+        config = load_yaml(text)
     except yaml.YAMLError as error:
         raise ReportError(f"run folder {path}: config.yaml can't be read as YAML") from error
     if not isinstance(config, dict):

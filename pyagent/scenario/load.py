@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from llm_split.plain_yaml import load_yaml
 from pyagent.errors import UserError
 from pyagent.paths import shipped_scenarios
 from pyagent.scenario.schema import Scenario
@@ -60,7 +61,7 @@ def read_yaml(path: Path) -> Any:
         ScenarioError: it can't be read, or is no YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ScenarioError(f"{path}: can't be read as YAML: {_one_line(str(error))}") from error
 
