@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import socket
 import threading
@@ -81,10 +83,8 @@ class Intruder:
 
     def close(self) -> None:
         for made in self._sockets:
-            try:
+            with contextlib.suppress(OSError):
                 made.shutdown(socket.SHUT_RDWR)  # ends a thread that writes
-            except OSError:
-                pass
             made.close()
         for thread in self._threads:
             thread.join(20)
@@ -174,8 +174,6 @@ class Gate:
     """
 
     def __init__(self, folder: Path, command: str) -> None:
-        import os
-
         self._told, self._go = folder / "told", folder / "go"
         os.mkfifo(self._told)
         os.mkfifo(self._go)

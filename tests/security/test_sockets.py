@@ -1,4 +1,4 @@
-"""Who listens while a simulation runs: nobody but the agent, in a private folder or on the loopback interface."""
+"""Who listens while a simulation runs: the agent, in a private folder or on the loopback interface."""
 
 from __future__ import annotations
 

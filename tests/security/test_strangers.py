@@ -1,4 +1,4 @@
-"""A process that connects to the agent's socket and is not its simulator: it takes nothing over, stalls nothing."""
+"""A process that connects to the agent's socket and is not its simulator takes over and stalls nothing."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def free_port() -> int:
 def test_an_attached_simulator_gets_in_beside_what_this_user_does_to_the_port(
     free_port: int, attack: Attack
 ) -> None:
-    """Attached, the agent can't know the process: who speaks the protocol first, as this user, is the simulator."""
+    """Attached, the simulator is who speaks the protocol first, as this user."""
     attacking = threading.Event()
 
     def run() -> None:
@@ -217,5 +217,9 @@ def test_nobody_else_listens_on_the_agents_port_and_only_this_machine_reaches_it
                 with socket.socket() as thief:
                     thief.setsockopt(socket.SOL_SOCKET, option, 1)
                     with pytest.raises(OSError, match="in use"):
-                        thief.bind((host, agent.port))
-                        thief.listen()
+                        listen(thief, host, agent.port)
+
+
+def listen(thief: socket.socket, host: str, port: int) -> None:
+    thief.bind((host, port))
+    thief.listen()
