@@ -26,7 +26,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import ArrayLike
 
 from benchmarks.page import put_table
 from pyagent.bridge import Ns3Env, make_vec
@@ -137,7 +138,7 @@ def footprint(folder: Path) -> tuple[float, ...]:
     )
 
 
-def growth(at: Sequence[float], values: Sequence[float]) -> float:
+def growth(at: ArrayLike, values: ArrayLike) -> float:
     """Theil-Sen slope of values [n] over at [n], times the whole span; 0 for fewer than two samples."""
     x, y = np.asarray(at, dtype=np.float64), np.asarray(values, dtype=np.float64)
     first, second = np.triu_indices(len(x), 1)
@@ -234,6 +235,11 @@ Trajectory = list[tuple[bytes, float]]
 """Observation and reward of each state."""
 
 
+def turns(first: int, splits: int) -> Callable[[int], int]:
+    """Which split is due in a step, when this one is due in the first."""
+    return lambda step: (first + step) % splits
+
+
 def play(env: Ns3Env, split_of: Callable[[int], int]) -> Trajectory:
     """A whole episode."""
     states, over = [(env.reset()[0].tobytes(), 0.0)], False
@@ -254,7 +260,7 @@ def episodes(sizes: Sizes) -> Part:
         seen, started, steps = Footprint(folder, sizes.episodes), time.monotonic(), 0
         with Ns3Env(executable, args, seed=_SEED) as env:
             for number in range(sizes.episodes):
-                steps += len(play(env, lambda step, first=number: (first + step) % splits)) - 1
+                steps += len(play(env, turns(number, splits))) - 1
                 seen.look()
                 if (number + 1) % max(1, sizes.episodes // 10) == 0:
                     note(f"{number + 1} of {sizes.episodes} episodes, {time.monotonic() - started:.0f} s")
@@ -295,7 +301,7 @@ def vector(sizes: Sizes) -> Part:
         equal = 0
         for i in range(n):
             with Ns3Env(executable, args, seed=_SEED + i) as alone:
-                equal += play(alone, lambda step, first=i: (first + step) % splits) == together[i]
+                equal += play(alone, turns(i, splits)) == together[i]
     return {
         "environments": n,
         "cores": os.cpu_count(),
