@@ -163,7 +163,12 @@ def _tensors_of_whole(
     from transformers import AutoModelForCausalLM
 
     whole, info = AutoModelForCausalLM.from_pretrained(
-        str(folder), dtype=dtype, local_files_only=True, trust_remote_code=False, output_loading_info=True
+        str(folder),
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
     )
     if lacking := sorted(wanted & set(info["missing_keys"])):
         raise CannotSplitError(f"{folder} lacks {len(lacking)} tensors, the first is {lacking[0]}")

@@ -14,6 +14,9 @@ MOST_VALUES = 1_000_000
 MOST_BRACKETS = 200
 """Open at once; the scanner's time grows with the square of their number."""
 
+MOST_DIGITS = 100
+"""Of a number; Python's time to read one grows with the square of their number."""
+
 
 def one_line(text: str, limit: int = 200) -> str:
     """A text without line breaks, shortened to `limit` characters."""
@@ -22,23 +25,25 @@ def one_line(text: str, limit: int = 200) -> str:
 
 
 def load_plain(text: str) -> Any:
-    """What a YAML text holds.
+    """What a YAML text holds: mappings, lists, numbers, texts, dates.
 
     Raises:
-        ValueError: it is no YAML, nested too deeply, or too much.
+        ValueError: it is no YAML, names types of Python, holds itself, is nested too deeply or too much.
     """
     if _brackets(text) > MOST_BRACKETS:
         raise ValueError("it is nested too deeply")
+    loader = yaml.SafeLoader(text)
     try:
-        data = yaml.safe_load(text)
-        size = _values(data, {}, set())
+        node = loader.get_single_node()
+        # Before anything is made of it: that copies what aliases stand for.
+        _count(node, {})
+        return None if node is None else loader.construct_document(node)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except Exception as error:  # also of constructors: a day that is no day, a number without digits
         raise ValueError(str(error) or type(error).__name__) from error
-    if size > MOST_VALUES:
-        raise ValueError(f"its aliases stand for {size} values; valid: at most {MOST_VALUES}")
-    return data
+    finally:
+        loader.dispose()
 
 
 def _brackets(text: str) -> int:
@@ -47,16 +52,31 @@ def _brackets(text: str) -> int:
     return max(itertools.accumulate(steps), default=0)
 
 
-def _values(data: Any, known: dict[int, int], above: set[int]) -> int:
-    """How many values there are with shared ones counted at each place; lists and mappings by identity."""
-    if not isinstance(data, dict | list):
-        return 1
-    place = id(data)
-    if place in above:
-        raise ValueError("an alias stands for what it is in")
-    if place not in known:
-        above.add(place)
-        inside = data.values() if isinstance(data, dict) else data
-        known[place] = 1 + sum(_values(value, known, above) for value in inside)
-        above.remove(place)
-    return known[place]
+def _count(node: yaml.Node | None, counted: dict[int, int]) -> int:
+    """Values in a node, each alias as often as it is written; `counted` holds those of nodes that were seen.
+
+    That of a node that is being counted is 0.
+    """
+    if node is None:
+        return 0
+    if id(node) in counted:
+        if counted[id(node)] == 0:
+            raise ValueError(f"line {node.start_mark.line + 1} holds itself")
+        return counted[id(node)]
+    counted[id(node)] = 0
+    count = 1 + sum(_count(child, counted) for child in _children(node))
+    if count > MOST_VALUES:
+        raise ValueError(f"line {node.start_mark.line + 1} holds more than {MOST_VALUES} values")
+    counted[id(node)] = count
+    return count
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    if isinstance(node, yaml.SequenceNode):
+        return list(node.value)
+    is_number = node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+    if is_number and len(node.value) > MOST_DIGITS:
+        raise ValueError(f"line {node.start_mark.line + 1}: a number of {len(node.value)} characters")
+    return []

@@ -13,12 +13,13 @@ import torch
 
 
 def load_pretrained(location: str, dtype: torch.dtype, local: bool) -> tuple[Any, Any]:
-    """(model, tokenizer) with weights in `dtype`. `local` keeps off the network."""
+    """(model, tokenizer) with weights in `dtype`, from safetensors. `local` keeps off the network."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     options = {"local_files_only": local, "trust_remote_code": False}
     with quiet_transformers():
-        model = AutoModelForCausalLM.from_pretrained(location, dtype=dtype, **options)
+        # The older form of weights is a pickle.
+        model = AutoModelForCausalLM.from_pretrained(location, dtype=dtype, use_safetensors=True, **options)
         tokenizer = AutoTokenizer.from_pretrained(location, **options)
     return model, tokenizer
 

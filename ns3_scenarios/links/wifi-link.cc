@@ -8,15 +8,14 @@
 #include "environment.h"
 #include "wifi-association.h"
 #include "wifi-block-ack.h"
+#include "wifi-energy.h"
 #include "wifi-observer.h"
 #include "wifi-rates.h"
 #include "wifi-roaming.h"
 
 #include "ns3/arp-cache.h"
-#include "ns3/basic-energy-source-helper.h"
 #include "ns3/boolean.h"
 #include "ns3/config.h"
-#include "ns3/device-energy-model.h"
 #include "ns3/double.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/ipv4-address-helper.h"
@@ -37,7 +36,6 @@
 #include "ns3/uinteger.h"
 #include "ns3/wifi-helper.h"
 #include "ns3/wifi-mac-helper.h"
-#include "ns3/wifi-radio-energy-model-helper.h"
 #include "ns3/yans-wifi-channel.h"
 #include "ns3/yans-wifi-helper.h"
 
@@ -56,18 +54,6 @@ using namespace ns3;
 
 namespace
 {
-
-/** Supply voltage and currents of a Wi-Fi radio. */
-struct WifiEnergyConfig
-{
-    double voltageV{3};
-    double idleA{0.273};
-    double ccaBusyA{0.273};
-    double txA{0.38};
-    double rxA{0.313};
-    double switchingA{0.273};
-    double sleepA{0.033};
-};
 
 /** The `link` section of this technology. */
 struct WifiConfig
@@ -92,32 +78,10 @@ struct WifiConfig
 
 /// Streams of the devices come first, those of the internet stacks so much later.
 constexpr int64_t INTERNET_STREAM = 40000;
-/// Enough that it never runs out: the scenario measures energy, it doesn't end with it.
-constexpr double BATTERY_J = 1e9;
 /// The interface of the radio device on every node, behind loopback.
 constexpr uint32_t RADIO_INTERFACE = 1;
 /// Beacons come in the narrowest channel.
 constexpr uint32_t BEACON_WIDTH_MHZ = 20;
-
-#if SPLITSIM_NS3_MINOR >= 42
-using DeviceEnergy = energy::DeviceEnergyModel;
-#else
-using DeviceEnergy = DeviceEnergyModel;
-#endif
-
-WifiEnergyConfig
-ReadEnergy(const Section& section)
-{
-    WifiEnergyConfig energy;
-    section.Read("voltage_v", energy.voltageV);
-    section.Read("idle_a", energy.idleA);
-    section.Read("cca_busy_a", energy.ccaBusyA);
-    section.Read("tx_a", energy.txA);
-    section.Read("rx_a", energy.rxA);
-    section.Read("switching_a", energy.switchingA);
-    section.Read("sleep_a", energy.sleepA);
-    return energy;
-}
 
 WifiConfig
 ReadWifi(const Section& section)
@@ -148,7 +112,7 @@ ReadWifi(const Section& section)
     section.Read("mac_queue_packets", link.macQueuePackets);
     section.Read("mac_queue_lifetime_s", link.macQueueLifetimeS);
     link.backhaul = ReadBackhaul(section["backhaul"]);
-    link.energy = ReadEnergy(section["radio_energy"]);
+    link.energy = ReadWifiEnergy(section["radio_energy"]);
     return link;
 }
 
@@ -201,7 +165,6 @@ class WifiLink : public Link
     void FollowAssociations(const LinkContext& context) const;
     std::vector<Mac48Address> GetBssids() const;
     void WatchDrops(const LinkContext& context) const;
-    void InstallEnergy(Ptr<Node> ue);
 
     WifiConfig m_config;
     NodeContainer m_sites;
@@ -212,7 +175,7 @@ class WifiLink : public Link
     std::vector<Ptr<WifiRoaming>> m_roaming;    ///< one for each UE, where access points compete
     std::vector<RateStep> m_rateSteps;
     Ptr<PropagationLossModel> m_meanLoss; ///< without fading
-    Ptr<DeviceEnergy> m_radioEnergy;
+    Ptr<WifiEnergy> m_radioEnergy;
 };
 
 namespace
@@ -262,7 +225,9 @@ WifiLink::Build(const LinkContext& context)
                             m_config.standard,
                             m_config.channelWidthMhz);
     WatchDrops(context);
-    InstallEnergy(context.ues.Get(0));
+    m_radioEnergy = CreateObject<WifiEnergy>();
+    m_radioEnergy->Install(m_config.energy,
+                           DynamicCast<WifiNetDevice>(m_stations.Get(0))->GetPhy());
     m_meanLoss = MakeLoss(context);
 }
 
@@ -483,23 +448,6 @@ WifiLink::WatchDrops(const LinkContext& context) const
     }
 }
 
-void
-WifiLink::InstallEnergy(Ptr<Node> ue)
-{
-    BasicEnergySourceHelper source;
-    source.Set("BasicEnergySourceInitialEnergyJ", DoubleValue(BATTERY_J));
-    source.Set("BasicEnergySupplyVoltageV", DoubleValue(m_config.energy.voltageV));
-    auto sources = source.Install(ue);
-    WifiRadioEnergyModelHelper radio;
-    radio.Set("IdleCurrentA", DoubleValue(m_config.energy.idleA));
-    radio.Set("CcaBusyCurrentA", DoubleValue(m_config.energy.ccaBusyA));
-    radio.Set("TxCurrentA", DoubleValue(m_config.energy.txA));
-    radio.Set("RxCurrentA", DoubleValue(m_config.energy.rxA));
-    radio.Set("SwitchingCurrentA", DoubleValue(m_config.energy.switchingA));
-    radio.Set("SleepCurrentA", DoubleValue(m_config.energy.sleepA));
-    m_radioEnergy = radio.Install(m_stations.Get(0), sources.Get(0)).Get(0);
-}
-
 Ipv4Address
 WifiLink::GetEdgeAddress() const
 {
@@ -537,8 +485,7 @@ WifiLink::SetRoomCallback(uint32_t ue, std::function<void()> onRoom)
 double
 WifiLink::GetRadioEnergyAboveIdleJ() const
 {
-    const double idleW = m_config.energy.idleA * m_config.energy.voltageV;
-    return m_radioEnergy->GetTotalEnergyConsumption() - idleW * Simulator::Now().GetSeconds();
+    return m_radioEnergy->GetAboveIdleJ();
 }
 
 std::vector<Site>

@@ -2,13 +2,18 @@
  * SPDX-License-Identifier: GPL-2.0-only
  */
 #include "../links/environment.h"
+#include "../links/wifi-energy.h"
 #include "../mobility/mobility-builder.h"
 #include "wifi-section.h"
 
+#include "ns3/basic-energy-source-helper.h"
 #include "ns3/constant-position-mobility-model.h"
+#include "ns3/double.h"
 #include "ns3/node.h"
 #include "ns3/simulator.h"
 #include "ns3/test.h"
+#include "ns3/wifi-net-device.h"
+#include "ns3/wifi-radio-energy-model-helper.h"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -22,15 +27,16 @@ using splitsim::Link;
 using splitsim::MakeLink;
 using splitsim::Reception;
 using splitsim::Section;
+using splitsim::WifiEnergy;
+using splitsim::WifiEnergyConfig;
 
 namespace
 {
 
 /** A link that stands, with one UE at its first access point. */
 Ptr<Link>
-Build(const json& wifi)
+Build(const json& wifi, NodeContainer ues = NodeContainer(1))
 {
-    NodeContainer ues(CreateObject<Node>());
     splitsim::InstallFixed(ues.Get(0), {0, 0, 1.5});
     auto link = MakeLink({wifi, "link."});
     const json none{{"buildings", json::array()},
@@ -89,6 +95,60 @@ class ReceptionTestCase : public TestCase
             NS_TEST_EXPECT_MSG_EQ((rateMbps <= lastMbps), true, "falls with distance");
             lastMbps = rateMbps;
         }
+        Simulator::Destroy();
+    }
+};
+
+/** Energy of a station that associates and hears beacons, against ns-3's own model of the same radio. */
+class EnergyTestCase : public TestCase
+{
+  public:
+    EnergyTestCase()
+        : TestCase("energy by states against ns-3's model")
+    {
+    }
+
+  private:
+    void DoRun() override
+    {
+        NodeContainer ues(1);
+        const auto link = Build(WifiSection(), ues);
+        Ptr<WifiNetDevice> station;
+        for (uint32_t i = 0; i < ues.Get(0)->GetNDevices() && !station; i++)
+        {
+            station = DynamicCast<WifiNetDevice>(ues.Get(0)->GetDevice(i));
+        }
+        // Each state has a current of its own, so that none passes for another.
+        const WifiEnergyConfig config{3.3, 0.1, 0.17, 0.38, 0.31, 0.23, 0.03};
+        auto energy = CreateObject<WifiEnergy>();
+        energy->Install(config, station->GetPhy());
+        BasicEnergySourceHelper source;
+        source.Set("BasicEnergySourceInitialEnergyJ", DoubleValue(1e6));
+        source.Set("BasicEnergySupplyVoltageV", DoubleValue(config.voltageV));
+        WifiRadioEnergyModelHelper radio;
+        radio.Set("IdleCurrentA", DoubleValue(config.idleA));
+        radio.Set("CcaBusyCurrentA", DoubleValue(config.ccaBusyA));
+        radio.Set("TxCurrentA", DoubleValue(config.txA));
+        radio.Set("RxCurrentA", DoubleValue(config.rxA));
+        radio.Set("SwitchingCurrentA", DoubleValue(config.switchingA));
+        radio.Set("SleepCurrentA", DoubleValue(config.sleepA));
+        const auto reference = radio.Install(station, source.Install(ues).Get(0)).Get(0);
+        for (int i = 1; i <= 50; i++)
+        {
+            Simulator::Schedule(MilliSeconds(37 * i), [this, energy, reference] {
+                NS_TEST_EXPECT_MSG_EQ_TOL(energy->GetTotalJ(),
+                                          reference->GetTotalEnergyConsumption(),
+                                          1e-12,
+                                          "as ns-3's model");
+            });
+        }
+        Simulator::Schedule(Seconds(1), [station] { station->GetPhy()->SetSleepMode(); });
+        Simulator::Schedule(Seconds(1.5), [station] { station->GetPhy()->ResumeFromSleep(); });
+        Simulator::Schedule(Seconds(0.9), [this, energy] {
+            NS_TEST_EXPECT_MSG_GT(energy->GetAboveIdleJ(), 1e-3, "it heard and sent");
+        });
+        Simulator::Stop(Seconds(2));
+        Simulator::Run();
         Simulator::Destroy();
     }
 };
@@ -171,6 +231,7 @@ class WifiLinkTestSuite : public TestSuite
         : TestSuite("splitsim-wifi-link")
     {
         AddTestCase(new ReceptionTestCase);
+        AddTestCase(new EnergyTestCase);
         AddTestCase(new WidthTestCase);
         AddTestCase(new ConfigTestCase);
     }

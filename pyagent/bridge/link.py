@@ -13,9 +13,11 @@ from collections.abc import Callable
 
 from pyagent.bridge.errors import BridgeError, LinkLost, ProtocolError
 from pyagent.bridge.process import TICK_S, SimulatorProcess
-from pyagent.bridge.zmtp import FIRST_WAIT_MS, ReqPeer
+from pyagent.bridge.zmtp import FIRST_WAIT_MS, MAX_MESSAGE_BYTES, ReqPeer
 
 _BACKLOG = 64
+_MAX_CANDIDATES = 16
+"""Peers that are heard at a time while none is pinned; see `AgentSocket._add_candidate`."""
 
 _log = logging.getLogger(__name__)
 
@@ -24,10 +26,11 @@ class AgentSocket:
     """A bound socket that talks to exactly one ZeroMQ REQ, as a REP would.
 
     A REP serves whoever connects. Here the first peer that is accepted is pinned, and nobody else is read
-    from then on.
+    from then on. Before that a stranger costs descriptors and memory, both bounded, and no time.
 
     Args:
         endpoint: ``ipc://PATH`` or ``tcp://127.0.0.1:PORT`` (``*`` for a free port).
+        admits: called with each connection; one that it returns False for is closed unread. None: all are.
 
     Attributes:
         endpoint: where it is bound, the port filled in.
@@ -36,12 +39,13 @@ class AgentSocket:
         BridgeError: the endpoint cannot be bound.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, admits: Callable[[socket.socket], bool] | None = None) -> None:
         self.endpoint = endpoint
+        self._admits = admits
         self._private = endpoint.startswith("ipc://")
         self._peer: ReqPeer | None = None
         self._candidates: list[ReqPeer] = []
-        self._was_connected = False
+        self._was_connected = self._has_warned = False
         self._listener = socket.socket(socket.AF_UNIX if self._private else socket.AF_INET)
         try:
             self._listener.setblocking(False)
@@ -171,33 +175,54 @@ class AgentSocket:
         return None
 
     def _admit(self) -> None:
-        """Take all new connections, so that one who is silent does not keep the simulator out."""
+        """Take the new connections, so that one who is silent does not keep the simulator out.
+
+        No more than a queueful: who connects without a pause is not to keep us here.
+        """
         with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
-            while True:
-                peer = ReqPeer(self._listener.accept()[0])
-                self._was_connected = True
-                try:
-                    peer.greet()
-                    self._candidates.append(peer)
-                except (LinkLost, TimeoutError):  # gone already
-                    peer.close()
+            for _ in range(_BACKLOG):
+                connection = self._listener.accept()[0]
+                if self._admits is None or self._admits(connection):
+                    self._add_candidate(ReqPeer(connection))
+                else:
+                    connection.close()
+                    self._warn()
+
+    def _add_candidate(self, peer: ReqPeer) -> None:
+        """Hear one more; where there are too many, the first that has not introduced itself makes room."""
+        self._was_connected = True
+        try:
+            peer.greet()
+        except (LinkLost, TimeoutError):  # gone already
+            peer.close()
+            return
+        self._candidates.append(peer)
+        if len(self._candidates) > _MAX_CANDIDATES:
+            self._drop(min(self._candidates, key=lambda candidate: candidate.introduced))
 
     def _hear(self, peer: ReqPeer) -> bytes | None:
         """The first message of a peer that is not pinned yet."""
         try:
             return peer.receive(socket.MSG_DONTWAIT)
-        except LinkLost:
+        except (LinkLost, TimeoutError):  # gone, or one who asks and asks and takes no answer
             self._drop(peer)
         except ProtocolError:
             if self._private:
                 raise
-            _log.warning("dropped a connection to %s that is no simulator's", self.endpoint)
             self._drop(peer)
+            self._warn()
         return None
+
+    def _warn(self) -> None:
+        """Once: who connects again and again is not to fill a log."""
+        if not self._has_warned:
+            self._has_warned = True
+            _log.warning("dropped a connection to %s that is not the simulator's", self.endpoint)
 
     def _pin(self, peer: ReqPeer) -> None:
         """Hear nobody else. The listener stays open unread: the port is not free for another agent."""
         self._peer = peer
+        peer.limit_bytes = MAX_MESSAGE_BYTES
         for other in list(self._candidates):
             if other is not peer:
                 self._drop(other)

@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import signal
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 from pyagent.bridge import wire
 from pyagent.bridge.errors import BridgeError, LinkLost, ProtocolError, SimulatorDied, SimulatorTimeout
 from pyagent.bridge.link import AgentSocket
+from pyagent.bridge.peer import is_of_session, peer_uid
 from pyagent.bridge.process import SimulatorProcess
 
 _log = logging.getLogger(__name__)
@@ -98,7 +100,7 @@ class Session:
         self._timeout_s = config.connect_timeout_s
         self.deadline = math.inf
         self.seed = seed
-        self._socket = AgentSocket(_endpoint(config, socket_dir))
+        self._socket = AgentSocket(_endpoint(config, socket_dir), self._admits)
         try:
             if config.executable is not None:
                 self._process = self._start(log_dir)
@@ -197,11 +199,20 @@ class Session:
         explained = self._explain(error)
         raise explained from (error if isinstance(error, ProtocolError) else None)
 
-    def _is_ours(self, payload: bytes) -> bool:
-        """Whether a first message comes from the process that was started.
+    def _admits(self, connection: socket.socket) -> bool:
+        """Whether a connection comes from the process that was started; attached, from this user or root.
 
-        Any local program can reach a TCP port, such as a simulator meant for another agent. Ours runs in
-        the session of the process that was started, be it itself or a child of a wrapper script.
+        Any local program can reach a TCP port. The one that was started is in a session of its own, be it
+        itself or a child of a wrapper script. Where the kernel does not tell, `_is_ours` asks.
+        """
+        if self._process is not None:
+            return is_of_session(connection, self._process.pid) is not False
+        return peer_uid(connection) in (None, 0, os.getuid())
+
+    def _is_ours(self, payload: bytes) -> bool:
+        """Whether a first message says that it comes from the session of the process that was started.
+
+        A check against mistakes, such as a simulator meant for another agent: a liar passes it.
         """
         if self._process is None or self._config.transport == "ipc":
             return True

@@ -21,6 +21,8 @@ from pyagent.bridge.errors import LinkLost, ProtocolError
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """A longer message is refused as soon as its length is known."""
+MAX_STRANGER_BYTES = 4 * 1024 * 1024
+"""The same of a peer that is not trusted yet, for which its bytes are kept while more are announced."""
 FIRST_WAIT_MS = 20
 """How long ``receive`` looks at the connection alone, which is cheapest, before its caller looks around."""
 
@@ -67,6 +69,8 @@ class ReqPeer:
 
     Attributes:
         drained: whether the last look at the connection found nothing to read.
+        limit_bytes: size of the longest message that is not refused; set it to ``MAX_MESSAGE_BYTES`` once the
+            peer is trusted.
 
     Every method that reads or writes raises ``LinkLost`` when the connection is closed, and
     ``ProtocolError`` when what came is not what a REQ socket of ZeroMQ 4 sends.
@@ -84,10 +88,16 @@ class ReqPeer:
         self._buffer = bytearray()
         self._greeted = self._introduced = self._in_request = False
         self.drained = False
+        self.limit_bytes = MAX_STRANGER_BYTES
 
     def fileno(self) -> int:
         """Descriptor that is readable when ``receive`` has something to do."""
         return self._socket.fileno()
+
+    @property
+    def introduced(self) -> bool:
+        """Whether the peer has done its half of the handshake."""
+        return self._introduced
 
     def greet(self) -> None:
         """Send our half of the handshake, all at once; ``receive`` reads the other half."""
@@ -203,8 +213,9 @@ class ReqPeer:
             if len(buffer) < start:
                 return None
             (size,) = struct.unpack_from(">Q", buffer, 1)
-            if size > MAX_MESSAGE_BYTES:
-                raise ProtocolError(f"a message of {size} bytes; those above 64 MiB are refused")
+            if size > self.limit_bytes:
+                limit_mib = self.limit_bytes >> 20
+                raise ProtocolError(f"a message of {size} bytes; those above {limit_mib} MiB are refused")
         if len(buffer) < start + size:
             return None
         with memoryview(buffer) as view:

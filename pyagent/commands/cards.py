@@ -148,11 +148,11 @@ def _load(name: str) -> DeviceCard | ModelShape:
 
 def _keys(path: str) -> set[str]:
     """Keys of a YAML mapping; none where it can't be read, which loading it as a card then explains."""
-    import yaml
+    from llm_split.plain import load_plain
 
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        content = load_plain(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return set()
     return set(content) if isinstance(content, dict) else set()
 

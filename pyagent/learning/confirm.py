@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from pyagent.campaign.collect import EpisodePool, Job, score_episode
 from pyagent.campaign.progress import PhaseProgress
-from pyagent.dataset import Dataset
+from pyagent.dataset import Dataset, DatasetError
 from pyagent.envs.scoring import Scorer
 from pyagent.evaluation.statistics import Interval, paired_difference
 from pyagent.policies.base import Policy
@@ -74,8 +75,10 @@ def confirm(dataset: Dataset, policy: Policy, *, replicates: int, progress: Phas
         progress: is told of every decision.
 
     Raises:
+        DatasetError: the dataset names a program of its own, and SPLITSIM_NS3 doesn't.
         SimulatorDied, SimulatorTimeout: ns-3 failed.
     """
+    _check_program(dataset)
     table, cost = dataset.test, dataset.switching_cost
     used = min(replicates, table.replicates)
     seeds = list(dict.fromkeys(table.seeds.tolist()))
@@ -112,3 +115,13 @@ def confirm(dataset: Dataset, policy: Policy, *, replicates: int, progress: Phas
         decisions=live.size,
         wall_s=progress.seconds["confirm"],
     )
+
+
+def _check_program(dataset: Dataset) -> None:
+    """A dataset may come from anybody, so what is run on its word must be the user's wish too."""
+    program = dataset.scenario.program
+    if program is not None and os.environ.get("SPLITSIM_NS3") != str(program):
+        raise DatasetError(
+            f"dataset of {dataset.scenario.name}: program = {program}: a dataset can't choose what is run; "
+            f"if you trust that program, set SPLITSIM_NS3={program}"
+        )

@@ -11,7 +11,7 @@ from test_bridge_mutations import FRAMES, mutated
 
 from pyagent.bridge.errors import LinkLost, ProtocolError
 from pyagent.bridge.link import AgentSocket
-from pyagent.bridge.zmtp import ReqPeer
+from pyagent.bridge.zmtp import MAX_MESSAGE_BYTES, MAX_STRANGER_BYTES, ReqPeer
 
 # Signature, version 3.1, mechanism NULL, as-server 0, filler; then READY, as libzmq's REQ sends them.
 GREETING = b"\xff\0\0\0\0\0\0\0\0\x7f\3\1" + b"NULL".ljust(20, b"\0") + bytes(32)
@@ -80,7 +80,7 @@ def test_ping_is_answered(pair: tuple[ReqPeer, socket.socket]) -> None:
         (HELLO + b"\1\1x\0\1x", "no REQ socket's"),
         (HELLO + b"\1\0\1\1x\0\1x", "no REQ socket's"),
         (HELLO + b"\x09\0", "unknown flags 0x9"),
-        (HELLO + b"\1\0\2\0\0\0\0\4\0\0\1", "67108865 bytes; those above 64 MiB"),
+        (HELLO + b"\1\0\2\0\0\0\0\4\0\0\1", "67108865 bytes; those above 4 MiB"),
     ],
 )
 def test_what_no_req_sends(pair: tuple[ReqPeer, socket.socket], sent: bytes, complaint: str) -> None:
@@ -88,6 +88,18 @@ def test_what_no_req_sends(pair: tuple[ReqPeer, socket.socket], sent: bytes, com
     theirs.sendall(sent)
     with pytest.raises(ProtocolError, match=complaint):
         peer.receive()
+
+
+def test_only_a_trusted_peer_may_send_much(pair: tuple[ReqPeer, socket.socket]) -> None:
+    peer, theirs = pair
+    theirs.sendall(HELLO + REQUEST)
+    assert peer.receive() == b"hello"
+    peer.limit_bytes = MAX_MESSAGE_BYTES
+    theirs.sendall(b"\1\0\2\0\0\0\0\4\0\0\0")  # 64 MiB are to come
+    assert peer.receive() is None
+    peer.limit_bytes = MAX_STRANGER_BYTES
+    with pytest.raises(ProtocolError, match="67108864 bytes; those above 4 MiB are refused"):
+        peer.receive(socket.MSG_DONTWAIT)
 
 
 def test_a_reply_that_nobody_takes(pair: tuple[ReqPeer, socket.socket]) -> None:

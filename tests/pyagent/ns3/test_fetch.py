@@ -53,3 +53,14 @@ def test_what_is_no_ns3_is_refused_and_leaves_nothing(
     with pytest.raises(FetchError, match=r"could not download ns3==|no ns3/include/ns3 or no ns3/lib64"):
         fetch_ns3(tmp_path / "ns3-here")
     assert not (tmp_path / "ns3-here").exists()
+
+
+def test_a_wheel_writes_nowhere_but_into_its_folder(shelf: Path, tmp_path: Path) -> None:
+    """Names that climb out or are absolute are cut down to what stays inside."""
+    outside = tmp_path / "absolute"
+    offer(shelf, (*FILES, "../../../climbed", "ns3/../../climbed", str(outside)))
+    folder = tmp_path / "here" / "ns3"
+    fetch_ns3(folder)
+    assert not outside.exists()
+    climbed = [path for path in tmp_path.rglob("*climbed*") if not path.is_relative_to(folder)]
+    assert climbed == []

@@ -189,3 +189,16 @@ def test_the_comparison_opens_without_a_complaint(browser: Any, comparison: Any,
     assert tab.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert tab.complaints == []
     tab.context.close()
+
+
+def test_a_script_that_got_into_the_page_is_not_run(browser: Any, report: Any, tmp_path: Path) -> None:
+    """Text is escaped; were it not, the page's policy lets no script run but its own."""
+    evil = "<script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\">"
+    damaged = tmp_path / "report.html"
+    page = report.path.read_text(encoding="utf-8")
+    damaged.write_text(page.replace("<h1>", f"{evil}<h1>", 1), encoding="utf-8")
+    tab = Tab(browser, damaged, DESKTOP)
+    assert tab.page.title() != "owned"
+    assert any("Content Security Policy" in told for told in tab.complaints)
+    assert tab.readout()["Time"]  # our own script runs all the same
+    tab.context.close()
