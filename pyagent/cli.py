@@ -100,6 +100,9 @@ def main() -> None:
             raise
         status = _explain(error)
     if status == INTERRUPTED:
+        # All is tidied up; one more Ctrl-C would only break the last lines.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         _complain(
             "interrupted; what was finished is kept, and the same command goes on from there "
             "(run, evaluate and train: with --resume)"
