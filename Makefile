@@ -18,6 +18,7 @@ SEED ?= ## seed of the run (default: splitsim's own)
 OUT ?= ## run folder (default: splitsim's own, under runs/)
 NS3 ?= wheel ## ns-3 to build against: wheel (from PyPI) or system (by pkg-config: libns3-dev)
 NS3_ROOT ?= ## folder of another ns-3, with include/ and lib/ or lib64/; overrides NS3
+SECONDS ?= 600 ## how long a soak lasts
 PYTHON ?= python3 ## Python that makes .venv, 3.11 or newer
 TORCH_INDEX ?= ## extra package index with CPU builds of torch, where pip's own has none
 JOBS ?= $(shell nproc) ## compilers at a time, by default one for each core
@@ -34,7 +35,7 @@ ifneq ($(origin CXX),default)
 export CXX
 endif
 
-.PHONY: help setup system venv model build build-tests sim test slow check docs lint format clean distclean
+.PHONY: help setup system venv model build build-tests sim test slow check soak docs lint format clean distclean
 
 help: ## this text
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -86,6 +87,9 @@ slow: setup build-tests ## only the slow tests; brings Ray and, where it can be 
 	@$(RUN)/python -m pytest -m slow
 
 check: test slow ## the tests and the slow ones
+
+soak: setup ## faults, fuzzing and many episodes, for SECONDS; the last line is JSON
+	@$(RUN)/python -m tests.faults --seconds '$(strip $(SECONDS))'
 
 # Not --quiet: mkdocs would then count no warnings, and --strict would find none.
 docs: $(ENVIRONMENT) ## the site, build/site/index.html; a warning or a link that leads nowhere is an error
