@@ -142,8 +142,7 @@ class _Case:
         self.folder.mkdir(parents=True)
         with self._place():
             for _ in range(self.rng.randint(1, MOST_STRIKES)):
-                self._strike()
-                if self.verdict.wrong:
+                if self._strike() == 0 or self.verdict.wrong:
                     break
             self._go_on()
             if self.verdict.wrong:
@@ -163,8 +162,8 @@ class _Case:
         warm = "LD_PRELOAD" not in env and self.rng.random() >= COLD_SHARE
         return Marked(self.subject.arguments(self.whole.inputs, self.out), self.folder, env, warm=warm)
 
-    def _strike(self) -> None:
-        """Start, strike at a point drawn at random, wait for the end, look at what is there."""
+    def _strike(self) -> int | None:
+        """Start, strike at a point drawn at random, wait for the end, look at what is there; the status."""
         fault, env = self.fault, _env() | self.fault.env()
         if fault.from_start and self.disk is not None:
             self._begin()
@@ -189,6 +188,7 @@ class _Case:
             self.disk.allow_writing()
             self.disk.empty()
         self._check(before)
+        return process.exit_code()
 
     def _begin(self) -> None:
         """Have something there before the output is made read-only."""
