@@ -19,6 +19,7 @@ INPUTS ?= 100000 ## of make fuzz, for each target
 OUT ?= ## run folder (default: splitsim's own, under runs/)
 NS3 ?= wheel ## ns-3 to build against: wheel (from PyPI) or system (by pkg-config: libns3-dev)
 NS3_ROOT ?= ## folder of another ns-3, with include/ and lib/ or lib64/; overrides NS3
+SECONDS ?= 600 ## how long a soak lasts
 PYTHON ?= python3 ## Python that makes .venv, 3.11 or newer
 TORCH_INDEX ?= ## extra package index with CPU builds of torch, where pip's own has none
 JOBS ?= $(shell nproc) ## compilers at a time, by default one for each core
@@ -36,7 +37,7 @@ ifneq ($(origin CXX),default)
 export CXX
 endif
 
-.PHONY: help setup system venv model build build-tests sim test slow check fuzz sanitize docs lint format clean \
+.PHONY: help setup system venv model build build-tests sim test slow check fuzz sanitize soak docs lint format clean \
 	distclean
 
 help: ## this text
@@ -95,6 +96,9 @@ fuzz: setup ## INPUTS damaged inputs for each reader of files and of the wire; t
 
 sanitize: build ## the C++ tests under AddressSanitizer and UBSan, and the fuzz targets in C++ for a minute
 	@JOBS=$(JOBS) tools/sanitize $(RUN)/python
+
+soak: setup ## faults, fuzzing and many episodes, for SECONDS; the last line is JSON
+	@$(RUN)/python -m tests.faults --seconds '$(strip $(SECONDS))'
 
 # Not --quiet: mkdocs would then count no warnings, and --strict would find none.
 docs: $(ENVIRONMENT) ## the site, build/site/index.html; a warning or a link that leads nowhere is an error

@@ -435,8 +435,8 @@ def _evaluated(
     seed: int,
     out: Path | None,
 ) -> Evaluation:
-    from pyagent.campaign.folder import open_run_folder
-    from pyagent.learning.recorded import write_evaluation
+    from pyagent.campaign.folder import Plan, open_run_folder
+    from pyagent.learning.recorded import RECORDED_COMMAND, write_evaluation
     from pyagent.learning.tuning import tuning_contexts, tuning_rewards
 
     for guest in guests:
@@ -448,6 +448,6 @@ def _evaluated(
     if out is None:
         temporary = tempfile.TemporaryDirectory(prefix="splitsim-evaluation-")
         out = Path(temporary.name)
-    with open_run_folder(out) as folder:
+    with open_run_folder(out, Plan(dataset.scenario, RECORDED_COMMAND)) as folder:
         summary = write_evaluation(folder, dataset, guests, trained, seed)
     return Evaluation(out, summary, temporary)

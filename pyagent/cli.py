@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from importlib.metadata import version
 from types import FrameType
 from typing import Annotated
@@ -90,6 +91,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # A terminated run ends like an interrupted one: children are reaped, results are kept.
     signal.signal(signal.SIGTERM, _interrupt)
+    threading.excepthook = _explain_thread
     try:
         # Typer gives the status of an early exit back, and makes one of an interrupt.
         status = app(prog_name="splitsim", standalone_mode=False) or 0
@@ -100,6 +102,9 @@ def main() -> None:
             raise
         status = _explain(error)
     if status == INTERRUPTED:
+        # All is tidied up; one more Ctrl-C would only break the last lines.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         _complain(
             "interrupted; what was finished is kept, and the same command goes on from there "
             "(run, evaluate and train: with --resume)"
@@ -127,6 +132,14 @@ def _explain(error: Exception) -> int:
         return RUN_FAILED
     _complain(f"{type(error).__name__}: {error} (--debug shows where)")
     return RUN_FAILED
+
+
+def _explain_thread(failed: threading.ExceptHookArgs) -> None:
+    """One line here too; TensorBoard's writer, for one, also hands its error to whoever writes next."""
+    if os.environ.get("SPLITSIM_DEBUG"):
+        threading.__excepthook__(failed)
+    elif failed.exc_type is not SystemExit:
+        _complain(f"{failed.exc_type.__name__}: {failed.exc_value} (--debug shows where)")
 
 
 def _complain(message: str) -> None:

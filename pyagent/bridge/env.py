@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from pyagent.bridge import spaces, wire
 from pyagent.bridge.codec import Decoder, Encoder, act_encoder, decoder, is_empty_box, neutral_value
 from pyagent.bridge.errors import ProtocolError
 from pyagent.bridge.layout import Layouts
+from pyagent.bridge.process import SimulatorProcess
 from pyagent.bridge.session import Session, SimulatorConfig
 from pyagent.bridge.wire import Reason
 
@@ -88,6 +89,8 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         restart: when a new process is due. ``"episode"``: for every episode. ``"end"``: only when the
             simulation has ended (SimulationEnd), for another seed, in mid-episode and after an error; after a
             GameOver the same process goes on with its next episode, which only some scenarios can.
+        on_start: called with every process that is started, before it is waited for; another thread may then
+            ``kill`` it.
 
     Attributes:
         seed_stride: from the seed of one process to that of the next.
@@ -115,6 +118,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         transport: Literal["ipc", "tcp"] = "ipc",
         port: int | None = None,
         restart: Literal["episode", "end"] = "episode",
+        on_start: Callable[[SimulatorProcess], object] | None = None,
     ) -> None:
         self._closed = True  # until there is something to close
         if restart not in ("episode", "end"):
@@ -128,6 +132,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             stop_timeout_s=stop_timeout_s,
             transport=transport,
             port=port,
+            on_start=on_start,
         )
         self._next_seed = _checked_seed(seed)
         self.seed_stride = 1

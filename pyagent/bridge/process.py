@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,7 @@ class SimulatorProcess:
     SIGKILL: a pipe, whose read end it inherits (``PYAGENT_PARENT_FD``), reaches end-of-file; and the
     kernel sends it SIGKILL (Linux, ``PR_SET_PDEATHSIG``), whatever program it is.
 
-    Not safe for use from several threads at once.
+    Not safe for use from several threads at once, except for ``kill`` and ``is_stopped``.
 
     Args:
         executable: path, or name to be found on PATH.
@@ -87,6 +88,7 @@ class SimulatorProcess:
         self._popen: subprocess.Popen[bytes] | None = None
         self._parent_fd: int | None = None
         self._pidfd: int | None = None
+        self._reaping = threading.Lock()
         argv = [_find(executable), *map(str, args)]
         self.command = _reproduce_command(argv, env or {})
         stdout, stderr = _open_logs(Path(log_dir), label)
@@ -143,7 +145,8 @@ class SimulatorProcess:
                 return None
             # Before reaping: until then the kernel cannot give the group's id to anybody else.
             self._signal_group(signal.SIGKILL)
-        code = self._popen.wait()
+        with self._reaping:
+            code = self._popen.wait()
         self._close_fds()
         return code
 
@@ -164,6 +167,19 @@ class SimulatorProcess:
         poller = select.poll()
         poller.register(self._pidfd, select.POLLIN)
         poller.poll(math.ceil(min(timeout_s, 3600.0) * 1000))
+
+    def kill(self) -> None:
+        """SIGKILL to it and its group, from any thread; whoever waits for it sees its end."""
+        with self._reaping:
+            if self._popen is not None and self._popen.returncode is None:
+                self._signal_group(signal.SIGKILL)
+
+    def is_stopped(self) -> bool:
+        """Whether a signal such as SIGSTOP holds it, and nothing has let it go on since."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # it has ended and been reaped
+            return False
 
     def terminate(self, deadline_s: float = 2.0) -> int | None:
         """End it and everything in its group: SIGTERM, after ``deadline_s`` seconds SIGKILL; reap it.

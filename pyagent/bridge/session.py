@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn
@@ -45,6 +45,7 @@ class SimulatorConfig:
     stop_timeout_s: float = 10.0
     transport: Literal["ipc", "tcp"] = "ipc"
     port: int | None = None
+    on_start: Callable[[SimulatorProcess], object] | None = None
 
     def __post_init__(self) -> None:
         if self.transport not in ("ipc", "tcp"):
@@ -114,13 +115,16 @@ class Session:
             where = f"--openGymEndpoint={self._socket.endpoint}"
         else:
             where = f"--openGymPort={self._socket.port}"
-        return SimulatorProcess(
+        process = SimulatorProcess(
             self._config.executable,
             [*self._config.args, where, f"--simSeed={self.seed}"],
             log_dir=log_dir,
             label=f"sim-seed{self.seed}",
             env=self._config.env,
         )
+        if self._config.on_start is not None:
+            self._config.on_start(process)
+        return process
 
     @property
     def process(self) -> SimulatorProcess | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pyagent.bridge.process import SimulatorProcess
 from pyagent.campaign.tokens import TokenClock
 from pyagent.envs.record import DeliveryRecord, Outcome
 from pyagent.envs.scoring import NO_SPLIT, Part, Score, Scorer
@@ -57,7 +58,7 @@ class EpisodePool:
     """Runs episodes in threads, one ns-3 process each, and hands them back in the order of the jobs.
 
     The threads only wait for ns-3; the language model runs in the caller's thread meanwhile. Leaving the
-    context ends every process.
+    context ends every process at once, also one that is silent.
 
     Args:
         scenario: what to simulate.
@@ -70,6 +71,8 @@ class EpisodePool:
         self._log_dir = log_dir
         self._workers = workers or cores()
         self._stop = threading.Event()
+        self._latest: dict[int, SimulatorProcess] = {}
+        """By thread: the process that it waits for."""
 
     def run(self, jobs: Sequence[Job]) -> Generator[tuple[Job, list[Decision]]]:
         """Run the jobs.
@@ -93,7 +96,15 @@ class EpisodePool:
                 yield job, future.result()
         finally:
             self._stop.set()
+            for process in list(self._latest.values()):
+                process.kill()
             executor.shutdown(wait=True, cancel_futures=True)
+            self._latest.clear()
+
+    def _started(self, process: SimulatorProcess) -> None:
+        self._latest[threading.get_ident()] = process
+        if self._stop.is_set():  # too late for `run` to see it
+            process.kill()
 
     def _play(self, job: Job) -> list[Decision]:
         if self._stop.is_set():
@@ -102,7 +113,7 @@ class EpisodePool:
         policy.reset(_policy_seed(job))
         folder = self._log_dir / f"{job.phase}-{job.policy}-{job.seed}-{job.replicate}"
         decisions = []
-        with Episode(self._scenario, job.seed, job.replicate, folder) as episode:
+        with Episode(self._scenario, job.seed, job.replicate, folder, on_start=self._started) as episode:
             state, over = episode.begin(), False
             while not over:
                 if self._stop.is_set():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -22,18 +21,18 @@ import pandas as pd
 import yaml
 
 from pyagent.errors import UserError
-from pyagent.files import write_text_whole, write_whole
+from pyagent.files import hold, is_partial, write_text_whole, write_whole
 from pyagent.paths import REPOSITORY, is_checkout
 from pyagent.scenario.schema import Scenario
 
-META = "meta.json"
+CONFIG, META = "config.yaml", "meta.json"
 LOCK = ".lock"
 TOOL = "splitsim"
 OURS = {
     LOCK,
     META,
+    CONFIG,
     "checkpoint",
-    "config.yaml",
     "decisions.parquet",
     "journal",
     "learning.parquet",
@@ -106,12 +105,13 @@ def default_run_path(scenario: Scenario, budget: int, seed: int, options: Sequen
 
 
 @contextmanager
-def open_run_folder(path: Path, resumed: Plan | None = None) -> Iterator[RunFolder]:
+def open_run_folder(path: Path, plan: Plan, *, resume: bool = False) -> Iterator[RunFolder]:
     """Make the folder and hold it for one run. An earlier run of ours in it is replaced.
 
     Args:
         path: the folder.
-        resumed: leave an earlier run's files where they are, if it was planned so by the same code.
+        plan: of the run; written first of all.
+        resume: leave an earlier run's files where they are, if it was planned so by the same code.
 
     Raises:
         FolderError: it can't be written, holds something else, another run is using it, or the one to be
@@ -120,27 +120,42 @@ def open_run_folder(path: Path, resumed: Plan | None = None) -> Iterator[RunFold
     try:
         path.mkdir(parents=True, exist_ok=True)
         _refuse_strangers(path)
-        lock = open(path / LOCK, "a")  # noqa: SIM115 (held for the whole run)
+        lock = hold(path / LOCK)
+    except BlockingIOError as error:
+        raise FolderError(f"run folder {path}: another run is using it; give another --out") from error
     except OSError as error:
-        raise FolderError(f"run folder {path}: can't be written ({error.strerror or error})") from error
+        raise _not_written(path, error) from error
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder = _begun(path, plan, resume)
         except OSError as error:
-            raise FolderError(f"run folder {path}: another run is using it; give another --out") from error
-        if resumed is None or not (path / META).is_file():
-            _clear(path)
-        else:
-            _refuse_another(path, resumed)
-        folder = RunFolder(path)
-        folder.logs.mkdir(exist_ok=True)
+            raise _not_written(path, error) from error
         yield folder
+
+
+def _not_written(path: Path, error: OSError) -> FolderError:
+    return FolderError(f"run folder {path}: can't be written ({error.strerror or error})")
+
+
+def _begun(path: Path, plan: Plan, resume: bool) -> RunFolder:
+    """The folder with what says whose it is, before there is anything else that may be lost."""
+    folder = RunFolder(path)
+    if resume and (path / META).is_file() and (path / CONFIG).is_file():
+        _refuse_another(path, plan)
+        if folder.finished() is not None:
+            return folder
+    else:
+        _clear(path)
+    folder.write_json(META, describe(plan.scenario, plan.command, "running"))
+    folder.write_text(CONFIG, resolved_yaml(plan.scenario))
+    folder.logs.mkdir(exist_ok=True)
+    return folder
 
 
 def _refuse_strangers(path: Path) -> None:
     """Raise FolderError unless every entry is one that a run writes, and meta.json says that a run did."""
-    entries = {entry.name for entry in path.iterdir()}
-    strangers = sorted(entries - OURS - {f".{name}.partial" for name in OURS})
+    entries = {entry.name for entry in path.iterdir() if not (is_partial(entry) and _named(entry) in OURS)}
+    strangers = sorted(entries - OURS)
     if strangers or (entries - {LOCK} and not _is_ours(path / META)):
         found = strangers[0] if strangers else sorted(entries)[0]
         raise FolderError(
@@ -149,10 +164,15 @@ def _refuse_strangers(path: Path) -> None:
         )
 
 
+def _named(partial: Path) -> str:
+    """What a partial file was to become."""
+    return partial.stem[1:]
+
+
 def _refuse_another(path: Path, plan: Plan) -> None:
     """Raise FolderError unless the folder's run was planned so by this code."""
     meta = _meta(path)
-    config = path / "config.yaml"
+    config = path / CONFIG
     same = {
         "scenario": config.is_file() and config.read_text(encoding="utf-8") == resolved_yaml(plan.scenario),
         "command": meta.get("command") == plan.command,

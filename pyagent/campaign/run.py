@@ -18,7 +18,7 @@ from pyagent.campaign.collect import EpisodePool, Job, Row, score_episode, time_
 from pyagent.campaign.conclusion import conclude
 from pyagent.campaign.contenders import ARGMAX, BASELINES, IMAGINED, PLANNER, Contenders
 from pyagent.campaign.experiment import Experiment, Tuned
-from pyagent.campaign.folder import Plan, default_run_path, describe, open_run_folder, resolved_yaml
+from pyagent.campaign.folder import Plan, default_run_path, describe, open_run_folder
 from pyagent.campaign.journal import Journal
 from pyagent.campaign.learn import MODEL, Trained, Training
 from pyagent.campaign.memory import peak_memory_bytes
@@ -28,6 +28,7 @@ from pyagent.dataset.table import RecordedTable, recorded_table
 from pyagent.envs.scoring import Part, Scorer
 from pyagent.errors import UserError
 from pyagent.evaluation.oracle import Oracle, oracle
+from pyagent.files import write_whole
 from pyagent.learning.curve_log import CurveLog, check_wandb
 from pyagent.learning.learners import BANDITS, OnlineLearner, make_model_based
 from pyagent.learning.model_based import Ask, Key, ModelBasedLearner
@@ -105,13 +106,10 @@ def run_experiment(
     path = out or default_run_path(scenario, learning.budget, seed, options)
     plain = ["--budget", str(learning.budget), "--seed", str(seed)]
     command = shlex.join(["splitsim", verb, f"{path}/config.yaml", *options, *plain])
-    with open_run_folder(path, Plan(scenario, command) if resume else None) as folder:
+    with open_run_folder(path, Plan(scenario, command), resume=resume) as folder:
         if resume and (summary := folder.finished()) is not None:
             return RunResult(path, summary)
         with PhaseProgress() as progress:
-            with progress.phase("load", "Loading the language model", 1):
-                scorer.evaluator("train")
-                progress.advance()
             journal = Journal(folder.journal, scorer.deployment.num_layers)
             experiment = Experiment(scenario, learning, seed, folder, progress, scorer, contenders, journal)
             summary = _recorded(experiment, command)
@@ -144,8 +142,6 @@ def _times(started: float, progress: PhaseProgress) -> dict[str, Any]:
 def _recorded(run: Experiment, command: str) -> dict[str, Any]:
     """Run, and leave in the folder what is finished however it ends."""
     folder, scenario = run.folder, run.scenario
-    folder.write_text("config.yaml", resolved_yaml(scenario))
-    folder.write_json("meta.json", describe(scenario, command, "running"))
     try:
         return _run(run)
     except BaseException as error:
@@ -157,6 +153,9 @@ def _recorded(run: Experiment, command: str) -> dict[str, Any]:
 
 
 def _run(run: Experiment) -> dict[str, Any]:
+    with run.progress.phase("load", "Loading the language model", 1):
+        run.scorer.evaluator("train")
+        run.progress.advance()
     _look(run)
     trained = _train(run)
     tuned = _tune(run)
@@ -208,7 +207,7 @@ def _train(run: Experiment) -> dict[str, Trained]:
     if run.contenders.learns:
         found = _train_one(run, MODEL, partial(_model_based, run))
         assert isinstance(found.learner, ModelBasedLearner)
-        found.learner.save(run.folder.checkpoint)
+        write_whole(run.folder.checkpoint, found.learner.save)
         trained[MODEL] = found
     for name in run.contenders.bandits:
         make = partial(BANDITS[name], run.scenario, seed=run.seed)

@@ -53,9 +53,7 @@ def record(
     words = [str(word) for pair in options.items() for word in pair]
     command = shlex.join(["splitsim", "record", scenario, "--out", str(path), *words])
     with PhaseProgress() as progress:
-        dataset = play(plan, path, command=command, progress=progress)
-    if slim:
-        dataset.slim().save(path)
+        dataset = play(plan, path, command=command, progress=progress, slim=slim)
     found = {
         "dataset": str(path),
         "splits": list(dataset.deployment.splits),

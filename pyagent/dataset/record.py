@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,11 @@ from pyagent.campaign.seeds import Seeds
 from pyagent.dataset.dataset import Dataset, DatasetError
 from pyagent.dataset.table import Part
 from pyagent.envs.scoring import Scorer
-from pyagent.files import write_whole
+from pyagent.files import hold, write_text_whole, write_whole
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.scenario.schema import Scenario
 
+LOCK = ".lock"
 RECORD = ("outcome", "token_time_s", "retries", "downlink_outcome")
 """Arrays of the delivery record that are kept: what the language model can be asked again with."""
 
@@ -66,7 +68,7 @@ class Plan:
         return train + [("test", seed, self.test_replicates) for seed in seeds.test(self.test_seeds)]
 
 
-def record(plan: Plan, out: Path, *, command: str, progress: PhaseProgress) -> Dataset:
+def record(plan: Plan, out: Path, *, command: str, progress: PhaseProgress, slim: bool = False) -> Dataset:
     """Play the plan and write the dataset to `out`.
 
     What is finished lies in `out` + ".parts" meanwhile, one file per seed; a recording that was stopped goes
@@ -77,12 +79,29 @@ def record(plan: Plan, out: Path, *, command: str, progress: PhaseProgress) -> D
         out: the file.
         command: that reproduces it.
         progress: is told of every decision.
+        slim: write only what learning needs.
+
+    Returns:
+        All of it.
 
     Raises:
-        DatasetError: `out` can't be written, or its parts are those of another plan.
+        DatasetError: `out` can't be written, its parts are those of another plan, or another recording is
+            using them.
         SimulatorDied, SimulatorTimeout: ns-3 failed; what was finished is kept.
     """
-    parts = _open_parts(plan, out)
+    parts = out.with_name(out.name + ".parts")
+    with _open_parts(plan, out, parts):
+        dataset = _recorded(plan, parts, command, progress)
+        (dataset.slim() if slim else dataset).save(out)
+        # What says whose the parts are goes last: others must not take the rest for theirs.
+        for part in parts.glob("*.parquet"):
+            part.unlink()
+        shutil.rmtree(parts)
+    return dataset
+
+
+def _recorded(plan: Plan, parts: Path, command: str, progress: PhaseProgress) -> Dataset:
+    """Play what is missing of the parts, and put them together."""
     scorer = Scorer(plan.scenario)
     for part in ("train", "test"):
         scorer.evaluator(part)
@@ -101,14 +120,11 @@ def record(plan: Plan, out: Path, *, command: str, progress: PhaseProgress) -> D
             write_whole(file, partial(pd.DataFrame(rows).to_parquet, index=False))
     frames = [pd.read_parquet(parts / f"{part}-{seed}.parquet") for part, seed, _ in episodes]
     about = describe(plan.scenario, command, "finished", wall_s=round(time.monotonic() - started, 1))
-    dataset = Dataset(plan.scenario, pd.concat(frames, ignore_index=True), about)
-    dataset.save(out)
-    shutil.rmtree(parts)
-    return dataset
+    return Dataset(plan.scenario, pd.concat(frames, ignore_index=True), about)
 
 
-def _open_parts(plan: Plan, out: Path) -> Path:
-    parts = out.with_name(out.name + ".parts")
+def _open_parts(plan: Plan, out: Path, parts: Path) -> IO[str]:
+    """The lock of the parts, which are this plan's."""
     # More seeds may be added to a plan; all else makes other rows.
     mark = json.dumps(
         [plan.scenario.model_dump(mode="json"), plan.seed, plan.train_replicates, plan.test_replicates],
@@ -116,17 +132,29 @@ def _open_parts(plan: Plan, out: Path) -> Path:
     )
     try:
         parts.mkdir(parents=True, exist_ok=True)
+        lock = hold(parts / LOCK)
+    except BlockingIOError as error:
+        raise DatasetError(f"--out = {out}: another recording is using it; name another") from error
+    except OSError as error:
+        raise _not_written(out, error) from error
+    try:
         plan_file = parts / "plan.json"
         if not plan_file.exists():
-            plan_file.write_text(mark, encoding="utf-8")
+            write_text_whole(plan_file, mark)
         same = plan_file.read_text(encoding="utf-8") == mark
     except OSError as error:
-        raise DatasetError(f"--out = {out}: can't be written ({error.strerror or error})") from error
+        lock.close()
+        raise _not_written(out, error) from error
     if not same:
+        lock.close()
         raise DatasetError(
             f"--out = {out}: {parts} holds parts of another recording; remove it or name another"
         )
-    return parts
+    return lock
+
+
+def _not_written(out: Path, error: OSError) -> DatasetError:
+    return DatasetError(f"--out = {out}: can't be written ({error.strerror or error})")
 
 
 def _play(scorer: Scorer, part: Part, seed: int, replicates: int, progress: PhaseProgress) -> list[Row]:

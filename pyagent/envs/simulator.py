@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyagent.bridge import Ns3Env, ProtocolError
+from pyagent.bridge.process import SimulatorProcess
 from pyagent.envs.comparison import ComparedByValue
 from pyagent.envs.observation import NAMES, check_features, normalise
 from pyagent.envs.record import DeliveryRecord
-from pyagent.errors import reason
+from pyagent.errors import UserError, reason
 from pyagent.paths import simulator_executable
 from pyagent.scenario.compile import deploy, write_simulator_config
 from pyagent.scenario.schema import Scenario
 
 MAX_SEED = 2**32 - 1
+STEP_TIMEOUT_S = 300.0
+"""How long ns-3 may be silent, unless SPLITSIM_STEP_TIMEOUT_S says otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +50,24 @@ class State(ComparedByValue):
     sim_time_s: float
 
 
+def step_timeout_s() -> float:
+    """How long ns-3 may be silent before it is given up.
+
+    Raises:
+        UserError: SPLITSIM_STEP_TIMEOUT_S is no number of seconds above 0.
+    """
+    said = os.environ.get("SPLITSIM_STEP_TIMEOUT_S")
+    if said is None:
+        return STEP_TIMEOUT_S
+    try:
+        found = float(said)
+    except ValueError:
+        found = math.nan
+    if not 0 < found < math.inf:
+        raise UserError(f"SPLITSIM_STEP_TIMEOUT_S = {said!r}: valid: seconds, more than 0")
+    return found
+
+
 class Episode:
     """A running ns-3 process of one scenario, seed and replicate. A context manager; close() ends it.
 
@@ -54,9 +77,11 @@ class Episode:
         replicate: which draw of the MAC's random numbers.
         log_dir: folder that keeps ns-3's output and the scenario's JSON; None keeps nothing.
         options: more of the program's command line.
+        on_start: called with ns-3's process before it is waited for; another thread may then ``kill`` it.
 
     Raises:
         SimulatorNotFoundError: nothing was built.
+        UserError: SPLITSIM_STEP_TIMEOUT_S is no number of seconds.
         SimulatorDied, SimulatorTimeout: from the bridge.
     """
 
@@ -67,7 +92,9 @@ class Episode:
         replicate: int = 0,
         log_dir: Path | None = None,
         options: Sequence[str] = (),
+        on_start: Callable[[SimulatorProcess], object] | None = None,
     ) -> None:
+        patience_s = step_timeout_s()
         self.num_layers = deploy(scenario).num_layers
         self._temporary = None if log_dir else Path(tempfile.mkdtemp(prefix="splitsim-"))
         folder = log_dir or self._temporary
@@ -81,6 +108,8 @@ class Episode:
                 args=[f"--config={config.resolve()}", f"--replicate={replicate}", *options],
                 seed=seed,
                 log_dir=log_dir,
+                step_timeout_s=patience_s,
+                on_start=on_start,
             )
         except BaseException:
             self.close()

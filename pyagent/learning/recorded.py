@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pyagent.campaign.folder import RunFolder, describe, resolved_yaml
+from pyagent.campaign.folder import RunFolder, describe
 from pyagent.dataset import Dataset
 from pyagent.dataset.table import KEYS
 from pyagent.envs.replay import NO_ACTION
@@ -21,6 +21,8 @@ from pyagent.policies.user import UserPolicy
 from pyagent.reward import TERMS
 from pyagent.surrogate.types import Indices
 
+RECORDED_COMMAND = "pyagent.evaluate"
+"""What meta.json says: there is no command line."""
 FIRST = (
     *("phase", "policy", "seed", "replicate", "decision", "action", "split", "previous_split", "reward"),
     *(f"term_{name}" for name in TERMS),
@@ -76,11 +78,10 @@ def write_evaluation(
         "oracle_over_best_static_ci": [gap.low, gap.high],
         "decisions": len(judged),
     }
-    folder.write_text("config.yaml", resolved_yaml(scenario))
-    folder.write_json("meta.json", describe(scenario, "pyagent.evaluate", "finished"))
     folder.write_table("decisions.parquet", rows)
     folder.write_table("oracle.parquet", values)
     folder.write_json("summary.json", summary)
+    folder.write_json("meta.json", describe(scenario, RECORDED_COMMAND, "finished"))
     return summary
 
 

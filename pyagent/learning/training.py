@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from pyagent.campaign.folder import FolderError
 from pyagent.dataset import Dataset
 from pyagent.errors import reading
-from pyagent.files import write_text_whole
+from pyagent.files import hold, is_partial, write_text_whole, write_whole
 from pyagent.learning.curve_log import CurveLog
 from pyagent.learning.model_based import ModelBasedLearner
 from pyagent.learning.on_table import episodes, model_based, play_episode
@@ -20,7 +21,7 @@ from pyagent.learning.options import Learning
 
 EVERY = 50
 """Decisions between two checkpoints."""
-LATEST, PLAN = "latest.json", "plan.json"
+LATEST, LOCK, PLAN = "latest.json", ".lock", "plan.json"
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,16 @@ def train(
         wandb: project of Weights & Biases that gets the curves too.
 
     Raises:
-        FolderError: the folder holds something else, or a training with another plan.
+        FolderError: the folder holds something else, or a training with another plan; or another training is
+            using it.
     """
-    _open(folder, dataset, plan, resume)
-    learner = model_based(dataset, seed=plan.seed, rule=plan.rule, per_decision=plan.per_decision)
-    played = restore_latest(learner, folder)
-    curves = CurveLog(folder / "tensorboard", first=played, project=wandb, config=asdict(plan))
-    with curves:
-        _play(learner, dataset, plan, folder, played, progress, curves)
+    with _open(folder, dataset, plan, resume):
+        learner = model_based(dataset, seed=plan.seed, rule=plan.rule, per_decision=plan.per_decision)
+        played = restore_latest(learner, folder)
+        if played < plan.decisions:
+            curves = CurveLog(folder / "tensorboard", first=played, project=wandb, config=asdict(plan))
+            with curves:
+                _play(learner, dataset, plan, folder, played, progress, curves)
     return learner
 
 
@@ -105,30 +108,52 @@ def _play(
     save_checkpoint(learner, folder, played)
 
 
-def _open(folder: Path, dataset: Dataset, plan: TrainingPlan, resume: bool) -> None:
+def _open(folder: Path, dataset: Dataset, plan: TrainingPlan, resume: bool) -> IO[str]:
+    """The lock of the folder, which is this plan's."""
     mark = json.dumps([dataset.scenario.model_dump(mode="json"), asdict(plan)], sort_keys=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = sorted(entry.name for entry in folder.iterdir())
-        if there and PLAN not in there:
-            raise FolderError(
-                f"--out = {folder}: holds {there[0]}, no training; valid: a new or empty folder"
-            )
-        if there and not resume:
-            raise FolderError(f"--out = {folder}: holds a training; valid: another folder, or --resume")
-        if not there:
-            write_text_whole(folder / PLAN, mark)
-        elif (folder / PLAN).read_text(encoding="utf-8") != mark:
-            raise FolderError(f"--out = {folder}: holds a training of another dataset or with other options")
+        _refuse_strangers(folder)
+        lock = hold(folder / LOCK)
+    except BlockingIOError as error:
+        raise FolderError(f"--out = {folder}: another training is using it; valid: another folder") from error
     except OSError as error:
-        raise FolderError(f"--out = {folder}: can't be written ({error.strerror or error})") from error
+        raise _not_written(folder, error) from error
+    try:
+        _refuse_another(folder, mark, resume)
+    except OSError as error:
+        lock.close()
+        raise _not_written(folder, error) from error
+    except BaseException:
+        lock.close()
+        raise
+    return lock
+
+
+def _not_written(folder: Path, error: OSError) -> FolderError:
+    return FolderError(f"--out = {folder}: can't be written ({error.strerror or error})")
+
+
+def _refuse_strangers(folder: Path) -> None:
+    there = sorted(entry.name for entry in folder.iterdir() if entry.name != LOCK and not is_partial(entry))
+    if there and PLAN not in there:
+        raise FolderError(f"--out = {folder}: holds {there[0]}, no training; valid: a new or empty folder")
+
+
+def _refuse_another(folder: Path, mark: str, resume: bool) -> None:
+    """The plan is written first of all, so what has none has not begun."""
+    if not (folder / PLAN).is_file():
+        write_text_whole(folder / PLAN, mark)
+    elif not resume:
+        raise FolderError(f"--out = {folder}: holds a training; valid: another folder, or --resume")
+    elif (folder / PLAN).read_text(encoding="utf-8") != mark:
+        raise FolderError(f"--out = {folder}: holds a training of another dataset or with other options")
 
 
 def save_checkpoint(learner: ModelBasedLearner, folder: Path, played: int) -> None:
     """A checkpoint counts once `LATEST` names it, and is whole by then."""
     name = f"checkpoint-{played}"
-    shutil.rmtree(folder / name, ignore_errors=True)
-    learner.save(folder / name)
+    write_whole(folder / name, learner.save)
     write_text_whole(folder / LATEST, json.dumps({"checkpoint": name, "played": played}) + "\n")
     for old in folder.glob("checkpoint-*"):
         if old.name != name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -16,6 +17,10 @@ from pyagent.sweep.execute import Failure, Result, from_frames, limit_threads
 
 _KILL_AFTER_S = 0.0
 """A worker has nothing to save: what it makes is kept whole or not at all."""
+
+
+STOPPED_S = 60.0
+"""How long a worker may be held by SIGSTOP; then its run is made again by another."""
 
 
 @dataclass
@@ -43,6 +48,18 @@ class _Worker:
                 pass_fds=(theirs.fileno(),),
             )
         self.task: _Task | None = None
+        self._stopped_at_s: float | None = None
+
+    def end_if_stopped(self) -> None:
+        """Kill it where it has been stopped for too long; that ends the wait for its result."""
+        if not self.process.is_stopped():
+            self._stopped_at_s = None
+            return
+        now_s = time.monotonic()
+        if self._stopped_at_s is None:
+            self._stopped_at_s = now_s
+        if now_s - self._stopped_at_s >= STOPPED_S:
+            self.process.kill()
 
     def give(self, task: _Task) -> None:
         self.task = task
@@ -93,6 +110,8 @@ class LocalEngine:
     def wait(self, timeout_s: float) -> list[tuple[str, Result]]:
         """See `Engine`."""
         busy = {worker.channel: worker for worker in self._workers if worker.task is not None}
+        for worker in busy.values():
+            worker.end_if_stopped()
         found = []
         for channel in wait(list(busy), timeout_s):
             assert isinstance(channel, Connection)

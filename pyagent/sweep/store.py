@@ -150,7 +150,7 @@ class Store:
         with self._told():
             target = table_path(self.path, key)
             target.parent.mkdir(exist_ok=True)
-            write_whole(target, lambda partial: _write_durably(partial, outcome.table))
+            write_whole(target, lambda partial: partial.write_bytes(outcome.table))
             with self._transaction():
                 if self._settle(key, "finished", outcome.wall_s, outcome.host, None):
                     self._db.executemany(
@@ -328,14 +328,6 @@ def _hold(path: Path) -> IO[str]:
     file = open(path, "x")  # noqa: SIM115 (held as long as the owner lives)
     fcntl.flock(file, fcntl.LOCK_EX)
     return file
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    """The index says that the file is whole, so it must reach the disk before the index does."""
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _owner_row(owner: Owner) -> tuple[Any, ...]:

@@ -8,8 +8,9 @@ import pytest
 
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.dataset import Dataset, DatasetError, open_dataset
-from pyagent.dataset.record import Plan, record
+from pyagent.dataset.record import LOCK, Plan, record
 from pyagent.envs.record import Outcome
+from pyagent.files import hold
 from pyagent.learning.confirm import confirm
 from pyagent.policies import BestStaticPolicy
 from pyagent.scenario.load import load_scenario
@@ -96,6 +97,17 @@ def test_parts_of_another_recording_are_not_mixed_in(plan: Plan, tmp_path: Path)
     with pytest.raises(DatasetError, match="of another recording"), PhaseProgress() as progress:
         record(plan, out, command="", progress=progress)
     assert not out.exists()
+
+
+def test_two_recordings_do_not_share_a_file(plan: Plan, tmp_path: Path) -> None:
+    parts = tmp_path / "one.parquet.parts"
+    parts.mkdir()
+    with (
+        hold(parts / LOCK),
+        pytest.raises(DatasetError, match="another recording is using it"),
+        PhaseProgress() as progress,
+    ):
+        record(plan, tmp_path / "one.parquet", command="", progress=progress)
 
 
 def test_a_static_policy_is_the_same_live_and_recorded(recorded: tuple[Dataset, Path]) -> None:

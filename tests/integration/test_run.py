@@ -6,16 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
-import yaml
 
-from tests.conftest import small_scenario
+from tests.running import command, select_nothing, simulators, splitsim, write_scenario
 
 pytestmark = [pytest.mark.ns3, pytest.mark.model]
 
@@ -33,31 +31,6 @@ COLUMNS = {
     "real_evaluations",
 }
 POLICIES = {"random", "all-local", "min-split", "best-static", "surrogate-argmax", "ppo-imagination"}
-
-
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "pyagent.cli", *map(str, arguments)]
-
-
-def splitsim(*arguments: str | Path, timeout_s: float = 150) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL
-    )
-
-
-def write_scenario(folder: Path, **sections: dict[str, object]) -> Path:
-    path = folder / "small.yaml"
-    path.write_text(yaml.safe_dump(small_scenario(**sections).model_dump(mode="json")))
-    return path
-
-
-def simulators(parent: int | None = None) -> list[psutil.Process]:
-    """Running ns-3 processes below a process (default: this one)."""
-    try:
-        children = psutil.Process(parent).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-    return [child for child in children if "splitsim-ns3" in " ".join(child.cmdline())]
 
 
 @pytest.fixture(scope="module")
@@ -191,13 +164,6 @@ def started(scenario: Path, out: Path) -> subprocess.Popen[str]:
         assert time.monotonic() < deadline, "the run never reached its second episode"
         select_nothing(0.05)
     return process
-
-
-def select_nothing(seconds: float) -> None:
-    """A pause between two looks at another process."""
-    import select
-
-    select.select([], [], [], seconds)
 
 
 def end(process: subprocess.Popen[str]) -> str:

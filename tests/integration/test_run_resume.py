@@ -12,7 +12,7 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
-from tests.integration.test_run import command, select_nothing, simulators, splitsim, write_scenario
+from tests.running import command, select_nothing, simulators, splitsim, write_scenario
 
 pytestmark = [pytest.mark.ns3, pytest.mark.model, pytest.mark.slow]
 

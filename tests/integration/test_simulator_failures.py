@@ -13,8 +13,9 @@ import psutil
 import pytest
 from episodes import MIN_SPLIT, make_scenario
 
-from pyagent.bridge import SimulatorDied
+from pyagent.bridge import SimulatorDied, SimulatorTimeout
 from pyagent.envs.simulator import Episode
+from pyagent.errors import UserError
 from pyagent.paths import simulator_executable
 from pyagent.scenario.compile import simulator_config
 
@@ -35,6 +36,24 @@ def test_a_killed_simulator_is_reported_and_leaves_nothing(tmp_path: Path) -> No
     assert f"--config={tmp_path / 'scenario.json'}" in death.value.command
     assert death.value.command in str(death.value)
     assert not psutil.Process().children(recursive=True)
+
+
+def test_a_stopped_simulator_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPLITSIM_STEP_TIMEOUT_S", "1")
+    with Episode(make_scenario(), 1, log_dir=tmp_path) as episode:
+        episode.begin()
+        assert episode.pid is not None
+        os.kill(episode.pid, signal.SIGSTOP)
+        with pytest.raises(SimulatorTimeout, match="waited 1 s for the simulator to send the next state"):
+            episode.decide(MIN_SPLIT)
+    assert not psutil.Process().children(recursive=True)
+
+
+@pytest.mark.parametrize("said", ["", "soon", "0", "inf"])
+def test_how_long_it_may_be_silent_is_checked(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("SPLITSIM_STEP_TIMEOUT_S", said)
+    with pytest.raises(UserError, match="valid: seconds, more than 0"):
+        Episode(make_scenario(), 1)
 
 
 def test_what_the_dead_simulator_said_is_in_the_message(

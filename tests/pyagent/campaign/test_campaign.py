@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from pyagent.campaign.collect import EpisodePool, Job
-from pyagent.campaign.folder import FolderError, describe, open_run_folder
+from pyagent.campaign.folder import FolderError, Plan, describe, open_run_folder
 from pyagent.campaign.seeds import MAX_RUN_SEED, Seeds
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
 from tests.conftest import small_scenario
+from tests.running import simulators
+
+PLAN = Plan(small_scenario(), "splitsim run small")
 
 
 @pytest.mark.parametrize("base", [0, 1, MAX_RUN_SEED])
@@ -34,21 +41,26 @@ def test_runs_of_neighbouring_seeds_share_no_episode_of_the_usual_size() -> None
 
 
 def finished_run(path: Path) -> None:
-    with open_run_folder(path) as folder:
+    with open_run_folder(path, PLAN) as folder:
         folder.write_json("meta.json", describe(small_scenario(), "splitsim run", "finished"))
         folder.write_text("report.html", "old")
 
 
 def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
     finished_run(tmp_path / "run")
-    with open_run_folder(tmp_path / "run") as folder:
-        assert {entry.name for entry in folder.path.iterdir()} == {".lock", "logs"}
+    with open_run_folder(tmp_path / "run", PLAN) as folder:
+        assert {entry.name for entry in folder.path.iterdir()} == {
+            ".lock",
+            "logs",
+            "config.yaml",
+            "meta.json",
+        }
 
 
 @pytest.mark.parametrize("meta", ["{}", "not json", "[]", '{"schema": 1, "status": "finished"}'])
 def test_a_folder_with_somebody_elses_meta_is_left_alone(tmp_path: Path, meta: str) -> None:
     (tmp_path / "meta.json").write_text(meta)
-    with pytest.raises(FolderError, match="no run of splitsim wrote"), open_run_folder(tmp_path):
+    with pytest.raises(FolderError, match="no run of splitsim wrote"), open_run_folder(tmp_path, PLAN):
         pass
     assert [entry.name for entry in tmp_path.iterdir()] == ["meta.json"]
 
@@ -56,17 +68,45 @@ def test_a_folder_with_somebody_elses_meta_is_left_alone(tmp_path: Path, meta: s
 def test_a_strangers_file_in_a_run_folder_saves_the_folder(tmp_path: Path) -> None:
     finished_run(tmp_path / "run")
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    with pytest.raises(FolderError, match=r"notes\.txt"), open_run_folder(tmp_path / "run"):
+    with pytest.raises(FolderError, match=r"notes\.txt"), open_run_folder(tmp_path / "run", PLAN):
         pass
     assert (tmp_path / "run" / "report.html").read_text() == "old"
 
 
 def test_tables_are_whole_or_absent(tmp_path: Path) -> None:
-    with open_run_folder(tmp_path / "run") as folder:
+    with open_run_folder(tmp_path / "run", PLAN) as folder:
         folder.write_json("summary.json", {"a": 1})
         with pytest.raises(TypeError):
             folder.write_json("summary.json", {"a": object()})
         assert json.loads((folder.path / "summary.json").read_text()) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "left", [(), (".meta.json.partial",), ("meta.json",), ("meta.json", ".config.yaml.partial")]
+)
+def test_a_run_killed_before_it_began_can_be_resumed(tmp_path: Path, left: tuple[str, ...]) -> None:
+    with open_run_folder(tmp_path, PLAN):
+        pass
+    for path in tmp_path.iterdir():
+        if path.name not in (".lock", *left):
+            path.rmdir() if path.is_dir() else path.unlink()
+    for name in left:
+        if name not in {path.name for path in tmp_path.iterdir()}:
+            (tmp_path / name).write_text("ha")
+    with open_run_folder(tmp_path, PLAN, resume=True) as folder:
+        assert json.loads((folder.path / "meta.json").read_text())["status"] == "running"
+        (folder.path / "summary.json").write_text("kept")
+    with open_run_folder(tmp_path, PLAN, resume=True) as folder:
+        assert (folder.path / "summary.json").read_text() == "kept"
+
+
+def test_a_second_run_in_a_folder_is_told_that_there_is_a_first(tmp_path: Path) -> None:
+    with (
+        open_run_folder(tmp_path, PLAN),
+        pytest.raises(FolderError, match="another run is using it"),
+        open_run_folder(tmp_path, PLAN, resume=True),
+    ):
+        pass
 
 
 class BrokenPolicyError(Exception):
@@ -85,3 +125,30 @@ def test_a_failing_episode_is_not_kept_waiting_by_those_before_it(tmp_path: Path
     jobs.insert(1, Job("oracle", "broken", 3, 0, broken))
     with pytest.raises(BrokenPolicyError):
         next(EpisodePool(long, tmp_path, workers=2).run(jobs))
+
+
+@pytest.mark.ns3
+def test_a_stopped_simulator_holds_nobody_up_who_leaves(tmp_path: Path) -> None:
+    """Ctrl-C would else last as long as a simulator may be silent: minutes."""
+    stopped = threading.Event()
+
+    class Stopping(BestStaticPolicy):
+        def act(self, context: object) -> int:
+            if not stopped.is_set():
+                for pid in _simulators():
+                    os.kill(pid, signal.SIGSTOP)
+                stopped.set()
+            return 0
+
+    jobs = [Job("oracle", "static", seed, 0, lambda: Stopping(0, 3)) for seed in (1, 2)]
+    played = EpisodePool(small_scenario(), tmp_path, workers=1).run(jobs)
+    threading.Thread(target=lambda: stopped.wait() and os.kill(os.getpid(), signal.SIGINT)).start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        next(played)
+    assert time.monotonic() - begin < 60
+    assert not _simulators()
+
+
+def _simulators() -> list[int]:
+    return [process.pid for process in simulators()]

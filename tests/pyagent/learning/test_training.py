@@ -8,7 +8,8 @@ import pytest
 
 from pyagent.campaign.folder import FolderError
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
-from pyagent.learning.training import EVERY, TrainingPlan, train
+from pyagent.files import hold
+from pyagent.learning.training import EVERY, LOCK, TrainingPlan, train
 
 PLAN = TrainingPlan(decisions=130, seed=5, per_decision=0.5)
 
@@ -87,3 +88,25 @@ def test_a_training_is_not_written_over_nor_mixed_with_another(
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(FolderError, match=r"holds letter\.txt, no training"):
         train(tram, PLAN, tmp_path, resume=True, progress=lambda _: None)
+
+
+def test_a_training_killed_before_it_began_can_be_resumed(tram: Dataset, whole: Path, tmp_path: Path) -> None:
+    (tmp_path / ".plan.json.partial").write_text("ha")
+    (tmp_path / LOCK).touch()
+    short = TrainingPlan(decisions=2)
+    train(tram, short, tmp_path, resume=True, progress=lambda _: None)
+    assert json.loads((tmp_path / "latest.json").read_text())["played"] == 2
+
+
+def test_two_trainings_do_not_share_a_folder(tram: Dataset, whole: Path) -> None:
+    before = contents(whole)
+    with hold(whole / LOCK), pytest.raises(FolderError, match="another training is using it"):
+        train(tram, PLAN, whole, resume=True, progress=lambda _: None)
+    assert contents(whole) == before
+
+
+def test_a_finished_training_is_not_written_again(tram: Dataset, whole: Path) -> None:
+    """Killed over that it would be lost."""
+    before = {path: path.stat().st_mtime_ns for path in whole.glob("checkpoint-*/*")}
+    train(tram, PLAN, whole, resume=True, progress=lambda _: None)
+    assert {path: path.stat().st_mtime_ns for path in whole.glob("checkpoint-*/*")} == before

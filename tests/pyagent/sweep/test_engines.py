@@ -67,17 +67,23 @@ class KillingEngine(LocalEngine):
     """Kills a worker in the middle of a run, once."""
 
     killed = False
+    number = signal.SIGKILL
 
     def wait(self, timeout_s: float) -> list[tuple[str, Result]]:
         busy = next((worker for worker in self._workers if worker.task is not None), None)
         if busy is not None and not self.killed:
-            os.kill(busy.process.pid, signal.SIGKILL)
+            os.kill(busy.process.pid, self.number)
             self.killed = True
         return super().wait(timeout_s)
 
 
 @pytest.mark.slow
-def test_a_killed_workers_run_is_made_again(tmp_path: Path, undisturbed: pd.DataFrame) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_killed_or_stopped_workers_run_is_made_again(
+    tmp_path: Path, undisturbed: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(local, "STOPPED_S", 1.0)
+    monkeypatch.setattr(KillingEngine, "number", number)
     sweep, engines = cheap_sweep(tmp_path, **LONGER), []
 
     def killing(scratch: Path) -> LocalEngine:
