@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from test_bridge_examples import assert_equal
-from test_bridge_mutations import FRAMES, a_space, mutated
 
 from pyagent.bridge import ProtocolError, layout, wire
 from pyagent.bridge.codec import decode_data, encode_data
 from pyagent.bridge.layout import Layout, Layouts, NoLayoutError
+from pyagent.bridge.spaces import decode_space
+from tests.fuzz.mutate import damaged
+from tests.fuzz.spaces import random_description
+
+FRAMES = 10_000
 
 SPACE = spaces.Dict(
     {
@@ -111,11 +115,11 @@ def test_what_is_read_of_mutated_states_is_what_the_general_decoder_reads() -> N
         warnings.simplefilter("ignore")
         for number in range(FRAMES):
             if number % 100 == 0:
-                _, space = a_space(number)
+                space = decode_space(random_description(np.random.default_rng(number), depth=3))
                 state = written(space.sample(), space, reward=1.5, simTimeS=[2.5])
                 layouts = Layouts(space)
                 layouts.learn(state, {})
-            frame = mutated(state, rng)
+            frame = damaged(state, rng)
             found = layouts.read(frame)
             if found is not None:
                 assert repr((*found, (False, 0, ""))) == repr(general(frame, space))
