@@ -19,6 +19,10 @@ def is_file(path: Path) -> bool:
         return False
 
 
+LOCK = ".lock"
+"""Of a folder: who writes to it holds this file (`hold`)."""
+
+
 def write_whole(target: Path, write: Callable[[Path], object]) -> Path:
     """Let `write` make a file or a folder beside `target`, then put it in its place.
 

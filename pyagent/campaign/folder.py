@@ -21,12 +21,11 @@ import pandas as pd
 import yaml
 
 from pyagent.errors import UserError
-from pyagent.files import hold, is_partial, write_text_whole, write_whole
+from pyagent.files import LOCK, hold, is_partial, write_text_whole, write_whole
 from pyagent.paths import REPOSITORY, is_checkout
 from pyagent.scenario.schema import Scenario
 
 CONFIG, META = "config.yaml", "meta.json"
-LOCK = ".lock"
 TOOL = "splitsim"
 OURS = {
     LOCK,

@@ -21,11 +21,10 @@ from pyagent.campaign.seeds import Seeds
 from pyagent.dataset.dataset import Dataset, DatasetError
 from pyagent.dataset.table import Part
 from pyagent.envs.scoring import Scorer
-from pyagent.files import hold, write_text_whole, write_whole
+from pyagent.files import LOCK, hold, write_text_whole, write_whole
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.scenario.schema import Scenario
 
-LOCK = ".lock"
 RECORD = ("outcome", "token_time_s", "retries", "downlink_outcome")
 """Arrays of the delivery record that are kept: what the language model can be asked again with."""
 

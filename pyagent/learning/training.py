@@ -13,7 +13,7 @@ from typing import IO
 from pyagent.campaign.folder import FolderError
 from pyagent.dataset import Dataset
 from pyagent.errors import reading
-from pyagent.files import hold, is_partial, write_text_whole, write_whole
+from pyagent.files import LOCK, hold, is_partial, write_text_whole, write_whole
 from pyagent.learning.curve_log import CurveLog
 from pyagent.learning.model_based import ModelBasedLearner
 from pyagent.learning.on_table import episodes, model_based, play_episode
@@ -21,7 +21,7 @@ from pyagent.learning.options import Learning
 
 EVERY = 50
 """Decisions between two checkpoints."""
-LATEST, LOCK, PLAN = "latest.json", ".lock", "plan.json"
+LATEST, PLAN = "latest.json", "plan.json"
 
 
 @dataclass(frozen=True)
