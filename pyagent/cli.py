@@ -95,21 +95,26 @@ def main() -> None:
     try:
         # Typer gives the status of an early exit back, and makes one of an interrupt.
         status = app(prog_name="splitsim", standalone_mode=False) or 0
+        _hear_no_more()
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:
         if os.environ.get("SPLITSIM_DEBUG"):
             raise
         status = _explain(error)
+    _hear_no_more()
     if status == INTERRUPTED:
-        # All is tidied up; one more Ctrl-C would only break the last lines.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
         _complain(
             "interrupted; what was finished is kept, and the same command goes on from there "
             "(run, evaluate and train: with --resume)"
         )
     sys.exit(status)
+
+
+def _hear_no_more() -> None:
+    """All is done or tidied up: one more Ctrl-C would only break the last lines, or Python over its own end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _explain(error: Exception) -> int:

@@ -62,7 +62,7 @@ def test_damage_is_read_or_refused(kind: type[Target], tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", TARGETS, ids=NAMES)
 def test_much_damage_is_read_or_refused(kind: type[Target], tmp_path: Path) -> None:
-    read_many(kind, tmp_path, 500 if kind.name in HEAVY else 3000)
+    read_many(kind, tmp_path, 100 if kind.name in HEAVY else 1000)
 
 
 def test_the_corpus_belongs_to_targets() -> None:
