@@ -112,7 +112,7 @@ def main() -> None:
 
 
 def _hear_no_more() -> None:
-    """All is done or tidied up: one more Ctrl-C would only break the last lines, or Python over its own end."""
+    """All is done or tidied up: one more Ctrl-C would only break the last lines, or end Python otherwise."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
