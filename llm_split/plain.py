@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from typing import Any
@@ -32,18 +33,22 @@ def load_plain(text: str) -> Any:
     """
     if _brackets(text) > MOST_BRACKETS:
         raise ValueError("it is nested too deeply")
-    loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
-        # Before anything is made of it: that copies what aliases stand for.
-        _count(node, {})
-        return None if node is None else loader.construct_document(node)
+        with contextlib.closing(_Loader(text)) as loader:
+            node = loader.get_single_node()
+            # Before anything is made of it: that copies what aliases stand for.
+            _count(node, {})
+            return None if node is None else loader.construct_document(node)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except Exception as error:  # also of constructors: a day that is no day, a number without digits
         raise ValueError(str(error) or type(error).__name__) from error
-    finally:
-        loader.dispose()
+
+
+class _Loader(yaml.SafeLoader):
+    def close(self) -> None:
+        """Break the circles of references that it leaves."""
+        self.dispose()
 
 
 def _brackets(text: str) -> int:

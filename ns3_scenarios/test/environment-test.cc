@@ -231,7 +231,7 @@ class ObstacleTestCase : public TestCase
         for (const auto& [atS, lossDb] :
              std::vector<std::pair<double, double>>{{1.4, 0}, {1.6, 15}, {2.4, 15}, {2.6, 0}})
         {
-            Simulator::Schedule(Seconds(atS), [=, this] {
+            Simulator::Schedule(Seconds(atS), [=, lossDb = lossDb, this] {
                 NS_TEST_EXPECT_MSG_EQ(model->GetLossDb(a, b), lossDb, "while it passes");
             });
         }

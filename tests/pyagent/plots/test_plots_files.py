@@ -76,7 +76,7 @@ def test_an_empty_folder_gives_nothing(tmp_path):
 def test_a_broken_table_is_reported_by_name(run):
     (run / "learning.parquet").write_bytes(b"PAR1 half a file")
 
-    with pytest.raises(MissingDataError, match=r"learning\.parquet can't be read"):
+    with pytest.raises(MissingDataError, match=r"learning\.parquet: can't be read"):
         FIGURES["regret"](run)
 
 
