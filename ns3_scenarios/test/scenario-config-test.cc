@@ -131,7 +131,7 @@ class ValidTestCase : public LoadTestCase
         NS_TEST_EXPECT_MSG_EQ(waypoints[1].timeS, 9, "time");
         NS_TEST_EXPECT_MSG_EQ(waypoints[1].position.xM, 50, "position");
 
-        data["others"] = {Group(2)};
+        data["others"] = json::array({Group(2)});
         config = Load(data.dump());
         NS_TEST_EXPECT_MSG_EQ(config.CountUes(), 3, "the agent's and two more");
         NS_TEST_EXPECT_MSG_EQ(config.others.at(0).traffic->rateKbps, 100, "traffic");
@@ -197,7 +197,7 @@ class InvalidTestCase : public LoadTestCase
     void ExpectGroup(const json& group, const std::string& field)
     {
         auto data = Scenario();
-        data["others"] = {group};
+        data["others"] = json::array({group});
         NS_TEST_EXPECT_MSG_EQ(Complaint(data.dump()).rfind(field + ": ", 0), 0, "names " << field);
     }
 
