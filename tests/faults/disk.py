@@ -8,8 +8,11 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 
+from tests.running import select_nothing
+
 SIZE_BYTES = 64 * 1024 * 1024
 _BLOCK_BYTES = 4096
+_ATTEMPTS, _PAUSE_S = 50, 0.1
 
 
 def can_mount() -> bool:
@@ -44,7 +47,15 @@ class Disk:
 
     def forbid_writing(self) -> None:
         """Mount it read-only; nobody may have a file open to write."""
-        self._mount("tmpfs", "-o", "remount,ro")
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._mount("tmpfs", "-o", "remount,ro")
+                return
+            except subprocess.CalledProcessError:
+                # A process that was killed keeps its files until the kernel has taken it down.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                select_nothing(_PAUSE_S)
 
     def allow_writing(self) -> None:
         """Undo `forbid_writing`."""
