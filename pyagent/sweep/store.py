@@ -15,6 +15,7 @@ import os
 import shutil
 import socket
 import sqlite3
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -254,11 +255,20 @@ def store_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = (error.strerror if isinstance(error, OSError) else _refusal(path)) or str(error)
         foreign = type(error) is sqlite3.DatabaseError  # the index is none, or was damaged by others
         raise StoreError(
             f"store {path}: {reason}{'' if foreign else '; what was finished is kept'}"
         ) from error
+
+
+def _refusal(path: Path) -> str | None:
+    """Why the system lets nobody write to a folder; SQLite only says that it is unable to open its file."""
+    try:
+        with tempfile.TemporaryFile(dir=path):
+            return None
+    except OSError as error:
+        return error.strerror
 
 
 def table_path(store: Path, key: str) -> Path:
