@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from llm_split.plain import one_line
+
+_LONGEST = 500
+"""Characters of a message: what it quotes, others wrote."""
+
 
 class BridgeError(RuntimeError):
     """Base of every error of the bridge; whoever sees one, no simulator process is left behind."""
 
 
 class ProtocolError(BridgeError):
-    """The simulator sent something that the ns3-gym protocol does not allow."""
+    """The simulator sent what the ns3-gym protocol does not allow. The message is one short line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message, _LONGEST))
 
 
 class SimulatorTimeout(BridgeError, TimeoutError):  # noqa: N818 (says what happened)

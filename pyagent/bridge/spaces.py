@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from llm_split.plain import one_line
 from pyagent.bridge import wire
 from pyagent.bridge.codec import NUMPY_DTYPES, decode_data, encode_data
 from pyagent.bridge.errors import ProtocolError
@@ -99,8 +98,7 @@ def _decode_box_space(space: Any, where: str) -> spaces.Space[Any]:
     dtype = _numpy_dtype(space.dtype, where)
     shape = tuple(int(size) for size in space.shape)
     if math.prod(max(size, 1) for size in shape) > MAX_BOX_ELEMENTS:
-        shown = one_line(str(shape), 100)
-        raise ProtocolError(f"{where}: Box of shape {shown} has more than {MAX_BOX_ELEMENTS} elements")
+        raise ProtocolError(f"{where}: Box of more than {MAX_BOX_ELEMENTS} elements, its shape is {shape}")
     low, high = _box_bounds(space.low, space.high, dtype, where)
     return spaces.Box(np.full(shape, low, dtype), np.full(shape, high, dtype), shape, dtype.type)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import json
@@ -76,7 +77,8 @@ def _change(node: Any, key: Any, found: list[Place], rng: random.Random) -> None
     elif how == 7 and isinstance(node, list):
         node[key:key] = [copy.deepcopy(node[key])] * rng.choice([1, 2, 100])
     elif how == 8 and isinstance(node[key], int | float) and not isinstance(node[key], bool):
-        node[key] = node[key] * rng.choice([-1, 0, 0.5, 2, 10, 1000, 1e9]) + rng.choice([0, 0, 1, -1])
+        with contextlib.suppress(OverflowError):  # whole numbers may be longer than any float
+            node[key] = node[key] * rng.choice([-1, 0, 0.5, 2, 10, 1000, 1e9]) + rng.choice([0, 0, 1, -1])
     elif isinstance(node[key], str):
         node[key] = damaged_text(node[key].encode(), rng).decode(errors="replace")
     else:
