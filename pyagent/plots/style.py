@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -246,8 +247,11 @@ def save(figure: Figure, path: Path) -> list[Path]:
     """
     files = [path.with_name(path.name + suffix) for suffix in (".png", ".pdf")]
     save_png(figure, files[0])
+    # A disk that fills up under matplotlib's PDF writer ends in an error of that one's own.
+    whole = io.BytesIO()
     with styled():
-        figure.savefig(files[1], metadata={"CreationDate": None})
+        figure.savefig(whole, format="pdf", metadata={"CreationDate": None})
+    files[1].write_bytes(whole.getvalue())
     return files
 
 

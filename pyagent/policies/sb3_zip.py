@@ -9,22 +9,19 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-import zlib
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 
 from pyagent.envs.observation import NAMES
+from pyagent.errors import reason
 from pyagent.policies.actor import Actor, ActorPolicy
 from pyagent.policies.user import PolicyError, UserPolicy
 
 MAX_BYTES = 64 * 2**20
 """Of `policy.pth`, packed and unpacked, and of all its tensors: an MlpPolicy has some 100 kB."""
-
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
 
 
 class ZipPolicy(UserPolicy):
@@ -65,9 +62,8 @@ def _read_actor(source: str, path: Path) -> Actor:
         state = _tensors(_policy_member(source, path))
     except PolicyError:
         raise
-    except (*_UNREADABLE, UnpicklingError, ValueError, TypeError, KeyError, AttributeError) as error:
-        told = " ".join(str(error).split())[:120]
-        raise PolicyError(f"{source}: can't be read as a stable-baselines3 zip: {told}") from error
+    except Exception as error:  # of many kinds: damaged zips, pickles and tensors each have their own
+        raise PolicyError(f"{source}: can't be read as a stable-baselines3 zip: {reason(error)}") from error
     try:
         return Actor.from_state({key: _array(key, value) for key, value in state.items()})
     except ValueError as error:

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal
 
+from llm_split.plain import one_line
 from pyagent.errors import UserError
 from pyagent.files import write_whole
 from pyagent.sweep.execute import Failure, Outcome
@@ -255,7 +256,7 @@ def store_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        reason = (error.strerror if isinstance(error, OSError) else _refusal(path)) or str(error)
+        reason = (error.strerror if isinstance(error, OSError) else _refusal(path)) or one_line(str(error))
         foreign = type(error) is sqlite3.DatabaseError  # the index is none, or was damaged by others
         raise StoreError(
             f"store {path}: {reason}{'' if foreign else '; what was finished is kept'}"
