@@ -68,7 +68,14 @@ def shape_fields(name: str, config: Any) -> Fields:
         "weight_bits_choices": [16, 8, 4],
         "source": f"configuration of {name}, family {family}",
     }
-    return fields | _FAMILIES[family](config)
+    try:
+        return fields | _FAMILIES[family](config)
+    except UnsupportedConfigError:
+        raise
+    except Exception as error:  # a number that is a text, a list that is a number
+        raise UnsupportedConfigError(
+            f"{name} (model_type {one_line(family)!r}) is not valid: {one_line(str(error))}"
+        ) from error
 
 
 def _read_json(path: Path) -> Fields:
