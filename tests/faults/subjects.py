@@ -129,10 +129,7 @@ def _run(inputs: Path, out: Path) -> list[str | Path]:
 def _evaluate(inputs: Path, out: Path) -> list[str | Path]:
     policy = inputs / "policy.py"
     if not policy.is_file():
-        policy.write_text(
-            "class Lowest:\n    def __init__(self, splits, num_layers):\n        pass\n\n"
-            "    def act(self, context):\n        return 0\n"
-        )
+        policy.write_text("class Lowest:\n    def split(self, features, splits):\n        return splits[0]\n")
     who: list[str | Path] = ["--policy", f"{policy}:Lowest", "--against", "threshold"]
     return ["evaluate", _scenario(inputs), *who, "--out", out, "--resume", "--json"]
 
