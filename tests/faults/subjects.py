@@ -144,7 +144,8 @@ def _ran(out: Path, stdout: str) -> Content:
     assert json.loads(stdout)["policies"] == summary["policies"]
     frames = {path.name: pd.read_parquet(path) for path in sorted(out.glob("*.parquet"))}
     kept = {"config": (out / "config.yaml").read_text(), "report": (out / "report.html").is_file()}
-    return {"summary": told, **frames, **kept, **_files(out / "checkpoint")}
+    checkpoint = out / "checkpoint"  # of who learned a model
+    return {"summary": told, **frames, **kept, **(_files(checkpoint) if checkpoint.is_dir() else {})}
 
 
 def _sweep(inputs: Path, out: Path) -> list[str | Path]:
