@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
@@ -15,9 +17,17 @@ _BLOCK_BYTES = 4096
 _ATTEMPTS, _PAUSE_S = 50, 0.1
 
 
+@lru_cache(maxsize=1)
 def can_mount() -> bool:
-    """Whether file systems of our own can be had."""
-    return os.geteuid() == 0
+    """Whether file systems of our own can be had: root in a container may not mount any."""
+    if os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with Disk(Path(folder) / "disk"):
+                return True
+        except (OSError, subprocess.CalledProcessError):
+            return False
 
 
 class Disk:
