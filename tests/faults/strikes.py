@@ -257,7 +257,8 @@ FAULTS = {
         Fault("terminate", _signal(signal.SIGTERM), _INTERRUPTS, ("interrupted",)),
         Fault("interrupt-stopped", _interrupt_stopped, _INTERRUPTS, ("interrupted",), _has_simulators),
         Fault("full-disk", _fill_disk, _TOLD, ("No space", "disk is full", "full"), own_disk=True),
-        Fault("file-limit", _limit(resource.RLIMIT_FSIZE, _file_size), _TOLD, ("too large", "full", "I/O")),
+        # What is said goes to a file too, here, and may be cut off.
+        Fault("file-limit", _limit(resource.RLIMIT_FSIZE, _file_size), _TOLD),
         Fault("no-descriptors", _limit(resource.RLIMIT_NOFILE, _few_more), _TOLD, ("open files", "unable")),
         Fault("read-only", _read_only, _TOLD, ("Read-only", "readonly"), own_disk=True, from_start=True),
         Fault("second", _second, frozenset({0})),
