@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from pyagent.envs import SplitInferenceEnv
 from pyagent.envs.replay import ReplayEnv
+from pyagent.envs.split_inference import SplitInferenceEnv
 from tests.conftest import small_scenario
 from tests.faults.subjects import TINY
 
