@@ -16,7 +16,6 @@ from tests.security.dangers import Danger, dangers
 PYTHON = ("benchmarks", "llm_split", "ns3_scenarios", "pyagent", "tools")
 EXCEPTIONS = {
     ("pyagent/policies/user.py", "exec_module"): "`--policy FILE.py:Class` runs the user's own file",
-    ("pyagent/policies/sb3_zip.py", "pickle.UnpicklingError"): "only the error that torch.load raises",
     ("pyagent/sweep/on_ray.py", "ray"): "Ray's transport inside the user's own cluster",
     ("pyagent/envs/on_ray.py", "ray"): "the same",
     ("benchmarks/sweep.py", "ray"): "the same",
