@@ -21,7 +21,7 @@ from torch import nn
 from llm_split.config_shapes import check_config_file
 from llm_split.models import locate_model
 from llm_split.partition import CannotSplitError, EdgeHalf, SplitModel, UeHalf, find_blocks
-from llm_split.plain import one_line
+from llm_split.plain import reason
 
 Role = Literal["ue", "edge"]
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -93,8 +93,7 @@ def _reading(folder: Path) -> Iterator[None]:
     except CannotSplitError:
         raise
     except Exception as error:
-        why = one_line(str(error)) or type(error).__name__
-        raise CannotSplitError(f"{folder} can't be read as a model: {why}") from error
+        raise CannotSplitError(f"{folder} can't be read as a model: {reason(error)}") from error
 
 
 def _fill(model: Any, folder: Path, wanted: set[str], device: str, dtype: torch.dtype) -> None:

@@ -25,6 +25,11 @@ def one_line(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
+def reason(error: BaseException, limit: int = 200) -> str:
+    """What an error of a library says, as `one_line` has it; its type where it says nothing."""
+    return one_line(str(error), limit) or type(error).__name__
+
+
 def load_plain(text: str) -> Any:
     """What a YAML text holds: mappings, lists, numbers, texts, dates.
 

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import pandas as pd
 
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
-from pyagent.errors import UserError, usage_errors
+from pyagent.errors import UserError, usage_errors, writing
+from pyagent.files import LOCK
 from pyagent.learning.options import Learning
 from pyagent.policies.base import Policy
 from pyagent.policies.user import UserPolicy, load_policy, user_policy
@@ -318,11 +319,9 @@ class Evaluation:
             UserError: it exists or can't be written.
         """
         target = Path(folder)
-        try:
-            shutil.copytree(self.path, target, ignore=shutil.ignore_patterns(".lock"))
+        with writing(f"folder {target}"):
+            shutil.copytree(self.path, target, ignore=shutil.ignore_patterns(LOCK))
             self.table.to_csv(target / "table.csv")
-        except OSError as error:
-            raise UserError(f"folder {target}: can't be written ({error.strerror or error})") from error
         return target
 
 

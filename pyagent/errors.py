@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from llm_split import plain
 from llm_split.plain import one_line
 
 
@@ -30,7 +31,29 @@ def reason(error: BaseException) -> str:
     """What an error of a library says, on one line."""
     if isinstance(error, KeyError):
         return f"{one_line(repr(error.args[0] if error.args else ''))} is missing"
-    return one_line(str(error)) or type(error).__name__
+    return plain.reason(error)
+
+
+@contextmanager
+def writing(
+    target: str, refusal: Callable[[str], Exception] = UserError, *, taken: str | None = None
+) -> Iterator[None]:
+    """What the file system refuses becomes one line.
+
+    Args:
+        target: what is written, as the user named it.
+        refusal: makes the error.
+        taken: said where somebody else holds a lock on it (`pyagent.files.hold`).
+
+    Raises:
+        Exception: what `refusal` made.
+    """
+    try:
+        yield
+    except OSError as error:
+        if taken is not None and isinstance(error, BlockingIOError):
+            raise refusal(f"{target}: {taken}") from error
+        raise refusal(f"{target}: can't be written ({error.strerror or error})") from error
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from llm_split.models.catalogue import PACKAGED, ModelNotFoundError
 from llm_split.models.fetching import is_fetched
 from llm_split.models.pretrained import load_gguf, load_pretrained
 from llm_split.packages import cache_folder
-from llm_split.plain import one_line
+from llm_split.plain import reason
 
 _LONGEST_REASON = 500
 """Characters."""
@@ -81,8 +81,8 @@ def _load(
                 check_config_file(Path(location))
             model, tokenizer = load_pretrained(location, dtype, local)
     except Exception as error:  # transformers raises many kinds for foreign and damaged files
-        reason = one_line(str(error), _LONGEST_REASON) or type(error).__name__
-        how = f"loading it failed: {reason} (packaged models: {', '.join(sorted(PACKAGED))})"
+        why = reason(error, _LONGEST_REASON)
+        how = f"loading it failed: {why} (packaged models: {', '.join(sorted(PACKAGED))})"
         raise ModelNotFoundError(name_or_path, location, how) from error
     model = model.to(device).eval()
     config = model.config.get_text_config()

@@ -254,7 +254,7 @@ def encoder(space: spaces.Space[Any], where: str = "action", name: str | None = 
     raise TypeError(f"{where}: the wire has no {type(space).__name__} space")
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     """Protobuf's variable-length integer; a negative one takes 64 bits."""
     if 0 <= number < 128:
         return _ONE_BYTE[number]
@@ -270,15 +270,15 @@ def _varint(number: int) -> bytes:
 def _writer(kind: SpaceType, message_name: str, write: Encoder, name: str | None) -> Encoder:
     """DataContainer {type, Any {type_url, value}, name} around what ``write`` makes; see ``encoder``."""
     url_field = _text(1, wire.TYPE_URL_PREFIX + message_name)
-    head = b"\x08" + _varint(kind) + b"\x12"
+    head = b"\x08" + varint(kind) + b"\x12"
     tail = _text(3, name) if name else b""
 
     @functools.lru_cache(maxsize=64)
     def in_front_of(size: int) -> bytes:
         """All in front of the data, which differs from one action to another in their length at most."""
-        packed = url_field + (b"\x12" + _varint(size) if size else b"")
-        front = head + _varint(len(packed) + size) + packed
-        return front if name is None else b"\x0a" + _varint(len(front) + size + len(tail)) + front
+        packed = url_field + (b"\x12" + varint(size) if size else b"")
+        front = head + varint(len(packed) + size) + packed
+        return front if name is None else b"\x0a" + varint(len(front) + size + len(tail)) + front
 
     def encode(value: Any) -> bytes:
         data = write(value)
@@ -290,7 +290,7 @@ def _writer(kind: SpaceType, message_name: str, write: Encoder, name: str | None
 def _text(number: int, text: str) -> bytes:
     """A field of protobuf, up to number 15, that holds a string."""
     data = text.encode()
-    return bytes([number << 3 | 2]) + _varint(len(data)) + data
+    return bytes([number << 3 | 2]) + varint(len(data)) + data
 
 
 def _discrete_encoder(space: spaces.Discrete, where: str) -> Encoder:
@@ -301,7 +301,7 @@ def _discrete_encoder(space: spaces.Discrete, where: str) -> Encoder:
             value = _integer(value, n, where)
         if not 0 <= value < n:
             raise ValueError(f"{where}: {value} is out of range, valid are 0 to {n - 1}")
-        return b"\x08" + _varint(int(value)) if value else b""
+        return b"\x08" + varint(int(value)) if value else b""
 
     return encode
 
@@ -319,8 +319,8 @@ def _box_encoder(space: spaces.Box, where: str) -> Encoder:
     floats, little_endian = dtype.kind == "f", dtype.newbyteorder("<")
     kinds = "iuf" if floats else "iu"
     wire_dtype = WIRE_DTYPES[dtype]
-    sizes = b"".join(map(_varint, shape))
-    head = b"\x08" + _varint(wire_dtype) + (b"\x12" + _varint(len(sizes)) + sizes if sizes else b"")
+    sizes = b"".join(map(varint, shape))
+    head = b"\x08" + varint(wire_dtype) + (b"\x12" + varint(len(sizes)) + sizes if sizes else b"")
     head += bytes([(wire_dtype + 2) << 3 | 2])  # intData is field 3, and so on in the order of Dtype
     small = size <= SMALL_BOX
     lows, highs = space.low.ravel().tolist(), space.high.ravel().tolist()
@@ -345,7 +345,7 @@ def _box_encoder(space: spaces.Box, where: str) -> Encoder:
         if not inside:
             raise _out_of_bounds(array, space, where)
         data = array.astype(little_endian, copy=False).tobytes() if floats else _varints(flat)
-        return head + _varint(len(data)) + data if data else head[:-1]
+        return head + varint(len(data)) + data if data else head[:-1]
 
     return encode
 
@@ -353,7 +353,7 @@ def _box_encoder(space: spaces.Box, where: str) -> Encoder:
 def _varints(numbers: list[int]) -> bytes:
     if numbers and min(numbers) >= 0 and max(numbers) < 128:
         return bytes(numbers)  # each is its own varint
-    return b"".join(map(_varint, numbers))
+    return b"".join(map(varint, numbers))
 
 
 def _out_of_bounds(array: NDArray[Any], space: spaces.Box, where: str) -> ValueError:

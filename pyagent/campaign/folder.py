@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from pyagent.errors import UserError
+from pyagent.errors import UserError, writing
 from pyagent.files import LOCK, hold, is_partial, write_text_whole, write_whole
 from pyagent.paths import REPOSITORY, is_checkout
 from pyagent.scenario.schema import Scenario
@@ -116,24 +116,15 @@ def open_run_folder(path: Path, plan: Plan, *, resume: bool = False) -> Iterator
         FolderError: it can't be written, holds something else, another run is using it, or the one to be
             resumed was another.
     """
-    try:
+    named = f"run folder {path}"
+    with writing(named, FolderError, taken="another run is using it; give another --out"):
         path.mkdir(parents=True, exist_ok=True)
         _refuse_strangers(path)
         lock = hold(path / LOCK)
-    except BlockingIOError as error:
-        raise FolderError(f"run folder {path}: another run is using it; give another --out") from error
-    except OSError as error:
-        raise _not_written(path, error) from error
     with lock:
-        try:
+        with writing(named, FolderError):
             folder = _begun(path, plan, resume)
-        except OSError as error:
-            raise _not_written(path, error) from error
         yield folder
-
-
-def _not_written(path: Path, error: OSError) -> FolderError:
-    return FolderError(f"run folder {path}: can't be written ({error.strerror or error})")
 
 
 def _begun(path: Path, plan: Plan, resume: bool) -> RunFolder:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pyagent.commands.options import AsJson
-from pyagent.errors import UserError
+from pyagent.errors import UserError, writing
 
 if TYPE_CHECKING:
     from pyagent.learning.ranking import Ranking
@@ -95,12 +95,10 @@ def _write(ranking: Ranking, out: Path | None) -> Path | None:
         return None
     from pyagent.learning.ranking import draw
 
-    try:
+    with writing(f"--out = {out}"):
         out.mkdir(parents=True, exist_ok=True)
         (out / "ranking.json").write_text(json.dumps(ranking.to_json(), indent=1) + "\n", encoding="utf-8")
         return draw(ranking, out)
-    except OSError as error:
-        raise UserError(f"--out = {out}: can't be written ({error.strerror or error})") from error
 
 
 def _show(ranking: Ranking, figure: Path | None, confirmation: Any) -> None:

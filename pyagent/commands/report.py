@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pyagent.errors import UserError
+from pyagent.errors import writing
 
 if TYPE_CHECKING:
     from pyagent.report import Written
@@ -32,12 +32,8 @@ def report(
 
     Example: splitsim report runs/default-0123456789 runs/default-abcdef0123 --out both.html
     """
-    try:
+    with writing(f"--out = {out or COMPARISON}"):
         written, numbers = _one(runs[0], out) if len(runs) == 1 else _several(runs, out or COMPARISON)
-    except OSError as error:
-        raise UserError(
-            f"--out = {out or COMPARISON}: can't be written ({error.strerror or error})"
-        ) from error
     if as_json:
         shown = {"path": str(written.path), "figures": written.figures, "missing": written.missing}
         print(json.dumps(shown | numbers))

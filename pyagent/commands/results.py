@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pyagent.errors import UserError
+from pyagent.errors import UserError, writing
+from pyagent.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,8 @@ def _draw(frame: pd.DataFrame, metric: str, across: str | None, plot: Path) -> N
     if plot.suffix != ".png":
         raise UserError(f"--plot = {plot}: valid: a name that ends in .png")
     figure = figure_sweep(frame, metric, across)
-    _writing("--plot", plot, lambda path: save_png(figure, path))
+    with writing(f"--plot = {plot}"):
+        write_whole(plot, lambda path: save_png(figure, path))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -110,16 +111,8 @@ def _write(frame: pd.DataFrame, out: Path) -> None:
         else:
             as_xarray(frame).to_netcdf(path, engine="scipy")
 
-    _writing("--out", out, write)
-
-
-def _writing(option: str, target: Path, write: Callable[[Path], None]) -> None:
-    from pyagent.files import write_whole
-
-    try:
-        write_whole(target, write)
-    except OSError as error:
-        raise UserError(f"{option} = {target}: can't be written ({error.strerror or error})") from error
+    with writing(f"--out = {out}"):
+        write_whole(out, write)
 
 
 def _show(frame: pd.DataFrame, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from pyagent.commands.options import ScenarioName
-from pyagent.errors import UserError
+from pyagent.errors import UserError, writing
 
 if TYPE_CHECKING:
     from pyagent.scenario.preview import Preview
@@ -212,10 +212,8 @@ def _schema_beside(path: Path, schema: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
+    with writing(str(path)):
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: can't be written ({error.strerror})") from error
 
 
 def _require_folder(path: Path) -> None:

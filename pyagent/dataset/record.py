@@ -6,10 +6,11 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from pyagent.campaign.seeds import Seeds
 from pyagent.dataset.dataset import Dataset, DatasetError
 from pyagent.dataset.table import Part
 from pyagent.envs.scoring import Scorer
+from pyagent.errors import writing
 from pyagent.files import LOCK, hold, write_text_whole, write_whole
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.scenario.schema import Scenario
@@ -89,7 +91,7 @@ def record(plan: Plan, out: Path, *, command: str, progress: PhaseProgress, slim
         SimulatorDied, SimulatorTimeout: ns-3 failed; what was finished is kept.
     """
     parts = out.with_name(out.name + ".parts")
-    with _open_parts(plan, out, parts):
+    with _held(plan, out, parts):
         dataset = _recorded(plan, parts, command, progress)
         (dataset.slim() if slim else dataset).save(out)
         # What says whose the parts are goes last: others must not take the rest for theirs.
@@ -122,38 +124,28 @@ def _recorded(plan: Plan, parts: Path, command: str, progress: PhaseProgress) ->
     return Dataset(plan.scenario, pd.concat(frames, ignore_index=True), about)
 
 
-def _open_parts(plan: Plan, out: Path, parts: Path) -> IO[str]:
-    """The lock of the parts, which are this plan's."""
+@contextmanager
+def _held(plan: Plan, out: Path, parts: Path) -> Iterator[None]:
+    """Nobody else records into the parts, which are this plan's."""
     # More seeds may be added to a plan; all else makes other rows.
     mark = json.dumps(
         [plan.scenario.model_dump(mode="json"), plan.seed, plan.train_replicates, plan.test_replicates],
         sort_keys=True,
     )
-    try:
+    with writing(f"--out = {out}", DatasetError, taken="another recording is using it; name another"):
         parts.mkdir(parents=True, exist_ok=True)
         lock = hold(parts / LOCK)
-    except BlockingIOError as error:
-        raise DatasetError(f"--out = {out}: another recording is using it; name another") from error
-    except OSError as error:
-        raise _not_written(out, error) from error
-    try:
-        plan_file = parts / "plan.json"
-        if not plan_file.exists():
-            write_text_whole(plan_file, mark)
-        same = plan_file.read_text(encoding="utf-8") == mark
-    except OSError as error:
-        lock.close()
-        raise _not_written(out, error) from error
-    if not same:
-        lock.close()
-        raise DatasetError(
-            f"--out = {out}: {parts} holds parts of another recording; remove it or name another"
-        )
-    return lock
-
-
-def _not_written(out: Path, error: OSError) -> DatasetError:
-    return DatasetError(f"--out = {out}: can't be written ({error.strerror or error})")
+    with lock:
+        with writing(f"--out = {out}", DatasetError):
+            plan_file = parts / "plan.json"
+            if not plan_file.exists():
+                write_text_whole(plan_file, mark)
+            same = plan_file.read_text(encoding="utf-8") == mark
+        if not same:
+            raise DatasetError(
+                f"--out = {out}: {parts} holds parts of another recording; remove it or name another"
+            )
+        yield
 
 
 def _play(scorer: Scorer, part: Part, seed: int, replicates: int, progress: PhaseProgress) -> list[Row]:

@@ -27,11 +27,17 @@ from pyagent.policies.planner import PlannerPolicy
 from pyagent.policies.ppo_imagination import PpoImaginationPolicy
 from pyagent.policies.random import RandomPolicy
 from pyagent.reward import FloatArray
+from pyagent.surrogate.imagined import ImaginedModel
 
 TUNING_EPISODES = (1, 2, 3, 5, 8, 12, 20)
 """Numbers of training episodes, every split of each, that tuned policies are tuned on."""
 MODEL_FREE_ENVS = 16
-MODEL_BASED = ("surrogate-argmax", "planner", "ppo-imagination")
+_OTHER_USES: dict[str, Callable[[ImaginedModel, int], Policy]] = {
+    "planner": lambda model, seed: PlannerPolicy(model, seed=seed),
+    "ppo-imagination": lambda model, seed: PpoImaginationPolicy.train(model, seed=seed),
+}
+"""What is made of a learned model and a seed at the end, beside the argmax on it."""
+MODEL_BASED = ("surrogate-argmax", *_OTHER_USES)
 """Uses of one learned model."""
 
 Run = list[Checkpoint]
@@ -103,14 +109,12 @@ def model_based_runs(
     """
     learner, decisions = model_based(dataset, seed=seed, **learning.model), learning.budget
     runs = {"surrogate-argmax": learned(learner, dataset, seed, decisions)}
-    end = runs["surrogate-argmax"][-1]
-    uses: dict[str, Callable[[], Policy]] = {
-        "planner": lambda: PlannerPolicy(learner.imagined(), seed=seed),
-        "ppo-imagination": lambda: PpoImaginationPolicy.train(learner.imagined(), seed=seed),
-    }
-    for name in uses.keys() & set(names):
+    uses = [name for name in _OTHER_USES if name in names]
+    if uses:
+        end, model = runs["surrogate-argmax"][-1], learner.imagined()
+    for name in uses:
         started = time.perf_counter()
-        policy = uses[name]()
+        policy = _OTHER_USES[name](model, seed)
         wall_s = end.wall_s + time.perf_counter() - started
         runs[name] = [judged(policy, dataset, decisions, end.evaluations, wall_s)]
     return {name: runs[name] for name in names}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 from pyagent.campaign.folder import FolderError
 from pyagent.dataset import Dataset
-from pyagent.errors import reading
+from pyagent.errors import reading, writing
 from pyagent.files import LOCK, hold, is_partial, write_text_whole, write_whole
 from pyagent.learning.curve_log import CurveLog
 from pyagent.learning.model_based import ModelBasedLearner
@@ -63,7 +63,7 @@ def train(
         FolderError: the folder holds something else, or a training with another plan; or another training is
             using it.
     """
-    with _open(folder, dataset, plan, resume):
+    with _held(folder, dataset, plan, resume):
         learner = model_based(dataset, seed=plan.seed, rule=plan.rule, per_decision=plan.per_decision)
         played = restore_latest(learner, folder)
         if played < plan.decisions:
@@ -108,30 +108,19 @@ def _play(
     save_checkpoint(learner, folder, played)
 
 
-def _open(folder: Path, dataset: Dataset, plan: TrainingPlan, resume: bool) -> IO[str]:
-    """The lock of the folder, which is this plan's."""
+@contextmanager
+def _held(folder: Path, dataset: Dataset, plan: TrainingPlan, resume: bool) -> Iterator[None]:
+    """Nobody else trains in the folder, which is this plan's."""
     mark = json.dumps([dataset.scenario.model_dump(mode="json"), asdict(plan)], sort_keys=True)
-    try:
+    named, taken = f"--out = {folder}", "another training is using it; valid: another folder"
+    with writing(named, FolderError, taken=taken):
         folder.mkdir(parents=True, exist_ok=True)
         _refuse_strangers(folder)
         lock = hold(folder / LOCK)
-    except BlockingIOError as error:
-        raise FolderError(f"--out = {folder}: another training is using it; valid: another folder") from error
-    except OSError as error:
-        raise _not_written(folder, error) from error
-    try:
-        _refuse_another(folder, mark, resume)
-    except OSError as error:
-        lock.close()
-        raise _not_written(folder, error) from error
-    except BaseException:
-        lock.close()
-        raise
-    return lock
-
-
-def _not_written(folder: Path, error: OSError) -> FolderError:
-    return FolderError(f"--out = {folder}: can't be written ({error.strerror or error})")
+    with lock:
+        with writing(named, FolderError):
+            _refuse_another(folder, mark, resume)
+        yield
 
 
 def _refuse_strangers(folder: Path) -> None:

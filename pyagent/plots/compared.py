@@ -161,7 +161,9 @@ def figure_compared_latency(runs: Sequence[Labelled]) -> Figure:
             _draw_latency(axes, table[table["policy"] == name], name, dash)
         axes.set_title(name)
         axes.set_ylim(0, 102)
-    _label_outside(figure, len(names))
+        axes.set_xscale("log")
+        style.plain_log(axes.xaxis, *axes.get_xlim())
+    style.label_outside(figure.axes, len(names), _COLUMNS, "Latency [s]", "Requests done [%]")
     handles = [
         Line2D([], [], color=style.BLACK, ls=dash, label=run.label)
         for run, (dash, _) in zip(runs, LOOKS, strict=False)
@@ -174,18 +176,3 @@ def _draw_latency(axes: Axes, rows: pd.DataFrame, name: str, dash: Any) -> None:
     done_s, share = ecdf(column(rows, "latency_s"), rows["failed"].to_numpy(dtype=bool))
     if len(done_s):
         draw_share(axes, done_s, share, style.policy_colour(name), dash)
-
-
-def _label_outside(figure: Figure, panels: int) -> None:
-    """Labels at the left and below the lowest panel of each column; panels beyond are taken away."""
-    for place, axes in enumerate(figure.axes):
-        if place >= panels:
-            axes.set_axis_off()
-            continue
-        axes.set_xscale("log")
-        style.plain_log(axes.xaxis, *axes.get_xlim())
-        if place % _COLUMNS == 0:
-            axes.set_ylabel("Requests done [%]")
-        if place + _COLUMNS >= panels:
-            axes.set_xlabel("Latency [s]")
-            axes.tick_params(labelbottom=True)

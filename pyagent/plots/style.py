@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from matplotlib import colormaps, rc_context, rcdefaults, rcParams
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -204,6 +205,26 @@ def _keep_free(figure: Figure, inches: float) -> float:
     more = foot + inches / figure.get_figheight()
     engine.set(rect=(0, more, 1, 1 - more))
     return foot
+
+
+def label_outside(panels: Sequence[Axes], count: int, columns: int, xlabel: str, ylabel: str) -> None:
+    """Labels at the left and below the lowest panel of each column; panels beyond are taken away.
+
+    Args:
+        panels: of a grid with shared axes, row by row.
+        count: how many of them are used.
+        columns: of the grid.
+        xlabel, ylabel: the same for all.
+    """
+    for place, axes in enumerate(panels):
+        if place >= count:
+            axes.set_axis_off()
+            continue
+        if place % columns == 0:
+            axes.set_ylabel(ylabel)
+        if place + columns >= count:
+            axes.set_xlabel(xlabel)
+            axes.tick_params(labelbottom=True)
 
 
 def foot_legend(figure: Figure, handles: Sequence[Any]) -> None:

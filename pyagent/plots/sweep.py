@@ -47,22 +47,16 @@ def figure_sweep(frame: pd.DataFrame, metric: str, across: str | None = None) ->
     seeds = f"{found['seeds'].min()} to {found['seeds'].max()}" if found["seeds"].nunique() > 1 else None
     notes = [f"mean of {seeds or found['seeds'].min()} seeds, bars: its 95 % interval (Student)"]
     figure = style.new_figure(_HEIGHT_IN * rows + 1.2, notes)
-    grid = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
     values = sorted(frame[across].unique(), key=_order)
     known = list(style.POLICY_LINES)
     policies = sorted(
         dict.fromkeys(found["policy"]), key=lambda p: known.index(p) if p in known else len(known)
     )
-    for place, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
+    for axes, panel in zip(grid, panels, strict=False):
         _draw(axes, _of(found, panel), across, values, policies)
         axes.set_title("\n".join(f"{_short(name)} {value}" for name, value in panel.items()), fontsize=8)
-        if place % columns == 0:
-            axes.set_ylabel(metric)
-        if place + columns >= len(panels):
-            axes.set_xlabel(across)
-            axes.tick_params(labelbottom=True)
-    for axes in grid[len(panels) :]:
-        axes.set_axis_off()
+    style.label_outside(figure.axes, len(panels), columns, across, metric)
     style.foot_legend(figure, [style.dot(style.policy_colour(p), p, _marker(p)) for p in policies])
     return figure
 

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from llm_split.plain import one_line
 from pyagent.envs.observation import NAMES, physical
 from pyagent.errors import UserError
 from pyagent.policies.base import Context, Mask, allowed_actions
@@ -138,7 +139,7 @@ class UserPolicy:
         if not whole or int(chosen) not in valid:
             one_of = ", ".join(map(str, valid))
             raise PolicyError(
-                f"{self.source}: {method} returned {_one_line(repr(chosen))}; valid: one of {one_of}"
+                f"{self.source}: {method} returned {one_line(repr(chosen))}; valid: one of {one_of}"
             )
 
     def _call(self, method: str, *arguments: Any) -> Any:
@@ -237,14 +238,9 @@ def _described(error: BaseException, path: Path) -> str:
         if Path(frame.filename).resolve() == path.resolve()
     ]
     where = f" (line {lines[-1]})" if lines else ""
-    return f"{type(error).__name__}: {_one_line(str(error))}{where}"
+    return f"{type(error).__name__}: {one_line(str(error))}{where}"
 
 
 def _hyphens(class_name: str) -> str:
     """MyPolicy2 to my-policy2."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", class_name).replace("_", "-").strip("-").lower()
-
-
-def _one_line(text: str, limit: int = 200) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."

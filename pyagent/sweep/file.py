@@ -210,6 +210,7 @@ class _Resolver:
     def __init__(self, file: SweepFile, path: Path) -> None:
         self._file, self._path = file, path
         self._scenarios: dict[str, Scenario] = {}
+        self._tried: set[tuple[tuple[str, ...], tuple[OwnPolicy, ...]]] = set()
 
     def points(self) -> tuple[RunSpec, ...]:
         return tuple(self._resolve(point) for point in self._file.points())
@@ -320,11 +321,18 @@ class _Resolver:
                 f"agent.policies = {others[0]!r}: no such recorded policy; valid: all, {', '.join(known)}"
             )
         own = tuple(map(self._own, others))
+        self._try(shipped, own)
+        return shipped, own
+
+    def _try(self, shipped: tuple[str, ...], own: tuple[OwnPolicy, ...]) -> None:
+        """What is wrong with these policies is told before anything is played; once for all combinations."""
+        if (shipped, own) in self._tried:
+            return
         try:
             Contenders(shipped, tuple(load_policy(policy.source) for policy in own))
         except UserError as error:
             raise self._wrong(f"agent.policies: {error}") from error
-        return shipped, own
+        self._tried.add((shipped, own))
 
     def _own(self, name: str) -> OwnPolicy:
         """A policy of the user's own; a relative path starts at the sweep file."""

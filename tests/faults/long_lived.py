@@ -9,9 +9,10 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import median
 from typing import Any
+
+import psutil
 
 from pyagent.envs.replay import ReplayEnv
 from pyagent.envs.split_inference import SplitInferenceEnv
@@ -72,10 +73,7 @@ def _play(env: Any, seed: int) -> None:
 
 def _rss_mb() -> float:
     """Resident memory of this process, MB of 1e6 bytes."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise AssertionError("Linux tells this")
+    return float(psutil.Process().memory_info().rss) / 1e6
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pyagent.bridge.codec import varint
 from tests.fuzz.mutate import WORDS, damaged, damaged_text
 
 VALUES: tuple[Any, ...] = (
@@ -105,16 +106,6 @@ Field = list[Any]
 """Number, wire type, and an int, bytes, or a list of fields where the bytes were those of a message."""
 
 
-def _varint(number: int) -> bytes:
-    number &= 2**64 - 1
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def _take_varint(data: bytes, at: int) -> tuple[int, int]:
     number = shift = 0
     while True:
@@ -164,12 +155,12 @@ def message_of(fields: list[Field]) -> bytes:
     """Put a message together."""
     out = bytearray()
     for number, kind, value in fields:
-        out += _varint(number << 3 | kind)
+        out += varint(number << 3 | kind)
         if kind == 0:
-            out += _varint(value)
+            out += varint(value)
             continue
         data = message_of(value) if isinstance(value, list) else value
-        out += _varint(len(data)) + data if kind == 2 else data
+        out += varint(len(data)) + data if kind == 2 else data
     return bytes(out)
 
 
