@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
+if TYPE_CHECKING:
+    import yaml
 
 MOST_VALUES = 1_000_000
 """Values of a document with all its aliases written out; a few lines of aliases can stand for billions."""
@@ -36,10 +37,14 @@ def load_plain(text: str) -> Any:
     Raises:
         ValueError: it is no YAML, names types of Python, holds itself, is nested too deeply or too much.
     """
+    import yaml  # here: the command line needs no YAML to say what is wrong
+
     if _brackets(text) > MOST_BRACKETS:
         raise ValueError("it is nested too deeply")
     try:
-        with contextlib.closing(_Loader(text)) as loader:
+        with contextlib.ExitStack() as ended:
+            loader = yaml.SafeLoader(text)
+            ended.callback(loader.dispose)
             node = loader.get_single_node()
             # Before anything is made of it: that copies what aliases stand for.
             _count(node, {})
@@ -48,12 +53,6 @@ def load_plain(text: str) -> Any:
         raise ValueError("it is nested too deeply") from error
     except Exception as error:  # also of constructors: a day that is no day, a number without digits
         raise ValueError(str(error) or type(error).__name__) from error
-
-
-class _Loader(yaml.SafeLoader):
-    def close(self) -> None:
-        """Break the circles of references that it leaves."""
-        self.dispose()
 
 
 def _brackets(text: str) -> int:
@@ -82,10 +81,8 @@ def _count(node: yaml.Node | None, counted: dict[int, int]) -> int:
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        return [part for pair in node.value for part in pair]
-    if isinstance(node, yaml.SequenceNode):
-        return list(node.value)
+    if isinstance(node.value, list):  # a mapping's are pairs
+        return [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
     is_number = node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
     if is_number and len(node.value) > MOST_DIGITS:
         raise ValueError(f"line {node.start_mark.line + 1}: a number of {len(node.value)} characters")

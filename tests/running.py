@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import select
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import yaml
 
+from pyagent.paths import REPOSITORY
 from tests.conftest import small_scenario
 
 
@@ -21,6 +24,20 @@ def splitsim(*arguments: str | Path, timeout_s: float = 150) -> subprocess.Compl
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL
     )
+
+
+def printed_json(module: str, *arguments: str, timeout_s: float) -> Any:
+    """What a module that prints one JSON line prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    return json.loads(line)
 
 
 def write_scenario(folder: Path, **sections: dict[str, object]) -> Path:

@@ -10,20 +10,17 @@
 extern "C" int
 LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size)
 {
-    static const splitsim::MemoryFile file;
     if (size == 0)
     {
         return 0;
     }
     const uint32_t resourceBlocks = 1 + data[0] % 8;
     auto trace = ns3::CreateObject<splitsim::FadingTrace>();
-    try
+    const auto load = [trace, resourceBlocks](const std::string& path) {
+        trace->Load(path, resourceBlocks, 0.001, 1);
+    };
+    if (!splitsim::IsAccepted(data + 1, size - 1, load))
     {
-        trace->Load(file.Hold(data + 1, size - 1), resourceBlocks, 0.001, 1);
-    }
-    catch (const splitsim::ConfigError& error)
-    {
-        splitsim::JudgeRefusal(error.what());
         return 0;
     }
     for (const double timeS : {0.0, 0.0015, 7.0})

@@ -9,14 +9,8 @@
 extern "C" int
 LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size)
 {
-    static const splitsim::MemoryFile file;
-    try
-    {
-        splitsim::PreviewConfig::Load(file.Hold(data, size));
-    }
-    catch (const splitsim::ConfigError& error)
-    {
-        splitsim::JudgeRefusal(error.what());
-    }
+    splitsim::IsAccepted(data, size, [](const std::string& path) {
+        splitsim::PreviewConfig::Load(path);
+    });
     return 0;
 }

@@ -48,15 +48,7 @@ Build(const std::string& path)
 extern "C" int
 LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size)
 {
-    static const MemoryFile file;
-    try
-    {
-        Build(file.Hold(data, size));
-    }
-    catch (const ConfigError& error)
-    {
-        JudgeRefusal(error.what());
-    }
+    IsAccepted(data, size, Build);
     ns3::Simulator::Destroy();
     return 0;
 }

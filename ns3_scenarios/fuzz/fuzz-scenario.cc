@@ -35,15 +35,7 @@ Read(const std::string& path)
 extern "C" int
 LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size)
 {
-    static const MemoryFile file;
-    try
-    {
-        Read(file.Hold(data, size));
-    }
-    catch (const ConfigError& error)
-    {
-        JudgeRefusal(error.what());
-    }
+    IsAccepted(data, size, Read);
     ns3::Simulator::Destroy(); // of the obstacles
     return 0;
 }

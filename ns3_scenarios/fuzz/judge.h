@@ -7,6 +7,8 @@
 #ifndef SPLITSIM_FUZZ_JUDGE_H
 #define SPLITSIM_FUZZ_JUDGE_H
 
+#include "../scenario/config-section.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -69,6 +71,31 @@ class MemoryFile
   private:
     int m_handle;
 };
+
+/**
+ * Gives a file to a reader, which may refuse it by a ConfigError of one line.
+ *
+ * @param data the file's bytes
+ * @param size how many
+ * @param read called with the file's path
+ * @return whether it was accepted
+ */
+template <typename Reader>
+bool
+IsAccepted(const uint8_t* data, std::size_t size, Reader read)
+{
+    static const MemoryFile file;
+    try
+    {
+        read(file.Hold(data, size));
+    }
+    catch (const ConfigError& error)
+    {
+        JudgeRefusal(error.what());
+        return false;
+    }
+    return true;
+}
 
 } // namespace splitsim
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
 from benchmarks.coupling import exponent
-from pyagent.paths import REPOSITORY
+from tests.running import printed_json
 
 pytestmark = pytest.mark.ns3
 
@@ -22,16 +18,7 @@ def test_the_exponent_of_a_power_law_is_its_power() -> None:
 
 @pytest.mark.slow
 def test_one_json_line_with_all_keys() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.coupling", "--quick"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=170,
-    )
-    assert done.returncode == 0, done.stderr
-    (line,) = done.stdout.splitlines()
-    result = json.loads(line)
+    result = printed_json("benchmarks.coupling", "--quick", timeout_s=170)
     assert isinstance(result["overhead"], float)
     measured = set(result["sim_seconds_per_wall_second"])
     assert "wifi" in measured

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.load import PARTS, footprint, growth, left_over, markdown, write_page
-from pyagent.paths import REPOSITORY
+from tests.running import printed_json
 
 
 def test_growth_is_that_of_the_line_whatever_one_sample_says() -> None:
@@ -33,16 +31,7 @@ def test_what_is_left_behind_is_counted(tmp_path: Path) -> None:
 
 def measured(*parts: str, **sizes: Any) -> Any:
     options = [f"--{name}={value}" for name, value in sizes.items()]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load", "--quick", *parts, *options],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    (line,) = done.stdout.splitlines()
-    return json.loads(line)
+    return printed_json("benchmarks.load", "--quick", *parts, *options, timeout_s=600)
 
 
 @pytest.mark.ns3
