@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,12 @@ def small_scenario(**sections: dict[str, Any]) -> Scenario:
         name: {**SMALL.get(name, {}), **sections[name]} if name in sections else SMALL[name] for name in SMALL
     }
     return parse_scenario(data | {n: s for n, s in sections.items() if n not in SMALL})
+
+
+def pytest_configure() -> None:
+    """Started in the background, a shell has it ignore Ctrl-C, and all that it starts with it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

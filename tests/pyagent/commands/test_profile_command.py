@@ -29,12 +29,13 @@ LITTLE = [
 def splitsim(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """Exit status of the command, in this process: to load torch anew takes longer than the work."""
     monkeypatch.setattr("sys.argv", ["splitsim", *arguments])
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with pytest.raises(SystemExit) as end:
             cli.main()
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     return int(end.value.code or 0)
 
 
