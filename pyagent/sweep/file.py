@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -103,6 +104,11 @@ class EngineOptions(Section):
         return self
 
 
+MOST_COMBINATIONS = 100_000
+MOST_RUNS = 1_000_000
+"""In one sweep: each of its runs is a row and a file, and all are held in memory."""
+
+
 class SweepFile(Section):
     """A sweep file. Every combination of `grid`'s values is tried with every row of `list`."""
 
@@ -138,6 +144,18 @@ class SweepFile(Section):
         wrong = kind & {*self.grid, *(path for row in self.rows for path in row)}
         if wrong:
             raise ValueError(f"{wrong.pop()!r} can't be varied: base has the other kind")
+        return self
+
+    @model_validator(mode="after")
+    def _are_not_too_many(self) -> SweepFile:
+        points = math.prod(map(len, self.grid.values())) * len(self.rows)
+        if points > MOST_COMBINATIONS:
+            raise ValueError(f"grid and list make {points} combinations; valid: {MOST_COMBINATIONS} or fewer")
+        if points * self.seeds.count > MOST_RUNS:
+            raise ValueError(
+                f"{points} combinations with {self.seeds.count} seeds each are too many; valid: {MOST_RUNS} "
+                "runs or fewer"
+            )
         return self
 
     @property

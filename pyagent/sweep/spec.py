@@ -97,8 +97,10 @@ def settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What a sweep file's dotted paths point into.
 
     Args:
-        spec: a `RunSpec` as plain data; not validated, since files that it names may be gone.
+        spec: a `RunSpec` as plain data; not validated, since files that it names may be gone. Of an older
+            store it may lack fields that had one value only, today's default.
     """
+    spec = {name: field.default for name, field in RunSpec.model_fields.items()} | dict(spec)
     dataset = spec["dataset"]
     return {
         "scenario": spec["scenario"],

@@ -90,6 +90,9 @@ def test_a_relative_path_starts_at_the_sweep_file(tmp_path: Path) -> None:
     assert sweep.points[0].scenario == small_scenario()
 
 
+MANY = {f"scenario.others.{place}.count": list(range(1000)) for place in range(4)}
+
+
 @pytest.mark.parametrize(
     ("sections", "said"),
     [
@@ -119,6 +122,11 @@ def test_a_relative_path_starts_at_the_sweep_file(tmp_path: Path) -> None:
         ({"grid": {"agent.surrogate": ["linear"]}}, ["agent", "'linear'", "--buy all"]),
         ({"grid": {"agent.per_decision": [2]}}, ["agent.per_decision = 2", "less than or equal to 1"]),
         ({"agent": {"budget": 500_000}}, ["agent.budget = 500000", "at most 20000"]),
+        ({"grid": MANY}, ["1000000000000 combinations", "100000 or fewer"]),
+        (
+            {"seeds": {"count": 100_000}, "list": [{}] * 11},
+            ["11 combinations with 100000 seeds", "1000000 runs"],
+        ),
         ({"engine": {"kind": "slurm"}}, ["engine.kind = 'slurm'", "ray"]),
         ({"engine": {"address": "10.0.0.1:6379"}}, ["engine", "kind: ray"]),
     ],
@@ -180,6 +188,13 @@ def test_settings_are_looked_up_by_the_paths_of_the_file(tmp_path: Path) -> None
     assert look_up(told, "agent.policies") == "best-static+threshold"
     assert look_up(told, "scenario.model.splits.0") == run.scenario.model.splits[0]
     assert look_up(told, "scenario.nothing.0") is None
+
+
+def test_runs_of_an_older_store_had_what_is_the_default_today(tmp_path: Path) -> None:
+    run = cheap_sweep(tmp_path).points[0].model_dump(mode="json")
+    new = {"own", "surrogate", "buy", "per_decision"}
+    older = {name: value for name, value in run.items() if name not in new}
+    assert settings(older) == settings(run)
 
 
 def test_a_run_is_the_same_wherever_its_files_lie_and_another_when_they_change(tmp_path: Path) -> None:
