@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import le
 from typing import Any
@@ -87,6 +88,11 @@ def is_empty_box(container: Any) -> bool:
     except ProtocolError:
         return False
     return not any(len(getattr(box, field)) for field in _DATA_FIELDS.values())
+
+
+def repeated_names(names: list[str]) -> list[str]:
+    """Those that are there more than once, in order."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def neutral_value(space: spaces.Space[Any]) -> Any:
@@ -225,8 +231,7 @@ def _dict_decoder(space: spaces.Dict, where: str) -> Decoder:
 
 
 def _wrong_names(names: list[str], expected: list[str], where: str) -> ProtocolError:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
+    if repeated := repeated_names(names):
         return ProtocolError(f"{where}: names {repeated} appear more than once")
     return ProtocolError(f"{where}: keys {sorted(names)}, the space has {sorted(expected)}")
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import select
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pyagent.bridge.env import Ns3Env
+from pyagent.bridge.patience import LOOK_S, Patience, sleep
 from pyagent.bridge.process import TICK_S
 from pyagent.bridge.zmtp import FIRST_WAIT_MS
 
@@ -142,13 +141,13 @@ class EnvGroup:
         return list(waiting)
 
     def _sleep(self, indices: list[int]) -> None:
-        """Until a message, a change of a connection, the end of a process, or the first deadline."""
+        """Until a message, a change of a connection, the end of a process, or the first one's bound."""
         poller = select.poll()
-        deadline, ticks = math.inf, False
+        waits: list[Patience] = []
+        ticks = False
         for i in indices:
             session = self.envs[i].session
             if session is not None:
                 ticks |= not session.watch(poller)
-                deadline = min(deadline, session.deadline)
-        timeout_s = min(max(0.0, deadline - time.monotonic()), TICK_S if ticks else 3600.0)
-        poller.poll(math.ceil(timeout_s * 1000))
+                waits.append(session.patience)
+        sleep(poller, waits, TICK_S if ticks else LOOK_S)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 import select
 import socket
-import time
 from collections.abc import Callable
 
 from pyagent.bridge.errors import BridgeError, LinkLost, ProtocolError
+from pyagent.bridge.patience import LOOK_S, Patience, sleep
 from pyagent.bridge.process import TICK_S, SimulatorProcess
 from pyagent.bridge.zmtp import FIRST_WAIT_MS, MAX_MESSAGE_BYTES, ReqPeer
 
@@ -73,14 +72,14 @@ class AgentSocket:
 
     def receive(
         self,
-        timeout_s: float,
+        patience: Patience,
         process: SimulatorProcess | None = None,
         accept: Callable[[bytes], bool] | None = None,
     ) -> bytes:
         """Wait for the simulator's next message.
 
         Args:
-            timeout_s: longest wait in seconds.
+            patience: how long to wait.
             process: the simulator, where this agent started it; its end ends the wait.
             accept: called with the first message of each peer while none is pinned; the peer is pinned if
                 it returns True, and dropped if not.
@@ -90,19 +89,17 @@ class AgentSocket:
             LinkLost: none will come any more.
             ProtocolError: a message that no REQ sends.
         """
-        if self._peer is not None and timeout_s * 1000 >= FIRST_WAIT_MS:
+        if self._peer is not None and patience.left_s * 1000 >= FIRST_WAIT_MS:
             payload = self._peer.receive()
             if payload is not None:
                 return payload
-        deadline = time.monotonic() + timeout_s
         while True:
             payload = self.receive_now(process, accept)
             if payload is not None:
                 return payload
-            remaining_s = deadline - time.monotonic()
-            if remaining_s <= 0:
+            if not patience.left_s:
                 raise TimeoutError
-            self._sleep(remaining_s, process)
+            self._sleep(patience, process)
 
     def receive_now(
         self,
@@ -232,8 +229,6 @@ class AgentSocket:
         self._candidates.remove(peer)
         peer.close()
 
-    def _sleep(self, timeout_s: float, process: SimulatorProcess | None) -> None:
+    def _sleep(self, patience: Patience, process: SimulatorProcess | None) -> None:
         poller = select.poll()
-        if not self.watch(poller, process):
-            timeout_s = min(timeout_s, TICK_S)
-        poller.poll(math.ceil(min(timeout_s, 3600.0) * 1000))
+        sleep(poller, [patience], LOOK_S if self.watch(poller, process) else TICK_S)

@@ -9,7 +9,6 @@ import math
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, Literal, NamedTuple, NoReturn
 from pyagent.bridge import wire
 from pyagent.bridge.errors import BridgeError, LinkLost, ProtocolError, SimulatorDied, SimulatorTimeout
 from pyagent.bridge.link import AgentSocket
+from pyagent.bridge.patience import Patience
 from pyagent.bridge.peer import is_of_session, peer_uid
 from pyagent.bridge.process import SimulatorProcess
 
@@ -88,7 +88,7 @@ class Session:
         seed: simSeed of a started process, in [0, 2**32).
 
     Attributes:
-        deadline: when ``collect`` and ``poll`` give up, on the clock of ``time.monotonic``.
+        patience: when ``collect`` and ``poll`` give up.
     """
 
     def __init__(self, config: SimulatorConfig, socket_dir: Path, log_dir: Path, seed: int) -> None:
@@ -99,7 +99,7 @@ class Session:
         self._foreign_pids: list[int] = []
         self._due = _SPACES
         self._timeout_s = config.connect_timeout_s
-        self.deadline = math.inf
+        self.patience = Patience(math.inf)
         self.seed = seed
         self._socket = AgentSocket(_endpoint(config, socket_dir), self._admits)
         try:
@@ -165,7 +165,7 @@ class Session:
 
     def _wait_for(self, due: _Due, timeout_s: float) -> None:
         self._due, self._timeout_s = due, timeout_s
-        self.deadline = time.monotonic() + timeout_s
+        self.patience = Patience(timeout_s)
 
     def collect(self) -> bytes:
         """Wait for the message that is due and return its bytes.
@@ -174,8 +174,7 @@ class Session:
             SimulatorDied, SimulatorTimeout, ProtocolError: see there.
         """
         try:
-            remaining_s = self.deadline - time.monotonic()
-            return self._take(self._socket.receive(max(0.0, remaining_s), self._process, self._is_ours))
+            return self._take(self._socket.receive(self.patience, self._process, self._is_ours))
         except BaseException as error:
             self._raise(error)
 
@@ -185,7 +184,7 @@ class Session:
             payload = self._socket.receive_now(self._process, self._is_ours)
             if payload is not None:
                 return self._take(payload)
-            if time.monotonic() >= self.deadline:
+            if not self.patience.left_s:
                 raise TimeoutError
             return None
         except BaseException as error:
@@ -241,19 +240,19 @@ class Session:
         try:
             self.release()
             if self._released:
-                self._wait_for_exit(time.monotonic() + self._config.stop_timeout_s)
+                self._wait_for_exit(Patience(self._config.stop_timeout_s))
         finally:
             self.abort()
 
-    def _wait_for_exit(self, deadline: float) -> None:
+    def _wait_for_exit(self, patience: Patience) -> None:
         """Until the simulator is gone; it may send a last state meanwhile, and wait for its answer."""
         with contextlib.suppress(LinkLost, TimeoutError, ProtocolError):
             while True:
-                self._socket.receive(max(0.0, deadline - time.monotonic()), self._process)
-                self._socket.send(_STOP_ACTION, max(0.0, deadline - time.monotonic()))
+                self._socket.receive(patience, self._process)
+                self._socket.send(_STOP_ACTION, patience.left_s)
         if self._process is None:
             return
-        code = self._process.wait(max(0.0, deadline - time.monotonic()))
+        code = self._process.wait(patience.left_s)
         if code is None:
             _log.warning(
                 "the simulator goes on after the request to stop, ending it: %s", self._process.command

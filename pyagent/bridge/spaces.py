@@ -14,22 +14,35 @@ Actions are checked against the bounds too, because a simulator would use them u
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
 from pyagent.bridge import wire
-from pyagent.bridge.codec import NUMPY_DTYPES, decode_data, encode_data
+from pyagent.bridge.codec import NUMPY_DTYPES, decode_data, encode_data, repeated_names
 from pyagent.bridge.errors import ProtocolError
 from pyagent.bridge.wire import SpaceType
 
 __all__ = ["MAX_BOX_ELEMENTS", "MAX_DEPTH", "decode_data", "decode_space", "encode_data"]
 
 MAX_BOX_ELEMENTS = 2**24
-"""Most elements of one Box: 64 MiB of 32-bit values, the largest message that the bridge takes."""
+"""Most elements of all Boxes of a space: 64 MiB of 32-bit values, the longest message that is taken."""
+MAX_DIMENSIONS = 32
+"""Of one Box."""
 MAX_DEPTH = 32
 """Deepest nesting of Tuple and Dict."""
+MAX_PARTS = 10_000
+"""Most spaces in a Tuple or Dict, those inside them included."""
+
+
+@dataclass
+class _Room:
+    """What a space may still hold."""
+
+    elements: int = MAX_BOX_ELEMENTS
+    parts: int = MAX_PARTS
 
 
 def decode_space(description: Any, where: str = "space") -> spaces.Space[Any]:
@@ -45,24 +58,31 @@ def decode_space(description: Any, where: str = "space") -> spaces.Space[Any]:
     Raises:
         ProtocolError: unknown type or dtype, impossible bounds, sizes or names.
     """
-    return _decode_space(description, where, 0)
+    return _decode_space(description, where, 0, _Room())
 
 
-def _decode_space(description: Any, where: str, depth: int) -> spaces.Space[Any]:
+def _decode_space(description: Any, where: str, depth: int, room: _Room) -> spaces.Space[Any]:
     if depth > MAX_DEPTH:
         raise ProtocolError(f"{where}: nested deeper than {MAX_DEPTH}")
+    room.parts -= 1
+    if room.parts < 0:
+        raise ProtocolError(f"{where}: more than {MAX_PARTS} spaces in one")
     kind = _space_type(description.type, where)
     if kind is SpaceType.Discrete:
         return _decode_discrete_space(wire.unpack(description.space, wire.DiscreteSpace), where)
     if kind is SpaceType.Box:
-        return _decode_box_space(wire.unpack(description.space, wire.BoxSpace), where)
+        return _decode_box_space(wire.unpack(description.space, wire.BoxSpace), where, room)
     if kind is SpaceType.Tuple:
         elements = wire.unpack(description.space, wire.TupleSpace).element
-        return spaces.Tuple([_decode_space(e, f"{where}[{i}]", depth + 1) for i, e in enumerate(elements)])
+        return spaces.Tuple(
+            [_decode_space(e, f"{where}[{i}]", depth + 1, room) for i, e in enumerate(elements)]
+        )
     elements = wire.unpack(description.space, wire.DictSpace).element
     _check_names([e.name for e in elements], where)
     # Pairs, not a dict: Gymnasium sorts the keys of a plain dict.
-    return spaces.Dict([(e.name, _decode_space(e, f"{where}[{e.name!r}]", depth + 1)) for e in elements])
+    return spaces.Dict(
+        [(e.name, _decode_space(e, f"{where}[{e.name!r}]", depth + 1, room)) for e in elements]
+    )
 
 
 def _space_type(number: int, where: str) -> SpaceType:
@@ -83,8 +103,7 @@ def _numpy_dtype(number: int, where: str) -> np.dtype[Any]:
 
 
 def _check_names(names: list[str], where: str) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
+    if repeated := repeated_names(names):
         raise ProtocolError(f"{where}: names {repeated} appear more than once")
 
 
@@ -94,11 +113,16 @@ def _decode_discrete_space(space: Any, where: str) -> spaces.Space[Any]:
     return spaces.Discrete(space.n)
 
 
-def _decode_box_space(space: Any, where: str) -> spaces.Space[Any]:
+def _decode_box_space(space: Any, where: str, room: _Room) -> spaces.Space[Any]:
     dtype = _numpy_dtype(space.dtype, where)
     shape = tuple(int(size) for size in space.shape)
-    if math.prod(max(size, 1) for size in shape) > MAX_BOX_ELEMENTS:
-        raise ProtocolError(f"{where}: Box of more than {MAX_BOX_ELEMENTS} elements, its shape is {shape}")
+    if len(shape) > MAX_DIMENSIONS:
+        raise ProtocolError(f"{where}: Box of {len(shape)} dimensions, at most {MAX_DIMENSIONS} are taken")
+    room.elements -= math.prod(max(size, 1) for size in shape)
+    if room.elements < 0:
+        raise ProtocolError(
+            f"{where}: more than {MAX_BOX_ELEMENTS} elements in all Boxes, this one's shape is {shape}"
+        )
     low, high = _box_bounds(space.low, space.high, dtype, where)
     return spaces.Box(np.full(shape, low, dtype), np.full(shape, high, dtype), shape, dtype.type)
 

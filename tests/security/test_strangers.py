@@ -18,6 +18,7 @@ import pytest
 
 from pyagent.bridge import Ns3Env, SimulatorTimeout
 from pyagent.bridge.link import _MAX_CANDIDATES, AgentSocket
+from pyagent.bridge.patience import Patience
 from pyagent.bridge.peer import is_of_session, peer_uid
 from tests.security.strangers import ATTACKS, HELLO, Attack, Gate, Intruder, all_at_once, claim
 
@@ -163,7 +164,7 @@ def test_strangers_that_wait_are_bounded_and_one_who_has_introduced_himself_stay
         payload = claim(1)[len(HELLO) :]
         intruder._sockets[0].setblocking(True)
         intruder._sockets[0].sendall(payload)
-        assert agent.receive(TIMEOUT_S) == payload[4:]
+        assert agent.receive(Patience(TIMEOUT_S)) == payload[4:]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

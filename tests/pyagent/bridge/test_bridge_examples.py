@@ -1,6 +1,7 @@
 """The example scenarios, which are written in ns3-gym's style and know nothing of this project."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from gymnasium.utils.env_checker import check_env
 
 from pyagent.bridge import Ns3Env
 from pyagent.paths import REPOSITORY, simulator_executable
+from tests.running import select_nothing
 
 pytestmark = pytest.mark.ns3
 SOURCES = REPOSITORY / "ns3_scenarios" / "examples"
@@ -225,6 +227,42 @@ def test_simulator_goes_with_a_killed_agent() -> None:
         simulator = psutil.Process(int(agent.stdout.readline()))
         agent.kill()
         simulator.wait(5)
+
+
+STEPPING_AGENT = """
+import sys
+from pyagent.bridge import Ns3Env
+with Ns3Env(sys.argv[1], step_timeout_s=float(sys.argv[2])) as env:
+    env.reset()
+    print(env.simulator_pid, flush=True)
+    sys.stdin.readline()
+    print("asking", flush=True)
+    env.step(env.action_space.sample())
+    print("answered", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_time_in_which_both_were_stopped_is_no_silence_of_the_simulator() -> None:
+    bound_s = 4.0
+    argv = [sys.executable, "-c", STEPPING_AGENT, str(example("bridge-echo")), str(bound_s)]
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True) as agent:
+        assert agent.stdin is not None
+        assert agent.stdout is not None
+        simulator = psutil.Process(int(agent.stdout.readline()))
+        simulator.suspend()
+        agent.stdin.write("\n")
+        agent.stdin.flush()
+        assert agent.stdout.readline() == "asking\n"
+        select_nothing(0.3)  # were it stopped before it waits, there would be nothing to see
+        agent.send_signal(signal.SIGSTOP)
+        select_nothing(bound_s + 1)
+        agent.send_signal(signal.SIGCONT)
+        select_nothing(0.5)  # it looks at the clock before the simulator can answer
+        simulator.resume()
+        assert agent.stdout.readline() == "answered\n"
+        assert agent.wait(20) == 0
 
 
 @pytest.mark.slow

@@ -5,7 +5,15 @@ import pytest
 from gymnasium import spaces
 
 from pyagent.bridge import ProtocolError, wire
-from pyagent.bridge.spaces import MAX_BOX_ELEMENTS, MAX_DEPTH, decode_data, decode_space, encode_data
+from pyagent.bridge.spaces import (
+    MAX_BOX_ELEMENTS,
+    MAX_DEPTH,
+    MAX_DIMENSIONS,
+    MAX_PARTS,
+    decode_data,
+    decode_space,
+    encode_data,
+)
 from pyagent.bridge.wire import Dtype, SpaceType
 from tests.fuzz.spaces import describe, random_description
 
@@ -90,8 +98,12 @@ def test_scalar_box_and_dict_order() -> None:
 def nested(depth: int) -> Any:
     description = describe(SpaceType.Discrete, wire.DiscreteSpace(n=2))
     for _ in range(depth):
-        description = describe(SpaceType.Tuple, wire.TupleSpace(element=[description]))
+        description = tuple_of([description])
     return description
+
+
+def tuple_of(elements: list[Any]) -> Any:
+    return describe(SpaceType.Tuple, wire.TupleSpace(element=elements))
 
 
 TWO_OF_A_NAME = [describe(SpaceType.Discrete, wire.DiscreteSpace(n=2), "x")] * 2
@@ -113,6 +125,12 @@ TWO_OF_A_NAME = [describe(SpaceType.Discrete, wire.DiscreteSpace(n=2), "x")] * 2
         (box(-9, -3, Dtype.UINT, 2), "no uint32 lies in"),
         (box(0, 1, Dtype.FLOAT, MAX_BOX_ELEMENTS, 2), "more than"),
         (box(0, 1, Dtype.FLOAT, 2**32 - 1, 2**32 - 1, 0, 2**32 - 1, 2), "more than"),
+        (box(0, 1, Dtype.FLOAT, *[1] * (MAX_DIMENSIONS + 1)), "Box of 33 dimensions"),
+        (
+            tuple_of([box(0, 1, Dtype.FLOAT, MAX_BOX_ELEMENTS - 1)] + [box(0, 1, Dtype.FLOAT, 1)] * 2),
+            "in all",
+        ),
+        (tuple_of([tuple_of([])] * MAX_PARTS), "more than 10000 spaces"),
         (describe(SpaceType.Dict, wire.DictSpace(element=TWO_OF_A_NAME)), "appear more than once"),
         (nested(MAX_DEPTH + 1), "nested deeper"),
     ],

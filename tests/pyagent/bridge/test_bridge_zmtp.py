@@ -10,6 +10,7 @@ import zmq
 
 from pyagent.bridge.errors import LinkLost, ProtocolError
 from pyagent.bridge.link import AgentSocket
+from pyagent.bridge.patience import Patience
 from pyagent.bridge.zmtp import MAX_MESSAGE_BYTES, MAX_STRANGER_BYTES, ReqPeer
 from tests.fuzz.mutate import damaged
 
@@ -141,12 +142,12 @@ def test_messages_of_every_length_from_libzmq(tmp_path: Path, transport: str) ->
         simulator.connect(agent.endpoint)
         for size in (0, 1, 248, 249, 255, 256, 8192, 2**18 - 11, 2**18, 5 * 2**20):
             simulator.send(bytes([size % 251]) * size)
-            payload = agent.receive(20)
+            payload = agent.receive(Patience(20))
             assert payload == bytes([size % 251]) * size
             agent.send(payload, 20)
             assert simulator.recv() == payload
     with pytest.raises(LinkLost):
-        agent.receive(20)
+        agent.receive(Patience(20))
     agent.close()
 
 
@@ -157,7 +158,7 @@ def test_silent_and_nonsensical_connections_keep_nobody_out() -> None:
     with zmq.Context() as context, context.socket(zmq.REQ) as simulator:
         simulator.connect(agent.endpoint)
         simulator.send(b"here")
-        assert agent.receive(20) == b"here"
+        assert agent.receive(Patience(20)) == b"here"
     silent.close()
     nonsense.close()
     agent.close()
