@@ -193,7 +193,7 @@ ReadFading(const Section& section)
     section.Read("nakagami_m", fading.nakagamiM);
     section.Require(fading.nakagamiM >= 0.5, "nakagami_m", "0.5 or more");
     section.Read("coherence_time_s", fading.coherenceTimeS);
-    section.Require(fading.coherenceTimeS > 0, "coherence_time_s", "greater than 0");
+    section.Require(fading.coherenceTimeS >= 1e-9, "coherence_time_s", "at least 1e-9");
     return fading;
 }
 

@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from pyagent.scenario.schema.base import NotNegative, Position, Positive, Section
 
 SPEED_OF_LIGHT_MPS = 299_792_458.0
+SLOWEST_MPS = 1e-6
+"""For fading: a block of hours. No fading at all is a model of its own."""
 
 
 class Fading(Section):
@@ -23,7 +25,7 @@ class Fading(Section):
     """none, or Nakagami-m with a constant gain in each coherence time; rayleigh-block is that with m = 1"""
     m: Annotated[float, Field(ge=0.5)] = 1.0
     """shape of nakagami-block; 1 is Rayleigh"""
-    speed_mps: Positive = 1.4
+    speed_mps: Annotated[float, Field(ge=SLOWEST_MPS, le=1000)] = 1.4
     """of the UE, for the coherence time"""
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pyagent.scenario.lte_fading import STEP_S, Profile, Trace
 from pyagent.scenario.schema.base import NotNegative, Position, Positive, Section
-from pyagent.scenario.schema.links.base import Backhaul, Fading, RadioLink
+from pyagent.scenario.schema.links.base import SLOWEST_MPS, Backhaul, Fading, RadioLink
 
 Band = Literal[1, 3, 5, 7, 8, 20]
 
@@ -97,7 +97,7 @@ class LteFading(Section):
     """none, one gain for the whole carrier in each coherence time, or one for each resource block"""
     m: Annotated[float, Field(ge=0.5)] = 1.0
     """nakagami-block: shape; 1 is Rayleigh"""
-    speed_mps: Annotated[float, Field(gt=0, le=100)] = 8.3
+    speed_mps: Annotated[float, Field(ge=SLOWEST_MPS, le=100)] = 8.3
     """of the UE, for the Doppler shift"""
     profile: Profile = "eva"
     """trace"""
