@@ -35,6 +35,7 @@ _DATA_FIELDS = {
     Dtype.DOUBLE: "doubleData",
 }
 SMALL_BOX = 64  # elements; below, plain Python numbers are faster than numpy
+_VARINTS_AT_ONCE = 2**16
 _ONE_BYTE = [bytes([number]) for number in range(128)]
 
 Decoder = Callable[[Any], Any]
@@ -328,7 +329,8 @@ def _box_encoder(space: spaces.Box, where: str) -> Encoder:
     head = b"\x08" + varint(wire_dtype) + (b"\x12" + varint(len(sizes)) + sizes if sizes else b"")
     head += bytes([(wire_dtype + 2) << 3 | 2])  # intData is field 3, and so on in the order of Dtype
     small = size <= SMALL_BOX
-    lows, highs = space.low.ravel().tolist(), space.high.ravel().tolist()
+    # Of a long one no list is made: Python's numbers take eight times as much memory.
+    lows, highs = (space.low.ravel().tolist(), space.high.ravel().tolist()) if small else ([], [])
     # As the protocol has it; and no integer is NaN, which would slip through a comparison of extremes.
     one_range = not floats and len(set(lows)) == len(set(highs)) == 1
 
@@ -340,7 +342,7 @@ def _box_encoder(space: spaces.Box, where: str) -> Encoder:
             raise ValueError(f"{where}: {array.dtype.name} values for a Box of {dtype.name}")
         if floats and array.dtype != dtype:
             array = array.astype(dtype)
-        flat = array.ravel().tolist() if small or not floats else []
+        flat = array.ravel().tolist() if small else []
         if one_range:
             inside = lows[0] <= min(flat) and max(flat) <= highs[0]
         elif small:
@@ -349,7 +351,10 @@ def _box_encoder(space: spaces.Box, where: str) -> Encoder:
             inside = bool(np.all((array >= space.low) & (array <= space.high)))
         if not inside:
             raise _out_of_bounds(array, space, where)
-        data = array.astype(little_endian, copy=False).tobytes() if floats else _varints(flat)
+        if floats:
+            data = array.astype(little_endian, copy=False).tobytes()
+        else:
+            data = _varints(flat) if small else _many_varints(array.ravel())
         return head + varint(len(data)) + data if data else head[:-1]
 
     return encode
@@ -359,6 +364,11 @@ def _varints(numbers: list[int]) -> bytes:
     if numbers and min(numbers) >= 0 and max(numbers) < 128:
         return bytes(numbers)  # each is its own varint
     return b"".join(map(varint, numbers))
+
+
+def _many_varints(numbers: NDArray[Any]) -> bytes:
+    parts = range(0, len(numbers), _VARINTS_AT_ONCE)
+    return b"".join(_varints(numbers[at : at + _VARINTS_AT_ONCE].tolist()) for at in parts)
 
 
 def _out_of_bounds(array: NDArray[Any], space: spaces.Box, where: str) -> ValueError:

@@ -24,11 +24,12 @@ from pyagent.bridge import wire
 from pyagent.bridge.codec import NUMPY_DTYPES, decode_data, encode_data, repeated_names
 from pyagent.bridge.errors import ProtocolError
 from pyagent.bridge.wire import SpaceType
+from pyagent.bridge.zmtp import MAX_MESSAGE_BYTES
 
-__all__ = ["MAX_BOX_ELEMENTS", "MAX_DEPTH", "decode_data", "decode_space", "encode_data"]
+__all__ = ["MAX_BOX_BYTES", "MAX_DEPTH", "decode_data", "decode_space", "encode_data"]
 
-MAX_BOX_ELEMENTS = 2**24
-"""Most elements of all Boxes of a space: 64 MiB of 32-bit values, the longest message that is taken."""
+MAX_BOX_BYTES = MAX_MESSAGE_BYTES
+"""Of the values of all Boxes of a space: a longer message isn't taken."""
 MAX_DIMENSIONS = 32
 """Of one Box."""
 MAX_DEPTH = 32
@@ -41,7 +42,7 @@ MAX_PARTS = 10_000
 class _Room:
     """What a space may still hold."""
 
-    elements: int = MAX_BOX_ELEMENTS
+    box_bytes: int = MAX_BOX_BYTES
     parts: int = MAX_PARTS
 
 
@@ -118,10 +119,10 @@ def _decode_box_space(space: Any, where: str, room: _Room) -> spaces.Space[Any]:
     shape = tuple(int(size) for size in space.shape)
     if len(shape) > MAX_DIMENSIONS:
         raise ProtocolError(f"{where}: Box of {len(shape)} dimensions, at most {MAX_DIMENSIONS} are taken")
-    room.elements -= math.prod(max(size, 1) for size in shape)
-    if room.elements < 0:
+    room.box_bytes -= math.prod(max(size, 1) for size in shape) * dtype.itemsize
+    if room.box_bytes < 0:
         raise ProtocolError(
-            f"{where}: more than {MAX_BOX_ELEMENTS} elements in all Boxes, this one's shape is {shape}"
+            f"{where}: values of more than {MAX_BOX_BYTES} bytes in all Boxes, this one's shape is {shape}"
         )
     low, high = _box_bounds(space.low, space.high, dtype, where)
     return spaces.Box(np.full(shape, low, dtype), np.full(shape, high, dtype), shape, dtype.type)

@@ -207,6 +207,11 @@ def _scalar(data: dict[str, Any], name: str) -> Any:
     value = _typed(data, name, *((int, float) if kind is float else (kind,)))
     if kind is int and not 0 <= value < 2**63:
         raise ValueError(f"record.{name} is {value}; expected 0 to {2**63 - 1}")
+    if kind is float:
+        try:  # JSON lets a whole number be as long as it likes
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"record.{name} is too large for a float") from None
     return value
 
 

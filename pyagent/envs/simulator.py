@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -21,14 +19,13 @@ from pyagent.bridge.process import SimulatorProcess
 from pyagent.envs.comparison import ComparedByValue
 from pyagent.envs.observation import NAMES, check_features, normalise
 from pyagent.envs.record import DeliveryRecord
-from pyagent.errors import UserError, reason
+from pyagent.errors import reason
 from pyagent.paths import simulator_executable
 from pyagent.scenario.compile import deploy, write_simulator_config
 from pyagent.scenario.schema import Scenario
+from pyagent.silence import step_timeout_s
 
 MAX_SEED = 2**32 - 1
-STEP_TIMEOUT_S = 300.0
-"""How long ns-3 may be silent, unless SPLITSIM_STEP_TIMEOUT_S says otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,24 +45,6 @@ class State(ComparedByValue):
     request: int
     position_m: tuple[float, float, float]
     sim_time_s: float
-
-
-def step_timeout_s() -> float:
-    """How long ns-3 may be silent before it is given up.
-
-    Raises:
-        UserError: SPLITSIM_STEP_TIMEOUT_S is no number of seconds above 0.
-    """
-    said = os.environ.get("SPLITSIM_STEP_TIMEOUT_S")
-    if said is None:
-        return STEP_TIMEOUT_S
-    try:
-        found = float(said)
-    except ValueError:
-        found = math.nan
-    if not 0 < found < math.inf:
-        raise UserError(f"SPLITSIM_STEP_TIMEOUT_S = {said!r}: valid: seconds, more than 0")
-    return found
 
 
 class Episode:

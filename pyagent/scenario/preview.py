@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyagent.bridge.errors import SimulatorDied, SimulatorTimeout
 from pyagent.bridge.process import SimulatorProcess
+from pyagent.bridge.session import describe_exit
 from pyagent.errors import UserError
 from pyagent.paths import simulator_executable
 from pyagent.scenario.compile import write_simulator_config
 from pyagent.scenario.load import ScenarioError
 from pyagent.scenario.schema import Scenario
+from pyagent.silence import step_timeout_s
 
-TIMEOUT_S = 600.0
-"""How long ns-3 may take, seconds of wall clock."""
+PATIENCE = 2.0
+"""ns-3 says nothing before the end of an episode, so it may take longer than in between decisions."""
 
 SAMPLES = 500
 """How many samples a preview has at most, about."""
@@ -169,7 +173,8 @@ def preview(
     Raises:
         SimulatorNotFoundError: nothing was built.
         ScenarioError: ns-3 refuses the scenario.
-        PreviewError: ns-3 failed or took too long.
+        PreviewError: ns-3 failed.
+        SimulatorTimeout, SimulatorDied: it took too long, or somebody killed it.
     """
     return Preview.from_json(preview_json(scenario, seed, duration_s=duration_s, netanim=netanim))
 
@@ -245,7 +250,15 @@ def _ask(
         wanted.write_text(json.dumps(asked), encoding="utf-8")
         arguments = [f"--config={config}", f"--preview={wanted}", f"--simSeed={seed}", *(options or [])]
         with SimulatorProcess(simulator_executable(), arguments, log_dir=folder) as process:
-            status = process.wait(TIMEOUT_S)
+            bound_s = PATIENCE * step_timeout_s()
+            status = process.wait(bound_s)
+            if status is None:
+                raise SimulatorTimeout(
+                    f"waited {bound_s:g} s for ns-3 to show the scenario; a shorter --duration takes less, "
+                    "and SPLITSIM_STEP_TIMEOUT_S sets half of that bound"
+                )
+            if status == -signal.SIGKILL:
+                raise SimulatorDied(f"ns-3 {describe_exit(status)} while it showed the scenario", status)
             if status != 0:
                 raise _failure(status, process.stderr_tail())
         try:
@@ -256,9 +269,7 @@ def _ask(
     return data
 
 
-def _failure(status: int | None, said: str) -> UserError:
-    if status is None:
-        return PreviewError(f"ns-3 has shown nothing in {TIMEOUT_S:.0f} s; a shorter --duration takes less")
+def _failure(status: int, said: str) -> UserError:
     if status == REFUSED:
         return ScenarioError(f"ns-3 refuses it: {_reason(said)}")
     how = f"status {status}" if status > 0 else f"signal {-status}"

@@ -29,6 +29,8 @@ def main() -> None:
         tally = soak(given.seconds, given.seed, folder)
     else:
         tally = _cases(given.case, given.seed, given.times, folder)
+    for fault, (cases, strikes) in sorted(tally.by_fault().items()):
+        print(f"{fault}: {strikes} strikes in {cases} cases", file=sys.stderr)
     print(json.dumps(tally.summary()))
     sys.exit(0 if tally.is_right else 1)
 

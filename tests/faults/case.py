@@ -41,12 +41,14 @@ class Undisturbed:
         inputs: folder of what it reads.
         content: of its output.
         wall_s: how long it took.
+        simulating_s: when it had its first simulator, and its last; of a command without any, all the time.
         events: changes of its files on the way.
     """
 
     inputs: Path
     content: Content
     wall_s: float
+    simulating_s: tuple[float, float]
     events: int
 
 
@@ -105,11 +107,20 @@ def undisturbed(subject: Subject, folder: Path) -> Undisturbed:
     folder.mkdir(parents=True)
     out = folder / "out"
     events = _Events(out)
+    seen_s: list[float] = []
     with Marked(subject.arguments(folder, out), folder, _env()) as process:
-        process.until(lambda: events.look() < 0)
+
+        def look() -> bool:
+            if subject.live and process.simulators():
+                seen_s.append(time.monotonic() - process.started)
+            return events.look() < 0
+
+        process.until(look)
         wall_s = time.monotonic() - process.started
         assert process.exit_code() == 0, f"{subject.name} fails undisturbed: {process.stderr[-2000:]}"
-        return Undisturbed(folder, subject.content(out, process.stdout), wall_s, events.look())
+        simulating_s = (min(seen_s), max(seen_s)) if seen_s else (0.0, wall_s)
+        content = subject.content(out, process.stdout)
+        return Undisturbed(folder, content, wall_s, simulating_s, events.look())
 
 
 def play(name: str, seed: int, folder: Path, whole: Undisturbed) -> Verdict:
@@ -207,7 +218,14 @@ class _Case:
             self._wrong("told", str(error))
 
     def _point(self) -> Callable[[Marked], bool]:
-        """Where to strike: after so many changes of files, or at so much of the undisturbed time."""
+        """Where to strike: after so many changes of files, or at so much of the undisturbed time.
+
+        What strikes simulators does so at a time at which there are some.
+        """
+        if self.fault.strikes_simulators:
+            first_s, last_s = self.whole.simulating_s
+            when_s = self.rng.uniform(first_s, last_s)
+            return lambda process: time.monotonic() - process.started >= when_s
         if self.rng.random() < 0.5:
             at_s = self.rng.random() * self.whole.wall_s
             return lambda process: time.monotonic() - process.started >= at_s

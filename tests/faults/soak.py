@@ -54,6 +54,15 @@ class Tally:
             "rss_growth_mb": self.growth_mb,
         }
 
+    def by_fault(self) -> dict[str, tuple[int, int]]:
+        """Cases and strikes of each fault."""
+        found: dict[str, tuple[int, int]] = {}
+        for verdict in self.verdicts:
+            fault = verdict.name.partition(":")[2]
+            cases, strikes = found.get(fault, (0, 0))
+            found[fault] = cases + 1, strikes + verdict.struck
+        return found
+
     @property
     def is_right(self) -> bool:
         """Whether all came out as promised."""

@@ -71,6 +71,11 @@ class Fault:
     env: Callable[[], Mapping[str, str]] = field(default=dict)
     from_start: bool = False
 
+    @property
+    def strikes_simulators(self) -> bool:
+        """Whether it needs one to be there."""
+        return self.on is _has_simulators
+
 
 def _kill(scene: Scene) -> bool:
     return send(scene.process.pid, signal.SIGKILL)

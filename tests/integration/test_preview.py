@@ -14,8 +14,8 @@ import psutil
 import pytest
 from episodes import ALL_LOCAL, make_scenario, play
 
+from pyagent.bridge import SimulatorDied, SimulatorTimeout
 from pyagent.paths import simulator_executable
-from pyagent.scenario import preview as module
 from pyagent.scenario.compile import write_simulator_config
 from pyagent.scenario.load import ScenarioError, load_scenario
 from pyagent.scenario.preview import Preview, PreviewError, check_in_ns3, preview, preview_json
@@ -167,6 +167,7 @@ def replace_simulator(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch
     [
         ("echo 'splitsim-ns3: link.x: is bad' >&2; exit 2", ScenarioError, "ns-3 refuses it: link.x: is bad"),
         ("echo 'msg=\"too far\", +0s 0 file=a.cc' >&2; kill -ABRT $$", PreviewError, "signal 6: too far"),
+        ("kill -KILL $$", SimulatorDied, "SIGKILL while it showed the scenario"),
         ("exit 3", PreviewError, "ns-3 ended with status 3: it said nothing"),
         ("echo '{'", PreviewError, "ns-3 printed no preview"),
     ],
@@ -183,7 +184,7 @@ def test_a_simulator_that_fails_is_one_line(
 
 def test_a_simulator_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace_simulator(tmp_path, "exec sleep 600", monkeypatch)
-    monkeypatch.setattr(module, "TIMEOUT_S", 0.2)
-    with pytest.raises(PreviewError, match="a shorter --duration takes less"):
+    monkeypatch.setenv("SPLITSIM_STEP_TIMEOUT_S", "0.1")
+    with pytest.raises(SimulatorTimeout, match=r"waited 0\.2 s .*a shorter --duration takes less"):
         check_in_ns3(make_scenario())
     assert not psutil.Process().children(recursive=True)

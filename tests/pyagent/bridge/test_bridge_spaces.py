@@ -6,7 +6,7 @@ from gymnasium import spaces
 
 from pyagent.bridge import ProtocolError, wire
 from pyagent.bridge.spaces import (
-    MAX_BOX_ELEMENTS,
+    MAX_BOX_BYTES,
     MAX_DEPTH,
     MAX_DIMENSIONS,
     MAX_PARTS,
@@ -123,11 +123,12 @@ TWO_OF_A_NAME = [describe(SpaceType.Discrete, wire.DiscreteSpace(n=2), "x")] * 2
         (box(float("nan"), 1, Dtype.FLOAT, 2), "no interval"),
         (box(0.2, 0.8, Dtype.INT, 2), "no int32 lies in"),
         (box(-9, -3, Dtype.UINT, 2), "no uint32 lies in"),
-        (box(0, 1, Dtype.FLOAT, MAX_BOX_ELEMENTS, 2), "more than"),
+        (box(0, 1, Dtype.FLOAT, MAX_BOX_BYTES // 4, 2), "more than"),
+        (box(0, 1, Dtype.DOUBLE, MAX_BOX_BYTES // 4), "more than"),
         (box(0, 1, Dtype.FLOAT, 2**32 - 1, 2**32 - 1, 0, 2**32 - 1, 2), "more than"),
         (box(0, 1, Dtype.FLOAT, *[1] * (MAX_DIMENSIONS + 1)), "Box of 33 dimensions"),
         (
-            tuple_of([box(0, 1, Dtype.FLOAT, MAX_BOX_ELEMENTS - 1)] + [box(0, 1, Dtype.FLOAT, 1)] * 2),
+            tuple_of([box(0, 1, Dtype.FLOAT, MAX_BOX_BYTES // 8)] * 2 + [box(0, 1, Dtype.FLOAT, 1)]),
             "in all",
         ),
         (tuple_of([tuple_of([])] * MAX_PARTS), "more than 10000 spaces"),
