@@ -67,6 +67,8 @@ LteEnergy::Install(const LteEnergyConfig& config, Ptr<Node> ue)
     m_states->SetNode(ue);
     m_states->SetEnergySource(source);
     source->AppendDeviceEnergyModel(m_states);
+    // They hold each other, and no node holds them that would break the circle.
+    Simulator::ScheduleDestroy([source] { source->Dispose(); });
 }
 
 void

@@ -76,8 +76,9 @@ KeepAssociationsAgreed(const NetDeviceContainer& stations, const NetDeviceContai
     }
     for (uint32_t i = 0; i < stations.GetN(); i++)
     {
-        const auto station =
-            DynamicCast<StaWifiMac>(DynamicCast<WifiNetDevice>(stations.Get(i))->GetMac());
+        // Not a Ptr: the station would hold itself.
+        auto* station = PeekPointer(
+            DynamicCast<StaWifiMac>(DynamicCast<WifiNetDevice>(stations.Get(i))->GetMac()));
         const auto mend = [station, managers](Mac48Address accessPoint) {
             const auto manager = managers.at(accessPoint);
             const bool stays = station->IsAssociated() && station->GetBssid(0) == accessPoint;

@@ -121,7 +121,7 @@ KeepBlockAcksAlive(const NetDeviceContainer& devices)
     for (uint32_t i = 0; i < devices.GetN(); i++)
     {
         const auto device = DynamicCast<WifiNetDevice>(devices.Get(i));
-        const Ptr<WifiMac> mac = device->GetMac();
+        auto* mac = PeekPointer(device->GetMac()); // not a Ptr: PHY and MAC would hold each other
         device->GetPhy()->TraceConnectWithoutContext(
             "MonitorSnifferRx",
             Callback<void,

@@ -413,6 +413,8 @@ WifiLink::FollowAssociations(const LinkContext& context) const
         // without this a whole prompt would wait, three packets deep, for an ARP answer.
         m_stations.Get(i)->AddLinkChangeCallback(Callback<void>(
             [attachment] { Simulator::ScheduleNow([attachment] { attachment->Follow(); }); }));
+        // It holds the station, which holds it.
+        Simulator::ScheduleDestroy([attachment] { *attachment = Attachment(); });
     }
 }
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from llm_split.plain import one_line
 from pyagent.campaign.contenders import BASELINES, Contenders
 from pyagent.campaign.seeds import MAX_RUN_SEED, SEEDS_PER_RUN
 from pyagent.dataset import open_dataset, shipped_dataset
@@ -398,4 +399,4 @@ def _recorded_policies() -> tuple[str, ...]:
 
 
 def _told(fields: Mapping[str, Any]) -> str:
-    return ", ".join(f"{path} = {value!r}" for path, value in fields.items())
+    return one_line(", ".join(f"{path} = {one_line(repr(value))}" for path, value in fields.items()), 500)
