@@ -6,9 +6,10 @@ import json
 import random
 import tempfile
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
+import gguf
 import torch
 import yaml
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -157,6 +158,12 @@ class GgufFiles(FileTarget):
     name = "gguf"
     file_name = "model.gguf"
     refusals = (ModelNotFoundError,)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        # Transformers asks once for each module, and to make this map takes most of the time of a small model.
+        if not hasattr(gguf.get_tensor_name_map, "cache_info"):
+            gguf.get_tensor_name_map = lru_cache(maxsize=64)(gguf.get_tensor_name_map)
 
     def seeds(self) -> Sequence[bytes]:
         with tempfile.TemporaryDirectory() as name:
