@@ -161,7 +161,7 @@ class GgufFiles(FileTarget):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        # Transformers asks once for each module, and to make this map takes most of the time of a small model.
+        # Transformers asks once for each module, and to make this map takes most of a small model's time.
         if not hasattr(gguf.get_tensor_name_map, "cache_info"):
             gguf.get_tensor_name_map = lru_cache(maxsize=64)(gguf.get_tensor_name_map)
 
