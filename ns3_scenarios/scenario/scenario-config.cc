@@ -194,6 +194,16 @@ ReadTransport(const Section& section)
     section.Read("device_queue_window", transport.deviceQueueWindow);
     section.Require(transport.deviceQueueWindow > 0, "device_queue_window", "1 or more");
     section.Read("token_id_bytes", transport.tokenIdBytes);
+    if (section.Has("fec"))
+    {
+        const Section fec = section["fec"];
+        fec.Read("data", transport.fecData);
+        fec.Require(transport.fecData >= 1 && transport.fecData <= 254, "data", "1 to 254");
+        fec.Read("parity", transport.fecParity);
+        fec.Require(transport.fecParity >= 1 && transport.fecParity <= 255 - transport.fecData,
+                    "parity",
+                    "1 or more, and no more than 255 with data");
+    }
     return transport;
 }
 

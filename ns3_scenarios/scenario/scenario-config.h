@@ -94,6 +94,8 @@ struct TransportConfig
     uint32_t maxRetries{2};
     uint32_t deviceQueueWindow{64}; ///< fragments that the UE keeps in its device queue
     uint32_t tokenIdBytes{16};      ///< payload of a reply
+    uint32_t fecData{0};   ///< fragments of a group that parity protects; 0: there is no parity
+    uint32_t fecParity{0}; ///< packets of parity after each group
 };
 
 /** An activation codec as the network sees it: the bytes of each fragment of one token. */

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-only
  */
 #include "../inference/model/delivery-record.h"
+#include "../inference/model/fec-groups.h"
 #include "../inference/model/fragment.h"
 
 #include "ns3/packet.h"
@@ -16,9 +17,11 @@
 using namespace ns3;
 using splitsim::DeliveryRecord;
 using splitsim::DeliveryRecorder;
+using splitsim::FecGroups;
 using splitsim::FragmentHeader;
 using splitsim::FragmentTag;
 using splitsim::Outcome;
+using splitsim::TransportConfig;
 
 namespace
 {
@@ -124,7 +127,7 @@ class FragmentTagTestCase : public TestCase
     }
 };
 
-/** Of the copies of a fragment the best counts: delivered, then late, then dropped. */
+/** Of the copies of a fragment the best counts: delivered, then recovered, then late, then dropped. */
 class PrecedenceTestCase : public TestCase
 {
   public:
@@ -164,6 +167,9 @@ class PrecedenceTestCase : public TestCase
         const Event dropped = [](auto& r) {
             r.NoteDropped(REQUEST, 0, false, Outcome::DROPPED_QUEUE);
         };
+        const Event recovered = [](auto& r) {
+            r.NoteRecovered(0);
+        };
         const Event otherRequest = [](auto& r) {
             r.NoteDropped(REQUEST - 1, 0, false, Outcome::LOST_RADIO);
         };
@@ -183,6 +189,49 @@ class PrecedenceTestCase : public TestCase
         Expect({sent, lost, sent, delivered}, Outcome::DELIVERED, "lost, then delivered");
         Expect({sent, lost, sent}, Outcome::LATE, "lost, and a copy under way");
         Expect({sent, lost, sent, dropped}, Outcome::DROPPED_QUEUE, "the last drop counts");
+        Expect({sent, lost, recovered}, Outcome::RECOVERED, "lost, then recovered");
+        Expect({sent, recovered, lost}, Outcome::RECOVERED, "recovered, then its loss is heard of");
+        Expect({sent, recovered, sent}, Outcome::RECOVERED, "recovered, and a copy under way");
+        Expect({sent, recovered, late}, Outcome::RECOVERED, "recovered, and its packet too late");
+        Expect({sent, recovered, delivered}, Outcome::DELIVERED, "recovered, then delivered");
+        Expect({sent, delivered, recovered}, Outcome::DELIVERED, "delivered before");
+        Expect({recovered}, Outcome::NOT_SENT, "what was never sent is not recovered");
+    }
+};
+
+/** Groups of fragments, the last one smaller, and the order in which packets are sent. */
+class FecGroupsTestCase : public TestCase
+{
+  public:
+    FecGroupsTestCase()
+        : TestCase("groups of fragments and their parity")
+    {
+    }
+
+  private:
+    using Numbers = std::vector<uint32_t>;
+
+    void DoRun() override
+    {
+        TransportConfig transport;
+        const FecGroups bare(transport, 3);
+        NS_TEST_EXPECT_MSG_EQ(bare.HasParity(), false, "none");
+        NS_TEST_EXPECT_MSG_EQ((bare.Order() == Numbers{0, 1, 2}), true, "as they are");
+        NS_TEST_EXPECT_MSG_EQ(bare.Packets(), 3, "no parity");
+        transport.fecData = 3;
+        transport.fecParity = 2;
+        const FecGroups groups(transport, 5);
+        NS_TEST_EXPECT_MSG_EQ(groups.Packets(), 9, "5 fragments, 2 groups of 2");
+        NS_TEST_EXPECT_MSG_EQ((groups.Sizes() == Numbers{3, 2}), true, "the last is smaller");
+        NS_TEST_EXPECT_MSG_EQ((groups.Order() == Numbers{0, 1, 2, 5, 6, 3, 4, 7, 8}),
+                              true,
+                              "parity behind its group");
+        NS_TEST_EXPECT_MSG_EQ((groups.ParityOf(1) == Numbers{7, 8}), true, "of the last");
+        const Numbers groupOf{0, 0, 0, 1, 1, 0, 0, 1, 1};
+        for (uint32_t packet = 0; packet < groups.Packets(); packet++)
+        {
+            NS_TEST_EXPECT_MSG_EQ(groups.GroupOf(packet), groupOf[packet], "packet " << packet);
+        }
     }
 };
 
@@ -282,6 +331,7 @@ class DeliveryRecordTestSuite : public TestSuite
     {
         AddTestCase(new FragmentHeaderTestCase);
         AddTestCase(new FragmentTagTestCase);
+        AddTestCase(new FecGroupsTestCase);
         AddTestCase(new PrecedenceTestCase);
         AddTestCase(new DelayTestCase);
         AddTestCase(new AllLocalTestCase);

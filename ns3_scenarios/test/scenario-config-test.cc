@@ -131,6 +131,12 @@ class ValidTestCase : public LoadTestCase
         NS_TEST_EXPECT_MSG_EQ(waypoints[1].timeS, 9, "time");
         NS_TEST_EXPECT_MSG_EQ(waypoints[1].position.xM, 50, "position");
 
+        NS_TEST_EXPECT_MSG_EQ(config.transport.fecData, 0, "no parity");
+        data["transport"]["fec"] = {{"data", 20}, {"parity", 4}};
+        config = Load(data.dump());
+        NS_TEST_EXPECT_MSG_EQ(config.transport.fecData, 20, "fragments of a group");
+        NS_TEST_EXPECT_MSG_EQ(config.transport.fecParity, 4, "parity");
+
         data["others"] = json::array({Group(2)});
         config = Load(data.dump());
         NS_TEST_EXPECT_MSG_EQ(config.CountUes(), 3, "the agent's and two more");
@@ -185,6 +191,7 @@ class InvalidTestCase : public LoadTestCase
         Expect("/arrivals/min_gap_s", 3.5, "arrivals.min_gap_s");
         Expect("/arrivals/prompt_tokens", {0, 2}, "arrivals.prompt_tokens");
         Expect("/transport/max_retries", 255, "transport.max_retries");
+        Expect("/transport/fec/data", 255, "transport.fec.data");
         Expect("/codecs", json::array(), "codecs");
         Expect("/codecs/0/fragment_bytes", json::array(), "codecs[0].fragment_bytes");
         Expect("/compute/splits", {1, 5}, "compute.splits");

@@ -213,6 +213,7 @@ def row_of(
         "loss_queue": record.share(Outcome.DROPPED_QUEUE),
         "loss_late": record.share(Outcome.LATE),
         "loss_unsent": record.share(Outcome.NOT_SENT),
+        "recovered": record.share(Outcome.RECOVERED),
         "mean_delay_s": record.mean_delay_s,
         "retries": int(record.retries.sum()),
         "uplink_bytes": record.uplink_bytes,

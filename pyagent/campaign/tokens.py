@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyagent.envs.record import DeliveryRecord, Outcome
+from pyagent.envs.record import DeliveryRecord, Outcome, there
 from pyagent.scenario.compile import Deployment, deploy, reassembly_timeout_s
 from pyagent.scenario.schema import Scenario
 
@@ -59,7 +59,7 @@ class TokenClock:
         edge_s = min(self._edge_s(record, step), total_s - ue_s) if got else 0.0
         left_s = total_s - ue_s - edge_s
         resend_s = min(resent * self._silence_s, left_s)
-        in_time = _of_step(record, record.outcome, step) == Outcome.DELIVERED
+        in_time = there(_of_step(record, record.outcome, step))
         delays_s = _of_step(record, record.delay_s, step)[in_time]
         seen = got and not resent and delays_s.size > 0
         uplink_s = min(float(delays_s.max()), left_s) if seen else 0.0
@@ -87,13 +87,14 @@ class TokenClock:
 
 
 def _fragments(record: DeliveryRecord, step: int) -> dict[str, int]:
-    """How many fragments the step has, and how many of them the edge did without, by cause."""
+    """Fragments of the step: all, those that the edge did without, by cause, and those had from parity."""
     outcome = _of_step(record, record.outcome, step)
     causes = {
         "lost_radio": Outcome.LOST_RADIO,
         "lost_queue": Outcome.DROPPED_QUEUE,
         "lost_late": Outcome.LATE,
         "lost_unsent": Outcome.NOT_SENT,
+        "recovered": Outcome.RECOVERED,
     }
     return {
         "fragments": int(outcome.size),

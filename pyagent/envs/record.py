@@ -23,6 +23,12 @@ class Outcome(IntEnum):
     DROPPED_QUEUE = 2
     LATE = 3
     NOT_SENT = 4
+    RECOVERED = 5
+
+
+def there(outcome: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which fragments the edge computed with, of outcomes of any shape."""
+    return np.isin(outcome, (Outcome.DELIVERED, Outcome.RECOVERED))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +134,9 @@ class DeliveryRecord(ComparedByValue):
 
     @property
     def loss(self) -> float:
-        """Share of the fragments that the edge did without: all outcomes but DELIVERED."""
-        return 1.0 - self.share(Outcome.DELIVERED) if self._begun().size else 0.0
+        """Share of the fragments that the edge did without: all outcomes but DELIVERED and RECOVERED."""
+        begun = self._begun()
+        return 1.0 - float(there(begun).mean()) if begun.size else 0.0
 
     @property
     def prompt_loss(self) -> float:
@@ -152,7 +159,7 @@ class DeliveryRecord(ComparedByValue):
     def mask(self) -> DeliveryMask:
         """What the language model's side needs of it."""
         return DeliveryMask(
-            delivered=self.outcome == Outcome.DELIVERED,
+            delivered=there(self.outcome),
             prompt_tokens=self.prompt_tokens,
             output_tokens=self.output_tokens,
             generated_tokens=self.generated_tokens,
@@ -160,7 +167,7 @@ class DeliveryRecord(ComparedByValue):
 
 
 def _missing(outcome: NDArray[np.uint8]) -> float:
-    return float((outcome != Outcome.DELIVERED).mean()) if outcome.size else 0.0
+    return float((~there(outcome)).mean()) if outcome.size else 0.0
 
 
 _SCALARS = (

@@ -135,5 +135,5 @@ def _computing(deployment: Deployment, split: int, prompt: int, output: int) -> 
 
 
 def _sent_bits(deployment: Deployment, prompt: int, output: int) -> int:
-    """Uplink of a request: one tensor per prompt token and per output token but the last."""
-    return 8 * sum(deployment.fragment_bytes) * (prompt + output - 1)
+    """Uplink of a request: the prompt's tensors, and one for each output token but the last."""
+    return 8 * (deployment.uplink_bytes(prompt) + (output - 1) * deployment.uplink_bytes(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from llm_split.devices import DeviceCard, ModelShape, load_device, load_shape
 from llm_split.roofline import ComputeTables, compute_tables, ue_memory_bytes
 from pyagent.scenario.feasibility import contradiction, least_cost
 from pyagent.scenario.load import ScenarioError
-from pyagent.scenario.schema import Movement, Scenario, TraceMobility
+from pyagent.scenario.schema import Fec, Movement, Scenario, TraceMobility
 
 GIB = 2**30
 
@@ -28,6 +29,7 @@ class Deployment:
         infeasible: splits that the UE's memory can't hold.
         ue, edge: compute times; `ue_device.compute_power_w` is the power above idle in W.
         fragment_bytes: bytes of each fragment of one token.
+        fec: how fragments are protected.
     """
 
     shape: ModelShape
@@ -37,6 +39,15 @@ class Deployment:
     ue: ComputeTables
     edge: ComputeTables
     fragment_bytes: tuple[int, ...]
+    fec: Fec | None = None
+
+    def uplink_bytes(self, tokens: int) -> int:
+        """Of a step that sends the activations of so many tokens once, parity included, without headers."""
+        data = sum(self.fragment_bytes) * tokens
+        if self.fec is None:
+            return data
+        groups = math.ceil(len(self.fragment_bytes) * tokens / self.fec.data)
+        return data + groups * self.fec.parity * max(self.fragment_bytes)
 
     @property
     def num_layers(self) -> int:
@@ -100,6 +111,7 @@ def _deploy(text: str) -> Deployment:
                 model.impairment().parts_of_fragment,
             )
         ),
+        fec=scenario.transport.fec,
     )
     _check_targets(scenario, deployment)
     return deployment
@@ -158,6 +170,7 @@ def simulator_config(scenario: Scenario) -> dict[str, Any]:
             "max_retries": transport.max_retries,
             "device_queue_window": transport.device_queue_window,
             "token_id_bytes": transport.token_id_bytes,
+            **({} if transport.fec is None else {"fec": transport.fec.model_dump()}),
         },
         "codecs": [{"name": scenario.model.codec, "fragment_bytes": deployment.fragment_bytes}],
         "compute": {

@@ -21,13 +21,36 @@ namespace
 
 constexpr auto NOT_A_TIME = std::numeric_limits<float>::quiet_NaN();
 
+bool
+IsThere(uint8_t outcome)
+{
+    return outcome == static_cast<uint8_t>(Outcome::DELIVERED) ||
+           outcome == static_cast<uint8_t>(Outcome::RECOVERED);
+}
+
+/// How good an outcome is; of copies of a fragment the best counts.
+int
+Rank(uint8_t outcome)
+{
+    switch (static_cast<Outcome>(outcome))
+    {
+    case Outcome::DELIVERED:
+        return 3;
+    case Outcome::RECOVERED:
+        return 2;
+    case Outcome::LATE:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 } // namespace
 
 double
 DeliveryRecord::Loss() const
 {
     const auto notSent = static_cast<uint8_t>(Outcome::NOT_SENT);
-    const auto delivered = static_cast<uint8_t>(Outcome::DELIVERED);
     std::size_t begun = 0;
     std::size_t missing = 0;
     std::size_t first = 0;
@@ -39,7 +62,7 @@ DeliveryRecord::Loss() const
         if (std::any_of(from, to, [=](uint8_t o) { return o != notSent; }))
         {
             begun += rows;
-            missing += rows - std::count(from, to, delivered);
+            missing += rows - std::count_if(from, to, IsThere);
         }
         first += rows;
     }
@@ -131,8 +154,7 @@ DeliveryRecorder::NoteSent(uint32_t index)
 {
     m_sentAt[index].push_back(Simulator::Now());
     auto& outcome = m_record.outcome[index];
-    if (outcome != static_cast<uint8_t>(Outcome::DELIVERED) &&
-        outcome != static_cast<uint8_t>(Outcome::LATE))
+    if (Rank(outcome) == 0)
     {
         outcome = UNDER_WAY;
     }
@@ -141,13 +163,11 @@ DeliveryRecorder::NoteSent(uint32_t index)
 void
 DeliveryRecorder::Improve(uint8_t& outcome, Outcome news) const
 {
-    const auto delivered = static_cast<uint8_t>(Outcome::DELIVERED);
-    const auto late = static_cast<uint8_t>(Outcome::LATE);
-    if (outcome == delivered || (outcome == late && news != Outcome::DELIVERED))
+    const auto better = static_cast<uint8_t>(news);
+    if (Rank(better) >= Rank(outcome))
     {
-        return;
+        outcome = better;
     }
-    outcome = static_cast<uint8_t>(news);
 }
 
 void
@@ -159,12 +179,28 @@ DeliveryRecorder::NoteArrived(uint32_t index, uint8_t attempt, bool inTime)
     }
     m_overtaken = std::max(m_overtaken, m_sentAt[index][attempt]);
     auto& outcome = m_record.outcome[index];
-    if (outcome != static_cast<uint8_t>(Outcome::DELIVERED))
+    if (!IsThere(outcome))
     {
         m_record.delayS[index] =
             static_cast<float>((Simulator::Now() - m_sentAt[index][attempt]).GetSeconds());
     }
     Improve(outcome, inTime ? Outcome::DELIVERED : Outcome::LATE);
+}
+
+void
+DeliveryRecorder::NoteRecovered(uint32_t index)
+{
+    if (!m_open || index >= m_record.outcome.size() || m_sentAt[index].empty())
+    {
+        return;
+    }
+    auto& outcome = m_record.outcome[index];
+    if (!IsThere(outcome))
+    {
+        m_record.delayS[index] =
+            static_cast<float>((Simulator::Now() - m_sentAt[index].back()).GetSeconds());
+    }
+    Improve(outcome, Outcome::RECOVERED);
 }
 
 void

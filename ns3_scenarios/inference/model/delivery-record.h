@@ -22,6 +22,7 @@ enum class Outcome : uint8_t
     DROPPED_QUEUE = 2, ///< refused by or expired in a queue
     LATE = 3,          ///< arrived after its step began, or still under way when the request ended
     NOT_SENT = 4,      ///< the request ended, or its step was answered, before it was sent
+    RECOVERED = 5,     ///< itself missing when its step began, but computed from its group's parity
 };
 
 /** Everything that is known of one request once it is over. */
@@ -64,7 +65,7 @@ struct DeliveryRecord
 /**
  * Keeps the record of the request under way: the applications and the stack's drop traces report to
  * it. A fragment that was sent more than once keeps the best that happened to any copy, in the
- * order delivered, late, dropped.
+ * order delivered, recovered, late, dropped.
  */
 class DeliveryRecorder : public ns3::Object
 {
@@ -101,6 +102,8 @@ class DeliveryRecorder : public ns3::Object
      * @param inTime whether its step had not begun
      */
     void NoteArrived(uint32_t index, uint8_t attempt, bool inTime);
+    /** @param index row of a fragment that the edge has computed from parity, before its step began */
+    void NoteRecovered(uint32_t index);
     /** @param request whose @param index row @param downlink direction @param cause of the drop */
     void NoteDropped(uint32_t request, uint32_t index, bool downlink, Outcome cause);
     /** @param step whose token id was just sent to the UE */

@@ -8,6 +8,7 @@
 #include "ns3/tag.h"
 
 #include <cstdint>
+#include <limits>
 
 namespace splitsim
 {
@@ -26,11 +27,11 @@ class FragmentHeader : public ns3::Header
     uint32_t Deserialize(ns3::Buffer::Iterator start) override;
     void Print(std::ostream& os) const override;
 
-    uint32_t request{0};       ///< index of the request in the episode
-    uint16_t step{0};          ///< 0 is the prefill, i the i-th decode step
-    uint8_t attempt{0};        ///< 0 is the first sending
-    uint8_t split{0};          ///< blocks that the UE has computed
-    uint32_t fragment{0};      ///< index among the fragments of this step
+    uint32_t request{0};  ///< index of the request in the episode
+    uint16_t step{0};     ///< 0 is the prefill, i the i-th decode step
+    uint8_t attempt{0};   ///< 0 is the first sending
+    uint8_t split{0};     ///< blocks that the UE has computed
+    uint32_t fragment{0}; ///< index among the fragments of this step; behind them, of its parity
     uint32_t stepFragments{0}; ///< fragments of this step
     uint32_t promptTokens{0};  ///< of the request; the edge derives the step's work from it
     uint16_t fragmentsPerToken{0};
@@ -42,6 +43,9 @@ class FragmentHeader : public ns3::Header
 class FragmentTag : public ns3::Tag
 {
   public:
+    /// Row of what has none in the record: parity.
+    static constexpr uint32_t NO_ROW = std::numeric_limits<uint32_t>::max();
+
     static ns3::TypeId GetTypeId();
     ns3::TypeId GetInstanceTypeId() const override;
     uint32_t GetSerializedSize() const override;

@@ -116,7 +116,8 @@ SplitInferenceEdge::HandleFragment(const FragmentHeader& header, const Address& 
 void
 SplitInferenceEdge::NoteArrived(const FragmentHeader& header, bool inTime)
 {
-    if (header.request == m_recorder->Current().request)
+    const bool isParity = header.fragment >= header.stepFragments;
+    if (!isParity && header.request == m_recorder->Current().request)
     {
         m_recorder->NoteArrived(header.GetRow(), header.attempt, inTime);
     }
@@ -130,7 +131,9 @@ SplitInferenceEdge::BeginStep(const FragmentHeader& header, const Address& from)
     m_phase = Phase::COLLECTING;
     m_step = header;
     m_ue = from;
-    m_arrived.assign(header.stepFragments, false);
+    m_groups = FecGroups(m_transport, header.stepFragments);
+    m_arrived.assign(m_groups.Packets(), false);
+    m_groupMissing = m_groups.Sizes();
     m_missing = header.stepFragments;
     m_answeredAttempt = -1;
 }
@@ -145,8 +148,16 @@ SplitInferenceEdge::Collect(const FragmentHeader& header)
     m_arrived[header.fragment] = true;
     m_step.attempt = std::max(m_step.attempt, header.attempt);
     NoteArrived(header, true);
+    if (header.fragment < header.stepFragments)
+    {
+        m_missing--;
+    }
+    if (m_groups.HasParity() && --m_groupMissing[m_groups.GroupOf(header.fragment)] == 0)
+    {
+        Recover(header);
+    }
     m_reassemblyTimeout.Cancel();
-    if (--m_missing == 0)
+    if (m_missing == 0)
     {
         Compute();
         return;
@@ -154,6 +165,30 @@ SplitInferenceEdge::Collect(const FragmentHeader& header)
     m_reassemblyTimeout = Simulator::Schedule(Seconds(m_transport.reassemblyTimeoutS),
                                               &SplitInferenceEdge::Compute,
                                               this);
+}
+
+void
+SplitInferenceEdge::Recover(const FragmentHeader& last)
+{
+    const auto [first, behind] = m_groups.Fragments(m_groups.GroupOf(last.fragment));
+    FragmentHeader header = last;
+    for (header.fragment = first; header.fragment < behind; header.fragment++)
+    {
+        if (!m_arrived[header.fragment])
+        {
+            m_arrived[header.fragment] = true;
+            m_missing--;
+            if (header.request == m_recorder->Current().request)
+            {
+                m_recorder->NoteRecovered(header.GetRow());
+            }
+        }
+    }
+    // What is still to come of the group is not needed any more.
+    for (const auto packet : m_groups.ParityOf(m_groups.GroupOf(last.fragment)))
+    {
+        m_arrived[packet] = true;
+    }
 }
 
 Time

@@ -7,6 +7,7 @@
 #include "../../scenario/scenario-config.h"
 #include "compute-queue.h"
 #include "delivery-record.h"
+#include "fec-groups.h"
 #include "fragment.h"
 
 #include "ns3/address.h"
@@ -22,7 +23,8 @@ namespace splitsim
 /**
  * The edge server's half of split inference.
  *
- * It collects the fragments of a step and starts to compute when all are there, or when no new one
+ * It collects the fragments of a step and starts to compute when all are there (some perhaps
+ * recovered from parity), or when no new one
  * came for the reassembly timeout; from then on the step's mask is frozen and later fragments are
  * late. (A timeout since the first fragment would cut every long prompt on a slow link, and a lost
  * reply would cost as long as the longest prompt takes.) It is idempotent per (request, step): a
@@ -65,6 +67,8 @@ class SplitInferenceEdge : public ns3::Application
     void HandleFragment(const FragmentHeader& header, const ns3::Address& from);
     void BeginStep(const FragmentHeader& header, const ns3::Address& from);
     void Collect(const FragmentHeader& header);
+    /** @param last packet that a group needed */
+    void Recover(const FragmentHeader& last);
     void NoteArrived(const FragmentHeader& header, bool inTime);
     void Compute();
     void Answer(uint32_t request, uint16_t step);
@@ -85,8 +89,10 @@ class SplitInferenceEdge : public ns3::Application
     Phase m_phase{Phase::COLLECTING};
     FragmentHeader m_step; ///< header of the step's first fragment
     ns3::Address m_ue;
-    std::vector<bool> m_arrived;
-    uint32_t m_missing{0};
+    FecGroups m_groups;
+    std::vector<bool> m_arrived;          ///< each packet of the step, or is not needed any more
+    std::vector<uint32_t> m_groupMissing; ///< packets that each group needs yet
+    uint32_t m_missing{0};                ///< fragments, not parity
     int m_answeredAttempt{-1};
     ns3::EventId m_reassemblyTimeout;
 };

@@ -3,12 +3,16 @@
  */
 #include "split-inference-ue.h"
 
+#include "fec-groups.h"
+
 #include "ns3/abort.h"
 #include "ns3/inet-socket-address.h"
 #include "ns3/log.h"
 #include "ns3/packet.h"
 #include "ns3/simulator.h"
 #include "ns3/udp-socket-factory.h"
+
+#include <algorithm>
 
 namespace splitsim
 {
@@ -160,6 +164,7 @@ SplitInferenceUe::FinishCompute()
         return;
     }
     m_stepFragments = (m_step == 0 ? record.promptTokens : 1) * record.fragmentsPerToken;
+    m_order = FecGroups(m_transport, m_stepFragments).Order();
     SendStep();
 }
 
@@ -187,8 +192,8 @@ SplitInferenceUe::SendMore()
 {
     while (m_sending && m_queueDepth() < m_transport.deviceQueueWindow)
     {
-        SendFragment(m_next);
-        if (++m_next == m_stepFragments)
+        SendFragment(m_order[m_next]);
+        if (++m_next == m_order.size())
         {
             m_sending = false;
             m_retry = Simulator::Schedule(
@@ -208,7 +213,8 @@ void
 SplitInferenceUe::SendFragment(uint32_t fragment)
 {
     auto& record = m_recorder->Current();
-    auto packet = Create<Packet>(m_codec.fragmentBytes[fragment % record.fragmentsPerToken]);
+    const bool isParity = fragment >= m_stepFragments;
+    auto packet = Create<Packet>(isParity ? ParityBytes(fragment) : DataBytes(fragment));
     FragmentHeader header;
     header.request = record.request;
     header.step = static_cast<uint16_t>(m_step);
@@ -222,14 +228,36 @@ SplitInferenceUe::SendFragment(uint32_t fragment)
     packet->AddHeader(header);
     FragmentTag tag;
     tag.request = record.request;
-    tag.index = header.GetRow();
+    tag.index = isParity ? FragmentTag::NO_ROW : header.GetRow();
     tag.ue = m_ue;
     packet->AddByteTag(tag);
     record.uplinkPackets++;
     record.uplinkBytes += packet->GetSize();
-    // Noted before: the stack may drop it, and say so, inside Send.
-    m_recorder->NoteSent(tag.index);
+    if (!isParity)
+    {
+        // Noted before: the stack may drop it, and say so, inside Send.
+        m_recorder->NoteSent(tag.index);
+    }
     m_socket->Send(packet);
+}
+
+uint32_t
+SplitInferenceUe::DataBytes(uint32_t fragment) const
+{
+    return m_codec.fragmentBytes[fragment % m_recorder->Current().fragmentsPerToken];
+}
+
+uint32_t
+SplitInferenceUe::ParityBytes(uint32_t fragment) const
+{
+    const FecGroups groups(m_transport, m_stepFragments);
+    const auto [first, behind] = groups.Fragments(groups.GroupOf(fragment));
+    uint32_t longest = 0;
+    for (uint32_t i = first; i < behind; i++)
+    {
+        longest = std::max(longest, DataBytes(i));
+    }
+    return longest;
 }
 
 void

@@ -89,6 +89,9 @@ class SplitInferenceUe : public ns3::Application
     void SendStep();
     void SendMore();
     void SendFragment(uint32_t fragment);
+    uint32_t DataBytes(uint32_t fragment) const;
+    /** @param fragment number of a parity packet. @return as many bytes as its group's longest */
+    uint32_t ParityBytes(uint32_t fragment) const;
     void HandleRead(ns3::Ptr<ns3::Socket> socket);
     void HandleToken(uint32_t step);
     void HandleSilence();
@@ -109,7 +112,8 @@ class SplitInferenceUe : public ns3::Application
     double m_deadlineS{0};
     uint32_t m_step{0};
     uint32_t m_stepFragments{0};
-    uint32_t m_next{0}; ///< next fragment of the step to send
+    std::vector<uint32_t> m_order; ///< the step's packets as they are sent, parity among them
+    uint32_t m_next{0};            ///< next of them
     uint8_t m_attempt{0};
     bool m_sending{false};
     ns3::Time m_computeStart;

@@ -27,7 +27,7 @@ from pyagent.scenario.schema.mobility import (
     WaypointMobility,
 )
 from pyagent.scenario.schema.others import Others, Traffic
-from pyagent.scenario.schema.requests import Requests, Transport
+from pyagent.scenario.schema.requests import Fec, Requests, Transport
 from pyagent.scenario.schema.scenario import Scenario
 from pyagent.scenario.schema.targets import Targets
 
@@ -38,6 +38,7 @@ __all__ = [
     "Environment",
     "Evaluation",
     "Fading",
+    "Fec",
     "GaussMarkovMobility",
     "LinearMobility",
     "Link",

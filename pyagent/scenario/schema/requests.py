@@ -51,6 +51,24 @@ class Requests(Section):
         return self.prompt_tokens[1] + self.output_tokens[1]
 
 
+class Fec(Section):
+    """Forward error correction: after each `data` fragments of a step, one behind the other, come `parity`
+    packets as long as the longest of them. Any `data` packets of a group recover it, as in every maximum
+    distance separable code, such as Reed-Solomon's over bytes, which has room for 255 packets (RFC 5510). The
+    last group of a step may be smaller, and no group spans steps."""
+
+    data: Annotated[int, Field(ge=1, le=254)]
+    """fragments of a group"""
+    parity: Annotated[int, Field(ge=1, le=254)]
+    """packets of parity behind it"""
+
+    @model_validator(mode="after")
+    def _fit_into_a_code(self) -> Fec:
+        if self.data + self.parity > 255:
+            raise ValueError(f"data + parity is {self.data + self.parity}; valid: 255 or less")
+        return self
+
+
 class Transport(Section):
     """How activations travel. The edge computes when a step is complete, or when no new fragment of it came
     for reassembly_timeout_ms; the UE sends a step again when no token id came back within
@@ -71,3 +89,5 @@ class Transport(Section):
     """fragments that the UE keeps in its device queue, so that a prompt doesn't wait in it"""
     token_id_bytes: Annotated[int, Field(ge=1, le=1448)] = 16
     """payload of a reply"""
+    fec: Fec | None = None
+    """forward error correction; none: what is lost is missing"""
