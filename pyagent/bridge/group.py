@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -134,9 +135,13 @@ class EnvGroup:
                 poller.register(descriptor, select.POLLIN)
                 owners[descriptor] = i
         # The sockets alone at first, which is cheapest; see AgentSocket.receive.
+        begun_s = time.monotonic()
         found = poller.poll(FIRST_WAIT_MS)
         if found:
             return list(dict.fromkeys(owners[descriptor] for descriptor, _ in found))
+        for i in waiting:
+            if (session := self.envs[i].session) is not None:
+                session.patience.leave_out(begun_s, FIRST_WAIT_MS / 1000)
         self._sleep(list(waiting))
         return list(waiting)
 

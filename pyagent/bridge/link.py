@@ -7,6 +7,7 @@ import logging
 import os
 import select
 import socket
+import time
 from collections.abc import Callable
 
 from pyagent.bridge.errors import BridgeError, LinkLost, ProtocolError
@@ -90,9 +91,11 @@ class AgentSocket:
             ProtocolError: a message that no REQ sends.
         """
         if self._peer is not None and patience.left_s * 1000 >= FIRST_WAIT_MS:
+            begun_s = time.monotonic()
             payload = self._peer.receive()
             if payload is not None:
                 return payload
+            patience.leave_out(begun_s, FIRST_WAIT_MS / 1000)
         while True:
             payload = self.receive_now(process, accept)
             if payload is not None:

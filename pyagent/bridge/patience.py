@@ -15,7 +15,7 @@ class Patience:
     """The time that is left of a wait.
 
     Ctrl-Z, a batch system or a frozen container stops the agent, and mostly the simulator with it: when both
-    go on, the simulator has not been silent for that long. `sleep` gives the time back.
+    go on, the simulator has not been silent for that long.
 
     Args:
         timeout_s: longest wait in seconds, from now on.
@@ -29,9 +29,16 @@ class Patience:
         """Seconds that are left; 0 when it is over."""
         return max(0.0, self._deadline_s - time.monotonic())
 
-    def give_back(self, seconds: float) -> None:
-        """Wait so much longer."""
-        self._deadline_s += seconds
+    def leave_out(self, begun_s: float, longest_s: float) -> None:
+        """Give back the time in which this process was stopped.
+
+        Args:
+            begun_s: when a sleep began, on the clock of `time.monotonic`; it ends now.
+            longest_s: how long it should have taken at most.
+        """
+        stopped_s = time.monotonic() - begun_s - longest_s
+        if stopped_s > LOOK_S:
+            self._deadline_s += stopped_s
 
 
 def sleep(poller: select.poll, waits: Iterable[Patience], most_s: float = LOOK_S) -> None:
@@ -44,9 +51,7 @@ def sleep(poller: select.poll, waits: Iterable[Patience], most_s: float = LOOK_S
     """
     waiting = list(waits)
     longest_s = min([LOOK_S, most_s, *(patience.left_s for patience in waiting)])
-    begin_s = time.monotonic()
+    begun_s = time.monotonic()
     poller.poll(math.ceil(longest_s * 1000))
-    stopped_s = time.monotonic() - begin_s - longest_s
-    if stopped_s > LOOK_S:
-        for patience in waiting:
-            patience.give_back(stopped_s)
+    for patience in waiting:
+        patience.leave_out(begun_s, longest_s)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import math
 import os
 import select
 import shlex
@@ -14,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from types import TracebackType
 from typing import IO
 
 from pyagent.bridge import _launcher
+from pyagent.bridge.patience import Patience, sleep
 
 PARENT_FD_VARIABLE = "PYAGENT_PARENT_FD"
 """Names the descriptor on which the simulator sees end-of-file when the agent is gone."""
@@ -152,21 +151,20 @@ class SimulatorProcess:
 
     def wait(self, timeout_s: float) -> int | None:
         """Wait at most ``timeout_s`` seconds for the end; returns what ``exit_code`` does."""
-        deadline = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while (code := self.exit_code()) is None:
-            remaining_s = deadline - time.monotonic()
-            if remaining_s <= 0:
+            if not patience.left_s:
                 return None
-            self._sleep_until_end(remaining_s)
+            self._sleep_until_end(patience)
         return code
 
-    def _sleep_until_end(self, timeout_s: float) -> None:
-        if self._pidfd is None:
-            time.sleep(min(timeout_s, TICK_S))
-            return
+    def _sleep_until_end(self, patience: Patience) -> None:
         poller = select.poll()
+        if self._pidfd is None:
+            sleep(poller, [patience], TICK_S)
+            return
         poller.register(self._pidfd, select.POLLIN)
-        poller.poll(math.ceil(min(timeout_s, 3600.0) * 1000))
+        sleep(poller, [patience])
 
     def kill(self) -> None:
         """SIGKILL to it and its group, from any thread; whoever waits for it sees its end."""

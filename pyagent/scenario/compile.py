@@ -42,7 +42,8 @@ class Deployment:
     fec: Fec | None = None
 
     def uplink_bytes(self, tokens: int) -> int:
-        """Of a step that sends the activations of so many tokens once, parity included, without headers."""
+        """Of a step that sends the activations of so many tokens once, without headers; parity as if each
+        group had one of the longest fragments."""
         data = sum(self.fragment_bytes) * tokens
         if self.fec is None:
             return data

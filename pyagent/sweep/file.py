@@ -151,7 +151,7 @@ class SweepFile(Section):
     def _are_not_too_many(self) -> SweepFile:
         points = math.prod(map(len, self.grid.values())) * len(self.rows)
         if points > MOST_COMBINATIONS:
-            raise ValueError(f"grid and list make {points} combinations; valid: {MOST_COMBINATIONS} or fewer")
+            raise ValueError(f"grid and list make more than {MOST_COMBINATIONS} combinations")
         if points * self.seeds.count > MOST_RUNS:
             raise ValueError(
                 f"{points} combinations with {self.seeds.count} seeds each are too many; valid: {MOST_RUNS} "

@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import binom
 
 from pyagent.envs.record import DeliveryRecord, Outcome, there
+from pyagent.scenario.compile import reassembly_timeout_s
 from pyagent.scenario.schema import Scenario
 from tests.agreement import Agreement
 from tests.integration.episodes import HALF, MIN_SPLIT, make_scenario, play
@@ -23,11 +24,17 @@ PAYLOADS = [size - OUR_HEADER_BYTES - 28 for size in token_packet_bytes(LLAMA_2_
 
 
 def protected(
-    folder: Path, fec: dict[str, int] | None, *, loss: float = 0.0, prompt_tokens: int = 100
+    folder: Path,
+    fec: dict[str, int] | None,
+    *,
+    loss: float = 0.0,
+    prompt_tokens: int = 100,
+    rate_mbps: float = 200,
+    **transport: float,
 ) -> Scenario:
-    """Alone on a fast link that loses packets uplink, one by one, at random."""
+    """Alone on a link, mostly a fast one, that loses packets uplink, one by one, at random."""
     trace = folder / f"loss-{loss}.csv"
-    trace.write_text(f"t_s,rate_mbps,loss\n0,200,{loss}\n")
+    trace.write_text(f"t_s,rate_mbps,loss\n0,{rate_mbps},{loss}\n")
     link = {"technology": "replay", "uplink": trace, "offset_s": (0, 0), "downlink_rate_mbps": 200}
     requests = {
         "count": 6,
@@ -37,7 +44,7 @@ def protected(
         "min_gap_s": 6,
         "mean_extra_gap_s": 0.5,
     }
-    return make_scenario(link=link, requests=requests, transport={"fec": fec})
+    return make_scenario(link=link, requests=requests, transport={"fec": fec, **transport})
 
 
 def records(scenario: Scenario, action: int = MIN_SPLIT) -> list[DeliveryRecord]:
@@ -109,6 +116,27 @@ def test_what_is_recovered_reaches_the_language_model_and_counts_as_no_loss(tmp_
         # It is there once its group's parity is: no packet of its own was as late.
         assert np.isfinite(record.delay_s).all()
         assert record.delay_s[recovered].min() > record.delay_s[~recovered].min()
+
+
+@pytest.mark.parametrize(("data", "parity"), [(20, 4), (6, 6)])
+def test_parity_that_nobody_needs_is_no_silence(tmp_path: Path, data: int, parity: int) -> None:
+    # A group's parity is under way for longer than the edge waits for another packet.
+    waits = {"reassembly_timeout_ms": 30, "retry_timeout_ms": 2000}
+    fec = {"data": data, "parity": parity}
+    scenario = protected(tmp_path, fec, rate_mbps=0.8, prompt_tokens=8, **waits)
+    assert parity * 8 * 1400 / 0.8e6 > reassembly_timeout_s(scenario) > 2 * 8 * 1400 / 0.8e6
+    for record in records(scenario):
+        assert record.loss == 0
+        assert record.retries.sum() == 0
+
+
+def test_no_step_is_computed_from_parity_alone(tmp_path: Path) -> None:
+    found = records(protected(tmp_path, {"data": 6, "parity": 6}, loss=0.8, prompt_tokens=4))
+    assert any(record.retries.any() for record in found)
+    for record in found:
+        steps = there(record.outcome[record.prompt_tokens :]).any(axis=1)
+        assert steps[: record.generated_tokens - 1].all()
+        assert record.generated_tokens == 0 or there(record.outcome[: record.prompt_tokens]).any()
 
 
 def test_other_fields_of_a_record_do_not_see_parity(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ enum class Outcome : uint8_t
     DROPPED_QUEUE = 2, ///< refused by or expired in a queue
     LATE = 3,          ///< arrived after its step began, or still under way when the request ended
     NOT_SENT = 4,      ///< the request ended, or its step was answered, before it was sent
-    RECOVERED = 5,     ///< itself missing when its step began, but computed from its group's parity
+    RECOVERED = 5,     ///< did not come before its step began, but was computed from parity
 };
 
 /** Everything that is known of one request once it is over. */
@@ -75,7 +75,8 @@ class DeliveryRecorder : public ns3::Object
 
     /**
      * @param inOrder whether packets can't overtake each other: then a fragment that a later one
-     *        overtook, of which the stack said nothing, was lost in the radio and isn't late
+     *        (parity aside) overtook, of which the stack said nothing, was lost in the radio and isn't
+     *        late
      */
     void SetInOrder(bool inOrder);
 

@@ -132,7 +132,8 @@ SplitInferenceEdge::BeginStep(const FragmentHeader& header, const Address& from)
     m_step = header;
     m_ue = from;
     m_groups = FecGroups(m_transport, header.stepFragments);
-    m_arrived.assign(m_groups.Packets(), false);
+    m_seen.assign(m_groups.Packets(), false);
+    m_there.assign(header.stepFragments, false);
     m_groupMissing = m_groups.Sizes();
     m_missing = header.stepFragments;
     m_answeredAttempt = -1;
@@ -141,21 +142,27 @@ SplitInferenceEdge::BeginStep(const FragmentHeader& header, const Address& from)
 void
 SplitInferenceEdge::Collect(const FragmentHeader& header)
 {
-    if (header.fragment >= m_arrived.size() || m_arrived[header.fragment])
+    if (header.fragment >= m_seen.size() || m_seen[header.fragment])
     {
         return;
     }
-    m_arrived[header.fragment] = true;
+    m_seen[header.fragment] = true;
     m_step.attempt = std::max(m_step.attempt, header.attempt);
     NoteArrived(header, true);
-    if (header.fragment < header.stepFragments)
+    if (header.fragment < m_there.size() && !m_there[header.fragment])
     {
+        m_there[header.fragment] = true;
         m_missing--;
     }
-    if (m_groups.HasParity() && --m_groupMissing[m_groups.GroupOf(header.fragment)] == 0)
+    if (m_groups.HasParity())
     {
-        Recover(header);
+        const uint32_t group = m_groups.GroupOf(header.fragment);
+        if (m_groupMissing[group] > 0 && --m_groupMissing[group] == 0)
+        {
+            Recover(group);
+        }
     }
+    // Also for parity that nobody needs: the UE is sending.
     m_reassemblyTimeout.Cancel();
     if (m_missing == 0)
     {
@@ -163,31 +170,36 @@ SplitInferenceEdge::Collect(const FragmentHeader& header)
         return;
     }
     m_reassemblyTimeout = Simulator::Schedule(Seconds(m_transport.reassemblyTimeoutS),
-                                              &SplitInferenceEdge::Compute,
+                                              &SplitInferenceEdge::HandleSilence,
                                               this);
 }
 
 void
-SplitInferenceEdge::Recover(const FragmentHeader& last)
+SplitInferenceEdge::HandleSilence()
 {
-    const auto [first, behind] = m_groups.Fragments(m_groups.GroupOf(last.fragment));
-    FragmentHeader header = last;
+    // With nothing but some parity there is nothing to compute with; the UE will send again.
+    if (m_missing < m_step.stepFragments)
+    {
+        Compute();
+    }
+}
+
+void
+SplitInferenceEdge::Recover(uint32_t group)
+{
+    const auto [first, behind] = m_groups.Fragments(group);
+    FragmentHeader header = m_step;
     for (header.fragment = first; header.fragment < behind; header.fragment++)
     {
-        if (!m_arrived[header.fragment])
+        if (!m_there[header.fragment])
         {
-            m_arrived[header.fragment] = true;
+            m_there[header.fragment] = true;
             m_missing--;
             if (header.request == m_recorder->Current().request)
             {
                 m_recorder->NoteRecovered(header.GetRow());
             }
         }
-    }
-    // What is still to come of the group is not needed any more.
-    for (const auto packet : m_groups.ParityOf(m_groups.GroupOf(last.fragment)))
-    {
-        m_arrived[packet] = true;
     }
 }
 

@@ -67,8 +67,9 @@ class SplitInferenceEdge : public ns3::Application
     void HandleFragment(const FragmentHeader& header, const ns3::Address& from);
     void BeginStep(const FragmentHeader& header, const ns3::Address& from);
     void Collect(const FragmentHeader& header);
-    /** @param last packet that a group needed */
-    void Recover(const FragmentHeader& last);
+    /** @param group of which enough packets are there */
+    void Recover(uint32_t group);
+    void HandleSilence();
     void NoteArrived(const FragmentHeader& header, bool inTime);
     void Compute();
     void Answer(uint32_t request, uint16_t step);
@@ -90,7 +91,8 @@ class SplitInferenceEdge : public ns3::Application
     FragmentHeader m_step; ///< header of the step's first fragment
     ns3::Address m_ue;
     FecGroups m_groups;
-    std::vector<bool> m_arrived;          ///< each packet of the step, or is not needed any more
+    std::vector<bool> m_seen;             ///< packets of the step that have come
+    std::vector<bool> m_there;            ///< fragments of the step that have come or are recovered
     std::vector<uint32_t> m_groupMissing; ///< packets that each group needs yet
     uint32_t m_missing{0};                ///< fragments, not parity
     int m_answeredAttempt{-1};

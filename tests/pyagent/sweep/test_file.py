@@ -122,7 +122,7 @@ MANY = {f"scenario.others.{place}.count": list(range(1000)) for place in range(4
         ({"grid": {"agent.surrogate": ["linear"]}}, ["agent", "'linear'", "--buy all"]),
         ({"grid": {"agent.per_decision": [2]}}, ["agent.per_decision = 2", "less than or equal to 1"]),
         ({"agent": {"budget": 500_000}}, ["agent.budget = 500000", "at most 20000"]),
-        ({"grid": MANY}, ["1000000000000 combinations", "100000 or fewer"]),
+        ({"grid": MANY}, ["more than 100000 combinations"]),
         (
             {"seeds": {"count": 100_000}, "list": [{}] * 11},
             ["11 combinations with 100000 seeds", "1000000 runs"],
