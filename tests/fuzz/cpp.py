@@ -43,7 +43,7 @@ def fuzz_program(name: str, program: Path, limits: Limits, seed: int, out: Path)
         out: folder for what is found, in a folder of the target's name.
     """
     outcome, finds = Outcome(), Finds(out / name)
-    while outcome.inputs < limits.inputs and (left_s := limits.deadline - time.monotonic()) >= 1:
+    while outcome.inputs < limits.inputs and (left_s := _left_s(limits)) >= 1:
         before = outcome.crashes + outcome.hangs
         with tempfile.TemporaryDirectory(prefix="splitsim-fuzz-") as scratch:
             grown, artefacts = Path(scratch, "corpus"), Path(scratch, "found")
@@ -60,13 +60,18 @@ def fuzz_program(name: str, program: Path, limits: Limits, seed: int, out: Path)
     return outcome
 
 
+def _left_s(limits: Limits) -> float:
+    """No longer than a system call can wait."""
+    return min(limits.deadline - time.monotonic(), 1e6)
+
+
 def _run(
     program: Path, name: str, inputs: int, left_s: float, seed: int, grown: Path, artefacts: Path
 ) -> str:
     """What it said on stderr."""
     options = {
         "runs": inputs,
-        "max_total_time": int(min(left_s, 10**6)),
+        "max_total_time": int(left_s),
         "seed": seed % 2**31 or 1,
         "timeout": TIMEOUT_S,
         "rss_limit_mb": MEMORY_MIB,
