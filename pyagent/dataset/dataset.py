@@ -86,7 +86,10 @@ class Dataset:
 
     def _table(self, part: Part) -> RecordedTable:
         rows = self.rows[self.rows["part"] == part].assign(reward=0.0)
-        return recorded_table(rows, self.scenario).with_weights(self.composer)
+        table = recorded_table(rows, self.scenario)
+        if not np.isfinite(table.contexts).all():  # sizes of requests are read from them
+            raise ValueError("contexts are not all finite numbers")
+        return table.with_weights(self.composer)
 
     def save(self, path: Path) -> None:
         """Write one parquet file, whole or not at all."""
@@ -118,7 +121,7 @@ def open_dataset(path: Path) -> Dataset:
         metadata = pq.read_schema(path).metadata or {}
         about = json.loads(metadata[KEY])
         rows = pd.read_parquet(path)
-    except (OSError, KeyError, ValueError, RecursionError, pa.ArrowException) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError, pa.ArrowException) as error:
         raise DatasetError(f"dataset {path}: is no recorded dataset ({_reason(error)})") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None

@@ -85,6 +85,9 @@ def _require_moderate(about: dict[str, Any]) -> None:
     for name, size in sizes.items():
         if type(size) is not int or not 0 <= size <= _LARGEST[name]:
             raise ValueError(f"{name} = {one_line(repr(size))}; valid: up to {_LARGEST[name]}")
+    observed, frozen = about["observed"], about["frozen"]
+    if type(observed) is not int or observed < 0 or type(frozen) is not bool:
+        raise ValueError(f"observed, frozen = {one_line(repr((observed, frozen)))}; valid: a count, a flag")
 
 
 def _try_out(surrogate: EnsembleSurrogate | LinearSurrogate | GaussianProcessSurrogate) -> None:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from pyagent.errors import DamagedFileError
 from pyagent.reward import COMPONENTS
 from pyagent.surrogate import Batch, EnsembleSurrogate, calibration
 from pyagent.surrogate.heads import Heads
+from pyagent.surrogate.registry import load_surrogate
 from pyagent.surrogate.replay import ReplayBuffer
 from pyagent.surrogate.scales import InverseScale
 
@@ -140,6 +142,20 @@ def test_save_and_load_continue_bit_for_bit(tmp_path, half_life):
         assert a.member_means.tobytes() == b.member_means.tobytes()
         original.update(more, 10)
         restored.update(more, 10)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("observed", [2]), ("observed", -1), ("observed", "7"), ("frozen", 0)]
+)
+def test_a_file_with_another_kind_of_count_or_flag_is_refused(tmp_path, field, value):
+    surrogate = make_surrogate(0)
+    surrogate.update(collect(1, 20)[0], 1)
+    surrogate.save(tmp_path)
+    assert load_surrogate(tmp_path).observed == 20
+    about = json.loads((tmp_path / "surrogate.json").read_text())
+    (tmp_path / "surrogate.json").write_text(json.dumps(about | {field: value}))
+    with pytest.raises(DamagedFileError, match="observed, frozen = .*valid: a count, a flag"):
+        load_surrogate(tmp_path)
 
 
 def test_frozen_learns_nothing_and_stays_frozen_on_disk(tmp_path):
