@@ -154,7 +154,7 @@ def test_a_file_with_another_kind_of_count_or_flag_is_refused(tmp_path, field, v
     assert load_surrogate(tmp_path).observed == 20
     about = json.loads((tmp_path / "surrogate.json").read_text())
     (tmp_path / "surrogate.json").write_text(json.dumps(about | {field: value}))
-    with pytest.raises(DamagedFileError, match="observed, frozen = .*valid: a count, a flag"):
+    with pytest.raises(DamagedFileError, match=r"observed, frozen = .*valid: a count, a flag"):
         load_surrogate(tmp_path)
 
 
