@@ -124,8 +124,8 @@ def open_dataset(path: Path) -> Dataset:
     except (OSError, KeyError, TypeError, ValueError, RecursionError, pa.ArrowException) as error:
         raise DatasetError(f"dataset {path}: is no recorded dataset ({_reason(error)})") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
-        found = about.get("format") if isinstance(about, dict) else None
-        raise DatasetError(f"dataset {path}: has format {found!r}; this version reads {FORMAT}")
+        found = one_line(repr(about.get("format") if isinstance(about, dict) else None))
+        raise DatasetError(f"dataset {path}: has format {found}; this version reads {FORMAT}")
     lacking = [name for name in NEEDED if name not in rows.columns]
     if lacking:
         raise DatasetError(f"dataset {path}: lacks the columns {', '.join(lacking)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_split.plain import load_plain
+from llm_split.plain import load_plain, one_line
 from pyagent.errors import UserError
 
 REPORT = "report.html"
@@ -51,9 +51,8 @@ def open_run(path: Path) -> Run:
     meta = _json(path, "meta.json")
     # A run that writes its report is still running.
     if meta.get("status") not in ("finished", "running"):
-        raise ReportError(
-            f"run folder {path}: meta.json says status {meta.get('status')!r}; valid: a finished run"
-        )
+        status = one_line(repr(meta.get("status")))
+        raise ReportError(f"run folder {path}: meta.json says status {status}; valid: a finished run")
     summary = _json(path, "summary.json")
     if not isinstance(summary.get("policies"), dict):
         raise ReportError(f"run folder {path}: summary.json has no policies")
