@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from llm_split.plain import one_line
 from pyagent.errors import reading
 from pyagent.surrogate.types import ActionEncoder, Contexts, Indices
 
@@ -165,6 +166,10 @@ class ChannelModel:
     @classmethod
     def _load(cls, folder: Path) -> ChannelModel:
         about = json.loads((folder / "channel.json").read_text(encoding="utf-8"))
+        for name in ("neighbours", "max_transitions", "previous_split"):
+            # Not 1.0 and not true, which equal 1 and are no index.
+            if type(about[name]) is not int and (name, about[name]) != ("previous_split", None):
+                raise ValueError(f"{name} = {one_line(repr(about[name]))}; valid: a whole number")
         encoder = ActionEncoder(tuple(about["encoder"]["splits"]), about["encoder"]["num_layers"])
         model = cls(
             encoder,
@@ -188,7 +193,6 @@ class ChannelModel:
             or width != outputs + self.encoder.width
             or self._residuals.shape != (rows, outputs)
             or not (self.previous_split is None or self.previous_split in range(outputs))
-            or isinstance(self.previous_split, bool)  # numpy would take True for a mask
         ):
             raise ValueError(f"weights {width, outputs}, {rows} transitions of {inputs} do not fit together")
         for array in (self._weights, self._anchors, self._residuals):

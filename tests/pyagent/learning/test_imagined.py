@@ -1,5 +1,6 @@
 """Channel model and imagined environments."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
+from pyagent.errors import DamagedFileError
 from pyagent.surrogate import ChannelModel, ImaginedEnv, ImaginedVecEnv
 
 from .world import COMPOSER, ENCODER, LAYERS, PREVIOUS, SNR, SPLITS, collect, imagined_model
@@ -49,6 +51,17 @@ def test_channel_is_deterministic_and_survives_disk(model, tmp_path):
         for c, s in ((model.channel, 1), (model.channel, 1), (restored, 1), (restored, 2))
     ]
     assert draws[0] == draws[1] == draws[2] != draws[3]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("neighbours", 2.5), ("max_transitions", True), ("previous_split", 1.0)]
+)
+def test_a_channel_file_with_no_whole_number_is_refused(model, tmp_path, field, value):
+    model.channel.save(tmp_path)
+    about = json.loads((tmp_path / "channel.json").read_text())
+    (tmp_path / "channel.json").write_text(json.dumps(about | {field: value}))
+    with pytest.raises(DamagedFileError, match=f"{field} = {value}; valid: a whole number"):
+        ChannelModel.load(tmp_path)
 
 
 def test_channel_before_fit_says_so():
