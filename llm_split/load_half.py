@@ -74,6 +74,8 @@ def load_half(
     with _reading(folder):
         check_config_file(folder)
         model = _without_memory(folder, dtype)
+        if _num_layers(model) < 1:  # transformers makes it without a word
+            raise CannotSplitError(f"{folder}: num_hidden_layers = {_num_layers(model)}; valid: 1 or more")
     missing = _missing_blocks(model, role, split)
     absent = _absent_parameters(model, role, missing)
     wanted = {name for name in _names(model) if name not in absent}
@@ -119,8 +121,12 @@ def _without_memory(folder: Path, dtype: torch.dtype) -> Any:
     return model
 
 
+def _num_layers(model: Any) -> int:
+    return int(model.config.get_text_config().num_hidden_layers)
+
+
 def _missing_blocks(model: Any, role: Role, split: int) -> range:
-    num_layers = int(model.config.get_text_config().num_hidden_layers)
+    num_layers = _num_layers(model)
     last = num_layers if role == "ue" else num_layers - 1
     if role not in ("ue", "edge"):
         raise ValueError(f"role is {role!r}, valid: 'ue', 'edge'")
@@ -131,7 +137,7 @@ def _missing_blocks(model: Any, role: Role, split: int) -> range:
 
 def _absent_parameters(model: Any, role: Role, missing: range) -> set[str]:
     """Names of the parameters that this half does without."""
-    blocks = find_blocks(model, int(model.config.get_text_config().num_hidden_layers))
+    blocks = find_blocks(model, _num_layers(model))
     absent = {id(x) for i in missing for x in (*blocks[i].parameters(), *blocks[i].buffers())}
     table, head = model.get_input_embeddings(), model.get_output_embeddings()
     if table.weight is not head.weight:

@@ -107,6 +107,10 @@ def test_errors_say_what_is_valid(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
     with pytest.raises(CannotSplitError, match=r"lacks 9 tensors, the first is model\.layers\.4"):
         load_half(str(tmp_path), "edge", 1)
+    (tmp_path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": -1}))
+    with pytest.raises(CannotSplitError, match="num_hidden_layers = -1; valid: 1 or more"):
+        load_half(str(tmp_path), "ue", 1)
+    (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(CannotSplitError, match=r"has neither model\.safetensors nor"):
         load_half(str(tmp_path), "edge", 1)
