@@ -17,7 +17,7 @@ def load_pretrained(location: str, dtype: torch.dtype, local: bool) -> tuple[Any
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     options = {"local_files_only": local, "trust_remote_code": False}
-    with quiet_transformers():
+    with quiet_transformers(), _panics_as_errors():
         # The older form of weights is a pickle.
         model = AutoModelForCausalLM.from_pretrained(location, dtype=dtype, use_safetensors=True, **options)
         tokenizer = AutoTokenizer.from_pretrained(location, **options)
@@ -30,7 +30,8 @@ def load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
 
     options: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True, "trust_remote_code": False}
     folder = str(path.parent)
-    with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):  # its progress bar has no switch
+    # Its progress bar has no switch.
+    with quiet_transformers(), _panics_as_errors(), contextlib.redirect_stderr(io.StringIO()):
         loaded = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, **options, **_dequantised()
         )
@@ -42,6 +43,17 @@ def load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     model.load_state_dict(loaded.state_dict())
     return model, tokenizer
+
+
+@contextlib.contextmanager
+def _panics_as_errors() -> Iterator[None]:
+    """A panic of tokenizers, which is Rust, is no Exception, though it only means a damaged file."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(str(error)) from error
 
 
 def _dequantised() -> dict[str, Any]:

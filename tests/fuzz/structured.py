@@ -91,10 +91,9 @@ def damaged_json(data: bytes, rng: random.Random) -> bytes:
     if rng.randrange(5) == 0:
         return damaged_text(data, rng)
     try:
-        tree = json.loads(data)
-    except (ValueError, RecursionError):
+        text = json.dumps(damaged_tree(json.loads(data), rng))
+    except (ValueError, RecursionError):  # no JSON, or too deep to be copied
         return damaged_text(data, rng)
-    text = json.dumps(damaged_tree(tree, rng))
     if rng.randrange(200) == 0:
         text = text.replace("[]", json.dumps(deep(900))) + "[" * rng.choice([0, DEEP])
     return text.encode()
