@@ -97,13 +97,19 @@ def check_config_file(folder: Path) -> None:
     """
     path = folder / "config.json"
     if path.is_file():
-        _require_moderate(_read_json(path), path)
+        require_moderate(_read_json(path), path)
 
 
-def _require_moderate(fields: Fields, path: Path) -> None:
+def require_moderate(fields: Fields, path: Path) -> None:
+    """Raise UnsupportedConfigError where a configuration asks for more blocks than any model has.
+
+    Args:
+        fields: of the configuration.
+        path: named in the error.
+    """
     for name, value in fields.items():
         if isinstance(value, dict):
-            _require_moderate(value, path)
+            require_moderate(value, path)
         elif name in _LAYERS and isinstance(value, int | float) and not value <= MOST_LAYERS:
             raise UnsupportedConfigError(
                 f"model configuration {str(path)!r}: {name} is too large; valid: up to {MOST_LAYERS}"
@@ -116,7 +122,7 @@ def _from_fields(fields: Fields, path: Path) -> Any:
     from transformers import AutoConfig
 
     family = fields["model_type"]
-    _require_moderate(fields, path)
+    require_moderate(fields, path)
     try:
         config = AutoConfig.for_model(**fields)
     except Exception as error:  # the library raises many kinds, some over several lines

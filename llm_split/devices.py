@@ -6,6 +6,7 @@ and for a shape also a `config.json` or a folder with one (see `llm_split.config
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -211,7 +212,8 @@ def load_shape(name_or_path: str | Path) -> ModelShape:
     Raises CardError.
     """
     named = str(name_or_path) in shape_names()
-    if str(name_or_path).endswith(".json") or (not named and Path(name_or_path).is_dir()):
+    # os.path: a name that is too long for a file is none, and no error of another kind.
+    if str(name_or_path).endswith(".json") or (not named and os.path.isdir(name_or_path)):
         return shape_from_config(name_or_path)
     return _load(name_or_path, "model", ModelShape)
 
@@ -253,7 +255,9 @@ def _load(name_or_path: str | Path, kind: str, card: type[CardT]) -> CardT:
     try:
         return card.model_validate(load_plain(_read(name_or_path, kind)))
     except ValueError as error:
-        raise CardError(f"{kind} card {str(name_or_path)!r} is not valid: {_one_line(error)}") from error
+        raise CardError(
+            f"{kind} card {one_line(repr(str(name_or_path)))} is not valid: {_one_line(error)}"
+        ) from error
 
 
 def _one_line(error: ValueError) -> str:
@@ -269,11 +273,15 @@ def _read(name_or_path: str | Path, kind: str) -> str:
         try:
             return Path(name_or_path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise CardError(f"{kind} card {str(name_or_path)!r} can't be read: {error}") from error
+            raise CardError(
+                f"{kind} card {one_line(repr(str(name_or_path)))} can't be read: {error}"
+            ) from error
     if name_or_path not in _names(kind):
         valid = ", ".join(_names(kind))
         paths = "a .yaml file" if kind == "device" else "a .yaml file, a config.json or a model folder"
-        raise CardError(f"unknown {kind} {str(name_or_path)!r}, valid: {valid}, or a path to {paths}")
+        raise CardError(
+            f"unknown {kind} {one_line(repr(str(name_or_path)))}, valid: {valid}, or a path to {paths}"
+        )
     return (resources.files("llm_split") / "cards" / f"{kind}-{name_or_path}.yaml").read_text(
         encoding="utf-8"
     )

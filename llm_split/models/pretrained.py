@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from llm_split.config_shapes import require_moderate
+
 
 def load_pretrained(location: str, dtype: torch.dtype, local: bool) -> tuple[Any, Any]:
     """(model, tokenizer) with weights in `dtype`, from safetensors. `local` keeps off the network."""
@@ -26,10 +28,12 @@ def load_pretrained(location: str, dtype: torch.dtype, local: bool) -> tuple[Any
 
 def load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     """(model, tokenizer) with de-quantised weights in `dtype`, as if it had never been quantised."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     options: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True, "trust_remote_code": False}
     folder = str(path.parent)
+    with quiet_transformers():
+        require_moderate(AutoConfig.from_pretrained(folder, **options).to_dict(), path)
     # Its progress bar has no switch.
     with quiet_transformers(), _panics_as_errors(), contextlib.redirect_stderr(io.StringIO()):
         loaded = AutoModelForCausalLM.from_pretrained(

@@ -25,6 +25,7 @@ from llm_split.models.__main__ import main
 from llm_split.partition import SplitModel
 from llm_split.texts import text_windows
 from tests.llm_split.conftest import tiny_llama
+from tests.llm_split.llama_files import checkpoint, write_gguf
 
 
 def test_a_failed_fetch_leaves_nothing_that_looks_finished(
@@ -64,6 +65,18 @@ def test_missing_model_is_one_line_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "broken.gguf").write_bytes(b"GGUF")
     with pytest.raises(ModelNotFoundError, match=r"^[^\n]*loading it failed[^\n]*$"):
         load_quality_model(str(tmp_path / "broken.gguf"))
+
+
+def test_a_gguf_file_of_endless_blocks_is_refused_before_they_are_made(tmp_path: Path) -> None:
+    from gguf import GGUFReader
+
+    write_gguf(path := tmp_path / "tall.gguf", checkpoint(shared=False)[1])
+    load_quality_model(str(path), device="cpu")
+    count = GGUFReader(path, "r+").fields["llama.block_count"]
+    count.parts[count.data[0]][0] = 2_000_000
+    count.parts[count.data[0]].flush()
+    with pytest.raises(ModelNotFoundError, match="num_hidden_layers is too large; valid: up to 10000"):
+        load_quality_model(str(path), device="cpu")
 
 
 def test_location_is_a_folder_a_path_or_a_hub_id(tmp_path: Path) -> None:
