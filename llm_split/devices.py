@@ -255,9 +255,7 @@ def _load(name_or_path: str | Path, kind: str, card: type[CardT]) -> CardT:
     try:
         return card.model_validate(load_plain(_read(name_or_path, kind)))
     except ValueError as error:
-        raise CardError(
-            f"{kind} card {one_line(repr(str(name_or_path)))} is not valid: {_one_line(error)}"
-        ) from error
+        raise CardError(f"{kind} card {_shown(name_or_path)} is not valid: {_one_line(error)}") from error
 
 
 def _one_line(error: ValueError) -> str:
@@ -268,20 +266,20 @@ def _one_line(error: ValueError) -> str:
     return one_line(told, _LONGEST_MESSAGE)
 
 
+def _shown(name_or_path: str | Path) -> str:
+    return one_line(repr(str(name_or_path)))
+
+
 def _read(name_or_path: str | Path, kind: str) -> str:
     if str(name_or_path).endswith((".yaml", ".yml")):
         try:
             return Path(name_or_path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise CardError(
-                f"{kind} card {one_line(repr(str(name_or_path)))} can't be read: {error}"
-            ) from error
+            raise CardError(f"{kind} card {_shown(name_or_path)} can't be read: {error}") from error
     if name_or_path not in _names(kind):
         valid = ", ".join(_names(kind))
         paths = "a .yaml file" if kind == "device" else "a .yaml file, a config.json or a model folder"
-        raise CardError(
-            f"unknown {kind} {one_line(repr(str(name_or_path)))}, valid: {valid}, or a path to {paths}"
-        )
+        raise CardError(f"unknown {kind} {_shown(name_or_path)}, valid: {valid}, or a path to {paths}")
     return (resources.files("llm_split") / "cards" / f"{kind}-{name_or_path}.yaml").read_text(
         encoding="utf-8"
     )

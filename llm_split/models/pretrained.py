@@ -33,11 +33,12 @@ def load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     options: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True, "trust_remote_code": False}
     folder = str(path.parent)
     with quiet_transformers():
-        require_moderate(AutoConfig.from_pretrained(folder, **options).to_dict(), path)
+        found = AutoConfig.from_pretrained(folder, **options)
+    require_moderate(found.to_dict(), path)
     # Its progress bar has no switch.
     with quiet_transformers(), _panics_as_errors(), contextlib.redirect_stderr(io.StringIO()):
         loaded = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, **options, **_dequantised()
+            folder, config=found, dtype=torch.float32, **options, **_dequantised()
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
     # A model read from GGUF calls itself quantised and refuses to be saved; its weights in a plain one don't.

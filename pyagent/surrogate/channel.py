@@ -192,7 +192,7 @@ class ChannelModel:
             inputs != width
             or width != outputs + self.encoder.width
             or self._residuals.shape != (rows, outputs)
-            or not (self.previous_split is None or self.previous_split in range(outputs))
+            or not (self.previous_split is None or 0 <= self.previous_split < outputs)
         ):
             raise ValueError(f"weights {width, outputs}, {rows} transitions of {inputs} do not fit together")
         for array in (self._weights, self._anchors, self._residuals):

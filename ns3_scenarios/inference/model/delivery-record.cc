@@ -178,13 +178,7 @@ DeliveryRecorder::NoteArrived(uint32_t index, uint8_t attempt, bool inTime)
         return;
     }
     m_overtaken = std::max(m_overtaken, m_sentAt[index][attempt]);
-    auto& outcome = m_record.outcome[index];
-    if (!IsThere(outcome))
-    {
-        m_record.delayS[index] =
-            static_cast<float>((Simulator::Now() - m_sentAt[index][attempt]).GetSeconds());
-    }
-    Improve(outcome, inTime ? Outcome::DELIVERED : Outcome::LATE);
+    NoteGot(index, m_sentAt[index][attempt], inTime ? Outcome::DELIVERED : Outcome::LATE);
 }
 
 void
@@ -194,13 +188,18 @@ DeliveryRecorder::NoteRecovered(uint32_t index)
     {
         return;
     }
+    NoteGot(index, m_sentAt[index].back(), Outcome::RECOVERED);
+}
+
+void
+DeliveryRecorder::NoteGot(uint32_t index, Time sentAt, Outcome news)
+{
     auto& outcome = m_record.outcome[index];
     if (!IsThere(outcome))
     {
-        m_record.delayS[index] =
-            static_cast<float>((Simulator::Now() - m_sentAt[index].back()).GetSeconds());
+        m_record.delayS[index] = static_cast<float>((Simulator::Now() - sentAt).GetSeconds());
     }
-    Improve(outcome, Outcome::RECOVERED);
+    Improve(outcome, news);
 }
 
 void

@@ -116,6 +116,8 @@ class DeliveryRecorder : public ns3::Object
     /// Marks of a row before the request ends.
     static constexpr uint8_t UNDER_WAY = 254;
     void Improve(uint8_t& outcome, Outcome news) const;
+    /** @param index row of what the edge has got now @param sentAt when @param news what it is */
+    void NoteGot(uint32_t index, ns3::Time sentAt, Outcome news);
     Outcome OfUnreported(uint32_t index) const;
 
     DeliveryRecord m_record;
