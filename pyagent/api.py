@@ -11,7 +11,6 @@ once and recorded: it needs neither ns-3 nor a model, and thousands of decisions
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +28,7 @@ from pyagent.policies.user import UserPolicy, load_policy, user_policy
 from pyagent.scenario.load import load_scenario as read_scenario
 from pyagent.scenario.load import parse_scenario
 from pyagent.scenario.schema import Scenario
+from pyagent.temporary import TemporaryFolder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -217,12 +217,12 @@ def _trained_live(scenario: Scenario, name: str, decisions: int, seed: int) -> P
     _check_names([name], (ARGMAX, IMAGINED, *BANDITS))
     scorer = Scorer(scenario)
     with (
-        tempfile.TemporaryDirectory(prefix="splitsim-train-") as folder,
+        TemporaryFolder() as folder,
         PhaseProgress() as progress,
         progress.phase("train", f"Training {name} on {decisions} real decisions", decisions),
     ):
-        journal = Journal(Path(folder) / "journal", scorer.deployment.num_layers)
-        training = Training(MODEL, scorer, journal, Path(folder) / "logs")
+        journal = Journal(folder / "journal", scorer.deployment.num_layers)
+        training = Training(MODEL, scorer, journal, folder / "logs")
         learner = BANDITS.get(name, make_model_based)(scenario, training.ask, seed=seed)
         training.run(
             learner,
@@ -252,7 +252,7 @@ class Evaluation:
 
     path: Path
     summary: dict[str, Any]
-    _temporary: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
+    _temporary: TemporaryFolder | None = field(default=None, repr=False)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -445,8 +445,8 @@ def _evaluated(
     trained = _trained(dataset, against, decisions, seed)
     temporary = None
     if out is None:
-        temporary = tempfile.TemporaryDirectory(prefix="splitsim-evaluation-")
-        out = Path(temporary.name)
+        temporary = TemporaryFolder()
+        out = temporary.path / "evaluation"
     with open_run_folder(out, Plan(dataset.scenario, RECORDED_COMMAND)) as folder:
         summary = write_evaluation(folder, dataset, guests, trained, seed)
     return Evaluation(out, summary, temporary)

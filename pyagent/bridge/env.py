@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from pyagent.bridge.layout import Layouts
 from pyagent.bridge.process import SimulatorProcess
 from pyagent.bridge.session import Session, SimulatorConfig
 from pyagent.bridge.wire import Reason
+from pyagent.temporary import TemporaryFolder
 
 _log = logging.getLogger(__name__)
 _SEEDS = 2**32
@@ -141,7 +141,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         self._phase = _Phase.IDLE
         self._goes_on = restart == "end"
         self._last_observation: Any = None
-        self._dir = _private_dir()
+        self._folder = _private_folder()
         self._log_dir = Path(log_dir) if log_dir is not None else None
         self._closed = False
         _open_envs.add(self)
@@ -341,7 +341,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         try:
             self._end_session()
         finally:
-            shutil.rmtree(self._dir, ignore_errors=True)
+            self._folder.remove()
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
@@ -359,9 +359,9 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         self._end_session()
         log_dir = self._log_dir
         if log_dir is None:
-            log_dir = self._dir / "log"
+            log_dir = self._folder.path / "log"
             shutil.rmtree(log_dir, ignore_errors=True)
-        self._session = Session(self._config, self._dir, log_dir, self._next_seed)
+        self._session = Session(self._config, self._folder.path, log_dir, self._next_seed)
         self._session.await_connection()
         self._phase = _Phase.CONNECTING
 
@@ -432,13 +432,13 @@ def parse_info(text: str) -> dict[str, Any]:
     return {"extra": text}
 
 
-def _private_dir() -> Path:
-    """A new folder that only this user can enter, with a path short enough for a socket in it."""
-    path = Path(tempfile.mkdtemp(prefix="pyagent-"))
-    if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
-        return path
-    path.rmdir()
-    return Path(tempfile.mkdtemp(prefix="pyagent-", dir="/tmp"))
+def _private_folder() -> TemporaryFolder:
+    """A new folder with a path short enough for a socket in it."""
+    folder = TemporaryFolder()
+    if len(os.fsencode(folder.path)) <= _SOCKET_PATH_BYTES:
+        return folder
+    folder.remove()
+    return TemporaryFolder(Path("/tmp"))
 
 
 _open_envs: weakref.WeakSet[Ns3Env] = weakref.WeakSet()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from pyagent.errors import writing
 from pyagent.files import LOCK, hold, write_text_whole, write_whole
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.scenario.schema import Scenario
+from pyagent.temporary import TemporaryFolder
 
 RECORD = ("outcome", "token_time_s", "retries", "downlink_outcome")
 """Arrays of the delivery record that are kept: what the language model can be asked again with."""
@@ -156,8 +156,8 @@ def _play(scorer: Scorer, part: Part, seed: int, replicates: int, progress: Phas
         for action, split in enumerate(splits)
     ]
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="splitsim-record-") as logs:
-        for job, episode in EpisodePool(scorer.scenario, Path(logs)).run(jobs):
+    with TemporaryFolder() as logs:
+        for job, episode in EpisodePool(scorer.scenario, logs).run(jobs):
             scored = score_episode(scorer, job, episode, part)
             for row, decision in zip(scored, episode, strict=True):
                 kept = {f"record_{name}": _bytes(getattr(decision.record, name)) for name in RECORD}

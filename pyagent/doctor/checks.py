@@ -81,9 +81,10 @@ def check_simulator() -> Finding:
 def check_zeromq() -> Finding:
     """A socket as the bridge opens it; libzmq is for the tests in C++ alone."""
     from pyagent.bridge.link import AgentSocket
+    from pyagent.temporary import TemporaryFolder
 
-    with tempfile.TemporaryDirectory(prefix="pyagent-") as name:
-        AgentSocket(f"ipc://{name}/doctor").close()
+    with TemporaryFolder() as folder:
+        AgentSocket(f"ipc://{folder}/doctor").close()
     libzmq = pkg_config_version("libzmq")
     others = f"libzmq {libzmq}" if libzmq else "no libzmq"
     return ok(f"ZMTP 3.0 by the bridge itself, over ipc; {others} for the tests in C++")

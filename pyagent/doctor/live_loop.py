@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 
 from pyagent.doctor.examination import Finding, fail, ok
 from pyagent.errors import UserError
+from pyagent.temporary import TemporaryFolder
 
 LIVE_S = 2.0
 """Wall-clock time that is played."""
@@ -55,8 +54,8 @@ def _play() -> tuple[float, list[NDArray[np.uint8]]]:
 
     program = simulator_executable()
     outcomes: list[NDArray[np.uint8]] = []
-    with tempfile.TemporaryDirectory(prefix="splitsim-doctor-") as name:
-        config = write_simulator_config(parse_scenario(SCENARIO), Path(name) / "scenario.json")
+    with TemporaryFolder() as folder:
+        config = write_simulator_config(parse_scenario(SCENARIO), folder / "scenario.json")
         with Ns3Env(
             program,
             args=[f"--config={config}"],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from pyagent.paths import simulator_executable
 from pyagent.scenario.compile import deploy, write_simulator_config
 from pyagent.scenario.schema import Scenario
 from pyagent.silence import step_timeout_s
+from pyagent.temporary import TemporaryFolder
 
 MAX_SEED = 2**32 - 1
 
@@ -75,8 +74,8 @@ class Episode:
     ) -> None:
         patience_s = step_timeout_s()
         self.num_layers = deploy(scenario).num_layers
-        self._temporary = None if log_dir else Path(tempfile.mkdtemp(prefix="splitsim-"))
-        folder = log_dir or self._temporary
+        self._temporary = None if log_dir else TemporaryFolder()
+        folder = self._temporary.path if self._temporary else log_dir
         assert folder is not None
         folder.mkdir(parents=True, exist_ok=True)
         config = write_simulator_config(scenario, folder / "scenario.json")
@@ -126,7 +125,7 @@ class Episode:
             self._env.close()
             self._env = None
         if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary.remove()
             self._temporary = None
 
     def __enter__(self) -> Episode:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from pyagent.dataset import Dataset, DatasetError
 from pyagent.envs.scoring import Scorer
 from pyagent.evaluation.statistics import Interval, paired_difference
 from pyagent.policies.base import Policy
+from pyagent.temporary import TemporaryFolder
 
 
 @dataclass(frozen=True)
@@ -96,10 +95,10 @@ def confirm(dataset: Dataset, policy: Policy, *, replicates: int, progress: Phas
         for k, (seed, decision) in enumerate(zip(table.seeds, table.decisions, strict=True))
     }
     with (
-        tempfile.TemporaryDirectory(prefix="splitsim-confirm-") as logs,
+        TemporaryFolder() as logs,
         progress.phase("confirm", f"Playing {policy.name} live", len(table) * used),
     ):
-        for job, episode in EpisodePool(dataset.scenario, Path(logs)).run(jobs):
+        for job, episode in EpisodePool(dataset.scenario, logs).run(jobs):
             for row in score_episode(scorer, job, episode, "test"):
                 cell = (place[job.seed, row["decision"]], job.replicate)
                 live[cell], taken[cell] = row["reward"], row["action"]

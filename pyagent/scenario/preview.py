@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from pyagent.scenario.compile import write_simulator_config
 from pyagent.scenario.load import ScenarioError
 from pyagent.scenario.schema import Scenario
 from pyagent.silence import step_timeout_s
+from pyagent.temporary import TemporaryFolder
 
 PATIENCE = 2.0
 """ns-3 says nothing before the end of an episode, so it may take longer than in between decisions."""
@@ -243,8 +243,7 @@ def _grid(data: dict[str, Any]) -> dict[str, Any]:
 def _ask(
     scenario: Scenario, seed: int, asked: dict[str, Any], options: list[str] | None = None
 ) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="splitsim-") as name:
-        folder = Path(name)
+    with TemporaryFolder() as folder:
         config = write_simulator_config(scenario, folder / "scenario.json")
         wanted = folder / "preview.json"
         wanted.write_text(json.dumps(asked), encoding="utf-8")

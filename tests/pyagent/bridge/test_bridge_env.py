@@ -174,7 +174,7 @@ raise SystemExit("bye")
     )
     assert done.stderr == "bye\n"
     assert (tmp_path / "sim-seed1.stdout.log").read_text() == "stopped in good order\n"
-    assert not list(tmp_path.glob("pyagent-*"))
+    assert not list(tmp_path.glob("*splitsim-*"))
 
 
 def test_forked_copy_harms_nobody(make_env: Any) -> None:
