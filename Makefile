@@ -83,7 +83,7 @@ test: setup build-tests ## the tests: pytest with the real simulator and model, 
 	@$(RUN)/python -m pytest -m 'not slow'
 	@cd $(BUILD) && ctest --output-on-failure
 
-slow: setup build-tests ## only the slow tests; brings Ray and, where it can be had, Chromium for them
+slow: setup build-tests ## only the slow tests; brings Ray and, where they can be had, Chromium and Debian's ns-3 for them
 	@tools/system-packages slow || true
 	@$(RUN)/python -c 'import ray' 2> /dev/null || $(RUN)/python -m pip install --quiet --editable '.[ray]' || \
 		echo 'Ray could not be installed: its tests are skipped' >&2

@@ -246,8 +246,9 @@ LteLink::SetDefaults(uint32_t ues) const
     Config::SetDefault("ns3::LteRlcAm::MaxTxBufferSize", buffer);
     Config::SetDefault("ns3::LteRlcUm::ReorderingTimer",
                        TimeValue(Seconds(m_config.rlcReorderingS)));
-    // Else a packet that finds one waiting longer than its bearer's delay budget is thrown away.
-    Config::SetDefault("ns3::LteRlcUm::EnablePdcpDiscarding", BooleanValue(false));
+    // Else a packet that finds one waiting longer than its bearer's delay budget is thrown away. ns-3
+    // 3.37 never does that, and has no such attribute.
+    Config::SetDefaultFailSafe("ns3::LteRlcUm::EnablePdcpDiscarding", BooleanValue(false));
     Config::SetDefault("ns3::LteEnbRrc::EpsBearerToRlcMapping",
                        StringValue(m_config.rlc == "um" ? "RlcUmAlways" : "RlcAmAlways"));
     const auto srsMs =

@@ -4,7 +4,6 @@
 #include "wifi-block-ack.h"
 
 #include "ns3/block-ack-manager.h"
-#include "ns3/mgt-action-headers.h"
 #include "ns3/qos-txop.h"
 #include "ns3/qos-utils.h"
 #include "ns3/simulator.h"
@@ -14,6 +13,9 @@
 #include "ns3/wifi-mpdu.h"
 #include "ns3/wifi-net-device.h"
 #include "ns3/wifi-phy.h"
+#if SPLITSIM_NS3_MINOR >= 44
+#include "ns3/mgt-action-headers.h"
+#endif
 
 #include <optional>
 #include <set>

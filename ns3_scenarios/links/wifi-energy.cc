@@ -4,6 +4,7 @@
 #include "wifi-energy.h"
 
 #include "ns3/simulator.h"
+#include "ns3/wifi-phy-state.h"
 
 namespace splitsim
 {
@@ -43,6 +44,7 @@ WifiEnergy::Install(const WifiEnergyConfig& config, Ptr<WifiPhy> phy)
 {
     m_config = config;
     m_since = Simulator::Now();
+    m_currentA = config.idleA;
     m_listener = std::make_shared<WifiRadioEnergyModelPhyListener>();
     m_listener->SetChangeStateCallback(MakeCallback(&WifiEnergy::ChangeState, this));
     m_listener->SetUpdateTxCurrentCallback(MakeCallback(&WifiEnergy::IgnoreTxPower, this));
@@ -58,7 +60,7 @@ WifiEnergy::ChangeState(int state)
 {
     m_beforeJ = GetTotalJ();
     m_since = Simulator::Now();
-    m_state = static_cast<WifiPhyState>(state);
+    m_currentA = CurrentOfStateA(state);
 }
 
 void
@@ -67,9 +69,9 @@ WifiEnergy::IgnoreTxPower(double /* powerDbm */)
 }
 
 double
-WifiEnergy::GetCurrentA() const
+WifiEnergy::CurrentOfStateA(int state) const
 {
-    switch (m_state)
+    switch (static_cast<WifiPhyState>(state))
     {
     case WifiPhyState::IDLE:
         return m_config.idleA;
@@ -92,7 +94,7 @@ double
 WifiEnergy::GetTotalJ() const
 {
     const double inStateS = (Simulator::Now() - m_since).GetSeconds();
-    return m_beforeJ + inStateS * GetCurrentA() * m_config.voltageV;
+    return m_beforeJ + inStateS * m_currentA * m_config.voltageV;
 }
 
 double

@@ -8,7 +8,6 @@
 
 #include "ns3/nstime.h"
 #include "ns3/object.h"
-#include "ns3/wifi-phy-state.h"
 #include "ns3/wifi-phy.h"
 #include "ns3/wifi-radio-energy-model.h"
 
@@ -58,12 +57,12 @@ class WifiEnergy : public ns3::Object
     void ChangeState(int state);
     /** The current of sending is the same at all powers. */
     void IgnoreTxPower(double powerDbm);
-    double GetCurrentA() const;
+    double CurrentOfStateA(int state) const;
 
     WifiEnergyConfig m_config;
-    ns3::WifiPhyState m_state{ns3::WifiPhyState::IDLE};
-    ns3::Time m_since;   ///< when it came to be in that state
-    double m_beforeJ{0}; ///< of all states before
+    double m_currentA{0}; ///< in its state
+    ns3::Time m_since;    ///< when it came to be in that state
+    double m_beforeJ{0};  ///< of all states before
     std::shared_ptr<ns3::WifiRadioEnergyModelPhyListener> m_listener;
 };
 

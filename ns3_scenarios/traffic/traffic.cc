@@ -12,6 +12,7 @@
 #include "ns3/double.h"
 #include "ns3/inet-socket-address.h"
 #include "ns3/on-off-helper.h"
+#include "ns3/onoff-application.h"
 #include "ns3/packet-sink-helper.h"
 #include "ns3/pointer.h"
 #include "ns3/random-variable-stream.h"
@@ -154,7 +155,11 @@ InstallTraffic(const TrafficConfig& config,
     {
         const auto source =
             makers.at(config.kind)(config, context, from.node, InetSocketAddress(to.address, port));
-        source->AssignStreams(context.stream);
+        // Nothing else that is sent draws from ns-3's own streams.
+        if (const auto onOff = DynamicCast<OnOffApplication>(source))
+        {
+            onOff->AssignStreams(context.stream);
+        }
         source->SetStartTime(Seconds(startS));
         source->SetStopTime(Seconds(context.when.untilS));
     }

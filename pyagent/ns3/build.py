@@ -64,7 +64,7 @@ def build_simulator(
     _make_folder(folder)
     with locked(folder.parent / f"{folder.name}.lock"):
         _configure(folder, root, progress)
-        _compile(folder, jobs, progress, TESTS if tests else "all")
+        _compile(folder, jobs, progress, tests)
     return folder / PROGRAM
 
 
@@ -119,9 +119,9 @@ def _configure(folder: Path, root: str, progress: Progress) -> None:
     told.write_text(settings)
 
 
-def _compile(folder: Path, jobs: int, progress: Progress, target: str) -> None:
-    what = "the simulator" if target == "all" else target
-    command = ["ninja", "-C", str(folder), "-j", str(jobs), target]
+def _compile(folder: Path, jobs: int, progress: Progress, tests: bool) -> None:
+    what = "the simulator and its tests" if tests else "the simulator"
+    command = ["ninja", "-C", str(folder), "-j", str(jobs), "all", *([TESTS] if tests else [])]
     log = folder / "build.log"
     said: list[str] = []
     with (

@@ -27,6 +27,7 @@ if(NOT EXISTS "${NS3_ROOT}")
 endif()
 file(GLOB MORE CONFIGURE_DEPENDS more-*.cc)
 add_executable(splitsim-ns3 main.cc ${MORE})
+add_executable(splitsim-tests EXCLUDE_FROM_ALL main.cc)
 """
 
 
@@ -79,6 +80,14 @@ def test_what_has_changed_is_built_and_nothing_else_is_said(sources: Path, tmp_p
     assert (more.phases, more.steps, more.total) == (["build"], 2, 2)
     assert build().phases == []
     assert build(sources).phases == ["configure", "build"]  # another ns-3: CMake starts afresh
+
+
+def test_the_tests_are_built_beside_the_program(sources: Path, tmp_path: Path) -> None:
+    program = build_simulator(tmp_path / "plain", tmp_path, 1, Told())
+    assert not program.with_name("splitsim-tests").exists()
+    program = build_simulator(tmp_path / "both", tmp_path, 1, Told(), tests=True)
+    for built in (program, program.with_name("splitsim-tests")):
+        assert subprocess.run([built], check=False).returncode == 7
 
 
 def test_what_the_compiler_refuses_is_one_line_and_a_file(sources: Path, tmp_path: Path) -> None:
