@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,42 @@ import torch
 
 from llm_split.config_shapes import require_moderate
 
+_REPORTING = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+"""Transformers' own refusal of shapes refers to a table."""
+_GGUF_HEAD = struct.Struct("<4sIQ")
+"""Magic, version and number of tensors, by GGUF's specification since version 2."""
+_GGUF_VERSIONS = 0xFFFF
+"""No version is as large, but each is in the other byte order."""
+
 
 def load_pretrained(location: str, dtype: torch.dtype, local: bool) -> tuple[Any, Any]:
-    """(model, tokenizer) with weights in `dtype`, from safetensors. `local` keeps off the network."""
+    """(model, tokenizer) with weights in `dtype`, from safetensors. `local` keeps off the network.
+
+    Raises:
+        ValueError: it has no blocks, or a weight is not there or has another shape.
+        Exception: whatever transformers raises for what it can't load.
+    """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     options = {"local_files_only": local, "trust_remote_code": False}
     with quiet_transformers(), _panics_as_errors():
         # The older form of weights is a pickle.
-        model = AutoModelForCausalLM.from_pretrained(location, dtype=dtype, use_safetensors=True, **options)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            location, dtype=dtype, use_safetensors=True, **_REPORTING, **options
+        )
+        _require_whole(model, report)
         tokenizer = AutoTokenizer.from_pretrained(location, **options)
     return model, tokenizer
 
 
 def load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
-    """(model, tokenizer) with de-quantised weights in `dtype`, as if it had never been quantised."""
+    """(model, tokenizer) with de-quantised weights in `dtype`, as if it had never been quantised.
+
+    Raises:
+        ValueError: it has no blocks or more of them than tensors, or a weight is not there or has another
+            shape.
+        Exception: whatever gguf and transformers raise for what they can't load.
+    """
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     options: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True, "trust_remote_code": False}
@@ -35,11 +57,13 @@ def load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     with quiet_transformers():
         found = AutoConfig.from_pretrained(folder, **options)
     require_moderate(found.to_dict(), path)
+    _require_a_tensor_for_each_block(path, int(found.get_text_config().num_hidden_layers))
     # Its progress bar has no switch.
     with quiet_transformers(), _panics_as_errors(), contextlib.redirect_stderr(io.StringIO()):
-        loaded = AutoModelForCausalLM.from_pretrained(
-            folder, config=found, dtype=torch.float32, **options, **_dequantised()
+        loaded, report = AutoModelForCausalLM.from_pretrained(
+            folder, config=found, dtype=torch.float32, **_REPORTING, **options, **_dequantised()
         )
+        _require_whole(loaded, report)
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
     # A model read from GGUF calls itself quantised and refuses to be saved; its weights in a plain one don't.
     config = copy.deepcopy(loaded.config)
@@ -48,6 +72,26 @@ def load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     model = AutoModelForCausalLM.from_config(config, dtype=dtype)
     model.load_state_dict(loaded.state_dict())
     return model, tokenizer
+
+
+def _require_whole(model: Any, report: Mapping[str, Any]) -> None:
+    """Transformers makes models without blocks, and draws weights at random that it doesn't find."""
+    layers = model.config.get_text_config().num_hidden_layers
+    if layers < 1:
+        raise ValueError(f"num_hidden_layers = {layers}; valid: 1 or more")
+    drawn = sorted([*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])])
+    if drawn:
+        raise ValueError(f"weights are missing or have another shape: {len(drawn)}, such as {drawn[0]}")
+
+
+def _require_a_tensor_for_each_block(path: Path, blocks: int) -> None:
+    """What looks for the tensors takes time by the square of the blocks, before it misses any."""
+    with path.open("rb") as file:
+        _, version, tensors = _GGUF_HEAD.unpack(file.read(_GGUF_HEAD.size))
+    if version > _GGUF_VERSIONS:  # written in the other byte order
+        tensors = int.from_bytes(tensors.to_bytes(8, "little"), "big")
+    if tensors < blocks:
+        raise ValueError(f"the file has {tensors} tensors for {blocks} blocks")
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 
 from llm_split.codecs import get_codec
 from llm_split.devices import DeviceCard, ModelShape, load_device, load_shape
+from llm_split.plain import one_line
 from llm_split.roofline import ComputeTables, compute_tables, ue_memory_bytes
 from pyagent.scenario.feasibility import contradiction, least_cost
 from pyagent.scenario.load import ScenarioError
@@ -78,8 +79,8 @@ def _deploy(text: str) -> Deployment:
     too_deep = [split for split in model.splits if split > shape.num_layers]
     if too_deep:
         raise ScenarioError(
-            f"model.splits = {model.splits}: {too_deep[0]} is outside the model; valid: "
-            f"{model.min_split} to {shape.num_layers} ({model.deployed})"
+            f"model.splits = {one_line(str(model.splits))}: {too_deep[0]} is outside the model; valid: "
+            f"{model.min_split} to {shape.num_layers} ({one_line(model.deployed)})"
         )
     memory_bytes = scenario.ue.memory_gib * GIB if scenario.ue.memory_gib else ue_device.memory_bytes
     for group in scenario.others:
@@ -225,4 +226,6 @@ def _named(field: str, load: Any, name: str) -> Any:
     try:
         return load(name)
     except (KeyError, ValueError, LookupError) as error:
-        raise ScenarioError(f"{field} = {name!r}: {error.args[0] if error.args else error}") from error
+        raise ScenarioError(
+            f"{field} = {one_line(repr(name))}: {error.args[0] if error.args else error}"
+        ) from error

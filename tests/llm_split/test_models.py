@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from llm_split import models
 from llm_split.models import (
@@ -22,10 +23,11 @@ from llm_split.models import (
     locate_model,
 )
 from llm_split.models.__main__ import main
+from llm_split.models.llama2c import build_tokenizer, read_vocabulary
 from llm_split.partition import SplitModel
 from llm_split.texts import text_windows
 from tests.llm_split.conftest import tiny_llama
-from tests.llm_split.llama_files import checkpoint, write_gguf
+from tests.llm_split.llama_files import VOCABULARY, checkpoint, vocabulary, write_gguf
 
 
 def test_a_failed_fetch_leaves_nothing_that_looks_finished(
@@ -77,6 +79,24 @@ def test_a_gguf_file_of_endless_blocks_is_refused_before_they_are_made(tmp_path:
     count.parts[count.data[0]].flush()
     with pytest.raises(ModelNotFoundError, match="num_hidden_layers is too large; valid: up to 10000"):
         load_quality_model(str(path), device="cpu")
+    count.parts[count.data[0]][0] = 4099
+    count.parts[count.data[0]].flush()
+    with pytest.raises(ModelNotFoundError, match=r"the file has \d+ tensors for 4099 blocks"):
+        load_quality_model(str(path), device="cpu")
+
+
+def test_weights_are_never_made_up(tmp_path: Path) -> None:
+    tiny_llama(num_layers=2).save_pretrained(tmp_path)
+    build_tokenizer(*read_vocabulary(vocabulary(), VOCABULARY)).save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    weights = load_file(file)
+    name = "model.layers.1.self_attn.q_proj.weight"
+    assert load_quality_model(str(tmp_path), device="cpu").num_layers == 2
+    cut = {**weights, name: weights[name][:4].clone()}
+    for damaged in ({key: value for key, value in weights.items() if key != name}, cut):
+        save_file(damaged, file, metadata={"format": "pt"})
+        with pytest.raises(ModelNotFoundError, match=f"missing or have another shape: 1, such as {name}"):
+            load_quality_model(str(tmp_path), device="cpu")
 
 
 def test_location_is_a_folder_a_path_or_a_hub_id(tmp_path: Path) -> None:

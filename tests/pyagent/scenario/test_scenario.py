@@ -184,12 +184,15 @@ def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str) -> Non
         ("ue.device", "abacus", "ue.device = 'abacus'"),
         ("ue.weight_bits", 16, "ue.weight_bits = 16"),
         ("ue.memory_gib", 0.01, "too small for every split"),
+        ("edge.device", "a" * 9000, "edge.device = 'aaa"),
+        ("model.splits", list(range(33, 5000)), "33 is outside the model; valid: 1 to 32"),
     ],
 )
 def test_what_can_not_be_deployed_is_refused(path: str, value: Any, expected: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         deploy(parse_scenario(changed(path, value)))
     assert expected in str(caught.value)
+    assert len(str(caught.value)) < 1000
 
 
 def test_splits_that_the_memory_can_not_hold_are_left_out() -> None:
