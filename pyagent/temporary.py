@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
 import tempfile
 import weakref
@@ -17,8 +18,11 @@ from pyagent.files import hold
 
 PREFIX = "splitsim-"
 """Of every temporary folder's name. Under another, hidden name it isn't held yet."""
-OWNER = ".owner"
-"""In a folder: its process holds this file, and lets go of it in every way in which a process ends."""
+OWNER = f".owner-{platform.node()}"
+"""In a folder: its process holds this file, and lets go of it in every way in which a process ends.
+
+Named after the machine, as some file systems that several share keep locks to each of them.
+"""
 
 
 class TemporaryFolder:

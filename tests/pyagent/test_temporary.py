@@ -89,6 +89,8 @@ def test_what_belongs_to_others_stays(tmp_path: Path, monkeypatch: pytest.Monkey
         (tmp_path / name).mkdir()
     (tmp_path / "other" / OWNER).touch()
     (tmp_path / f".{PREFIX}not-held-yet" / OWNER).touch()
+    (tmp_path / f"{PREFIX}of-another-machine").mkdir()
+    (tmp_path / f"{PREFIX}of-another-machine" / ".owner-elsewhere").touch()
     (tmp_path / f"{PREFIX}link").symlink_to(tmp_path / "other")
     (tmp_path / f"{PREFIX}file").touch()
     assert remove_abandoned(tmp_path) == []
@@ -98,7 +100,7 @@ def test_what_belongs_to_others_stays(tmp_path: Path, monkeypatch: pytest.Monkey
         patched.setattr(os, "getuid", lambda: abandoned.stat().st_uid + 1)
         assert remove_abandoned(tmp_path) == []
     assert remove_abandoned(tmp_path) == [abandoned]
-    assert len(list(tmp_path.iterdir())) == 5
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 def test_a_forked_copy_leaves_it_alone(tmp_path: Path) -> None:
