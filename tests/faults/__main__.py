@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -21,7 +22,9 @@ def main() -> None:
     what.add_argument("--case", action="append", help="COMMAND:FAULT, or the start of it; may be repeated")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="[default: the time]")
     parser.add_argument("--times", type=int, default=1, help="of each case, with seeds that count up")
-    parser.add_argument("--out", type=Path, help="folder, new [default: a temporary one]")
+    parser.add_argument(
+        "--out", type=Path, help="folder, new [default: a temporary one, removed if all is right]"
+    )
     given = parser.parse_args()
     folder = given.out or Path(tempfile.mkdtemp(prefix="faults-"))
     print(f"seed {given.seed}, in {folder}", file=sys.stderr)
@@ -31,6 +34,8 @@ def main() -> None:
         tally = _cases(given.case, given.seed, given.times, folder)
     for fault, (cases, strikes) in sorted(tally.by_fault().items()):
         print(f"{fault}: {strikes} strikes in {cases} cases", file=sys.stderr)
+    if given.out is None and tally.is_right:
+        shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(tally.summary()))
     sys.exit(0 if tally.is_right else 1)
 

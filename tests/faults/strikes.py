@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 from pyagent.files import LOCK
+from pyagent.temporary import TemporaryFolder
 from tests.faults.disk import Disk, can_mount
 from tests.faults.marked import Marked, send
 from tests.faults.subjects import Subject
@@ -24,6 +24,7 @@ STEP_TIMEOUT_S = 15.0
 SECOND_S = 300.0
 """How long a second command may wait for the first, where they share the work."""
 _PAUSE_S = 1.0
+_CLOCK = "clock_jumps.so"
 _KILLED = -signal.SIGKILL
 _USER_ERROR, _FAILED, _INTERRUPTED = 2, 1, 130
 
@@ -219,15 +220,18 @@ def _holds(pid: int) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _jumping_clock() -> str:
-    target = Path(tempfile.mkdtemp(prefix="clock-")) / "clock_jumps.so"
+def _jumping_clock() -> TemporaryFolder:
+    """A folder with the library, for as long as this process needs it."""
+    folder = TemporaryFolder()
     source = Path(__file__).with_name("clock_jumps.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(target), str(source)], check=True)
-    return str(target)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-O1", "-o", str(folder.path / _CLOCK), str(source)], check=True
+    )
+    return folder
 
 
 def _jumps() -> Mapping[str, str]:
-    return {"LD_PRELOAD": _jumping_clock()}
+    return {"LD_PRELOAD": str(_jumping_clock().path / _CLOCK)}
 
 
 def _nothing(scene: Scene) -> bool:
