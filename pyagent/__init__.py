@@ -1,6 +1,7 @@
 """pyagent: the agent's side of splitsim (bridge to ns-3, environments, surrogate, policies, evaluation).
 
-`pyagent.api` is what a notebook needs; its names are attributes here, loaded when first used.
+`pyagent.api` is what a notebook needs; its names are attributes here, loaded when first used. Nothing heavy
+is loaded before: the command line is to start at once.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -17,7 +17,7 @@ from tests.conftest import small_scenario
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "pyagent.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "pyagent", *map(str, arguments)]
 
 
 def splitsim(*arguments: str | Path, timeout_s: float = 150) -> subprocess.CompletedProcess[str]:
