@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -130,13 +131,14 @@ def open_run_folder(path: Path, plan: Plan, *, resume: bool = False) -> Iterator
 def _begun(path: Path, plan: Plan, resume: bool) -> RunFolder:
     """The folder with what says whose it is, before there is anything else that may be lost."""
     folder = RunFolder(path)
+    said = describe(plan.scenario, plan.command, "running")  # may fail, so before anything is removed
     if resume and (path / META).is_file() and (path / CONFIG).is_file():
         _refuse_another(path, plan)
         if folder.finished() is not None:
             return folder
     else:
         _clear(path)
-    folder.write_json(META, describe(plan.scenario, plan.command, "running"))
+    folder.write_json(META, said)
     folder.write_text(CONFIG, resolved_yaml(plan.scenario))
     folder.logs.mkdir(exist_ok=True)
     return folder
@@ -197,14 +199,21 @@ def _clear(path: Path) -> None:
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
+@cache
 def git_commit() -> str:
-    """The commit of the code, with "+changes" where files differ from it; "unknown" outside git."""
+    """The commit of the code, with "+changes" where files differ from it; "unknown" outside git.
+
+    That of the first call: it is this code that runs, and a run says the same at its beginning and its end.
+
+    Raises:
+        OSError: the machine has no room for git. An "unknown" would keep the run from being resumed.
+    """
     if not is_checkout():  # a wheel may lie inside somebody else's repository
         return "unknown"
     try:
         commit = _git("rev-parse", "HEAD")
         return commit + ("+changes" if _git("status", "--porcelain") else "")
-    except (OSError, subprocess.SubprocessError):
+    except (FileNotFoundError, PermissionError, subprocess.SubprocessError):
         return "unknown"
 
 

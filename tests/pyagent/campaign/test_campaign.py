@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pyagent.campaign.collect import EpisodePool, Job
-from pyagent.campaign.folder import FolderError, Plan, describe, open_run_folder
+from pyagent.campaign.folder import FolderError, Plan, describe, git_commit, open_run_folder
 from pyagent.campaign.seeds import MAX_RUN_SEED, Seeds
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
@@ -55,6 +58,42 @@ def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
             "config.yaml",
             "meta.json",
         }
+
+
+@contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """With so many files that may still be opened."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 20, before[1]))
+    try:
+        while True:
+            try:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+            except OSError:
+                break
+        for _ in range(count):
+            os.close(taken.pop())
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_run_whose_commit_cant_be_read_for_want_of_descriptors_does_not_begin(tmp_path: Path) -> None:
+    """It would say "unknown", and never be resumed."""
+    finished_run(tmp_path / "run")
+    git_commit.cache_clear()
+    with (
+        pytest.raises(FolderError, match="open files"),
+        descriptors_left(3),
+        open_run_folder(tmp_path / "run", PLAN),
+    ):
+        pass
+    assert (tmp_path / "run" / "report.html").read_text() == "old"
+    with open_run_folder(tmp_path / "run", PLAN) as folder:
+        assert json.loads((folder.path / "meta.json").read_text())["git_commit"] == git_commit()
 
 
 @pytest.mark.parametrize("meta", ["{}", "not json", "[]", '{"schema": 1, "status": "finished"}'])
