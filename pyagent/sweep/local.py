@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -59,7 +62,8 @@ class _Worker:
         if self._stopped_at_s is None:
             self._stopped_at_s = now_s
         if now_s - self._stopped_at_s >= STOPPED_S:
-            self.process.kill()
+            with _children_killed(self.process):
+                self.process.kill()
 
     def give(self, task: _Task) -> None:
         self.task = task
@@ -81,8 +85,32 @@ class _Worker:
         return f"its process ended with {ended}\n{self.process.stderr_tail()}".strip()
 
     def end(self) -> None:
-        self.process.terminate(_KILL_AFTER_S)
+        with _children_killed(self.process):
+            self.process.terminate(_KILL_AFTER_S)
         self.channel.close()
+
+
+@contextlib.contextmanager
+def _children_killed(process: SimulatorProcess) -> Iterator[None]:
+    """Kill the present children of a worker afterwards.
+
+    Simulators die with their worker, but one that was stopped as it started has not told the kernel so yet.
+    """
+    children = []
+    # Its process id is another's once it has been reaped.
+    running = process.exit_code() is None
+    for listed in Path(f"/proc/{process.pid}/task").glob("*/children") if running else ():
+        with contextlib.suppress(OSError):
+            for child in listed.read_text().split():
+                with contextlib.suppress(OSError):
+                    children.append(os.pidfd_open(int(child)))
+    try:
+        yield
+    finally:
+        for descriptor in children:
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            os.close(descriptor)
 
 
 class LocalEngine:

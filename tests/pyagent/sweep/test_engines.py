@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from pyagent import results
+from pyagent.bridge.process import SimulatorProcess
 from pyagent.sweep import local
 from pyagent.sweep.campaign import run_sweep
 from pyagent.sweep.engine import EngineError, local_workers, open_engine
@@ -103,6 +104,25 @@ def test_a_run_that_kills_every_worker_has_failed(tmp_path: Path, monkeypatch: p
     assert done.tally == {"made": 1, "failed": 1}
     failed = results.runs(tmp_path / "store", where={"state": "failed"})
     assert "died 1 times: its process ended with signal 9" in failed["error"][0]
+
+
+def test_what_a_worker_has_just_started_goes_with_it(tmp_path: Path) -> None:
+    """As a simulator that is stopped before it has bound its life to the worker's."""
+    start = "print(subprocess.Popen([sys.executable, '-c', wait], start_new_session=True).pid, flush=True)"
+    program = (
+        f"import signal, subprocess, sys; wait = 'import signal; signal.pause()'; {start}; signal.pause()"
+    )
+    worker = SimulatorProcess(sys.executable, ["-c", program], log_dir=tmp_path)
+    while not (said := worker.stdout_path.read_text()).endswith("\n"):
+        assert worker.wait(0.05) is None
+    child = psutil.Process(int(said))
+    child.suspend()
+    with local._children_killed(worker):
+        worker.terminate(0)
+    _, alive = psutil.wait_procs([child], timeout=30)
+    assert not alive or child.status() == psutil.STATUS_ZOMBIE
+    with local._children_killed(worker):  # it has ended, and its id may be another's
+        pass
 
 
 @pytest.mark.slow
