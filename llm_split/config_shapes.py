@@ -116,6 +116,18 @@ def require_moderate(fields: Fields, path: Path) -> None:
             )
 
 
+def count_blocks(config: Any) -> int:
+    """L of a configuration of transformers'.
+
+    Raises:
+        ValueError: it is less than 1. Transformers makes a model of that without a word.
+    """
+    blocks = int(config.get_text_config().num_hidden_layers)
+    if blocks < 1:
+        raise ValueError(f"num_hidden_layers = {blocks}; valid: 1 or more")
+    return blocks
+
+
 def _from_fields(fields: Fields, path: Path) -> Any:
     """The configuration object, for its defaults; `for_model` never looks at the network or runs code."""
     # Here, because the library takes seconds to import and most shapes come from cards.

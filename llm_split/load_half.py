@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from llm_split.config_shapes import check_config_file
+from llm_split.config_shapes import check_config_file, count_blocks
 from llm_split.models import locate_model
 from llm_split.partition import CannotSplitError, EdgeHalf, SplitModel, UeHalf, find_blocks
 from llm_split.plain import reason
@@ -74,10 +74,9 @@ def load_half(
     with _reading(folder):
         check_config_file(folder)
         model = _without_memory(folder, dtype)
-        if _num_layers(model) < 1:  # transformers makes it without a word
-            raise CannotSplitError(f"{folder}: num_hidden_layers = {_num_layers(model)}; valid: 1 or more")
-    missing = _missing_blocks(model, role, split)
-    absent = _absent_parameters(model, role, missing)
+        num_layers = count_blocks(model.config)
+    missing = _missing_blocks(num_layers, role, split)
+    absent = _absent_parameters(model, num_layers, role, missing)
     wanted = {name for name in _names(model) if name not in absent}
     with _reading(folder):
         _fill(model, folder, wanted, device, dtype)
@@ -121,12 +120,7 @@ def _without_memory(folder: Path, dtype: torch.dtype) -> Any:
     return model
 
 
-def _num_layers(model: Any) -> int:
-    return int(model.config.get_text_config().num_hidden_layers)
-
-
-def _missing_blocks(model: Any, role: Role, split: int) -> range:
-    num_layers = _num_layers(model)
+def _missing_blocks(num_layers: int, role: Role, split: int) -> range:
     last = num_layers if role == "ue" else num_layers - 1
     if role not in ("ue", "edge"):
         raise ValueError(f"role is {role!r}, valid: 'ue', 'edge'")
@@ -135,9 +129,9 @@ def _missing_blocks(model: Any, role: Role, split: int) -> range:
     return range(split, num_layers) if role == "ue" else range(split)
 
 
-def _absent_parameters(model: Any, role: Role, missing: range) -> set[str]:
+def _absent_parameters(model: Any, num_layers: int, role: Role, missing: range) -> set[str]:
     """Names of the parameters that this half does without."""
-    blocks = find_blocks(model, _num_layers(model))
+    blocks = find_blocks(model, num_layers)
     absent = {id(x) for i in missing for x in (*blocks[i].parameters(), *blocks[i].buffers())}
     table, head = model.get_input_embeddings(), model.get_output_embeddings()
     if table.weight is not head.weight:

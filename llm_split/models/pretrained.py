@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from llm_split.config_shapes import require_moderate
+from llm_split.config_shapes import count_blocks, require_moderate
 
 _REPORTING = {"output_loading_info": True, "ignore_mismatched_sizes": True}
 """Transformers' own refusal of shapes refers to a table."""
@@ -37,7 +37,8 @@ def load_pretrained(location: str, dtype: torch.dtype, local: bool) -> tuple[Any
         model, report = AutoModelForCausalLM.from_pretrained(
             location, dtype=dtype, use_safetensors=True, **_REPORTING, **options
         )
-        _require_whole(model, report)
+        count_blocks(model.config)
+        _require_every_weight(report)
         tokenizer = AutoTokenizer.from_pretrained(location, **options)
     return model, tokenizer
 
@@ -57,13 +58,13 @@ def load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     with quiet_transformers():
         found = AutoConfig.from_pretrained(folder, **options)
     require_moderate(found.to_dict(), path)
-    _require_a_tensor_for_each_block(path, int(found.get_text_config().num_hidden_layers))
+    _require_a_tensor_for_each_block(path, count_blocks(found))
     # Its progress bar has no switch.
     with quiet_transformers(), _panics_as_errors(), contextlib.redirect_stderr(io.StringIO()):
         loaded, report = AutoModelForCausalLM.from_pretrained(
             folder, config=found, dtype=torch.float32, **_REPORTING, **options, **_dequantised()
         )
-        _require_whole(loaded, report)
+        _require_every_weight(report)
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
     # A model read from GGUF calls itself quantised and refuses to be saved; its weights in a plain one don't.
     config = copy.deepcopy(loaded.config)
@@ -74,11 +75,8 @@ def load_gguf(path: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def _require_whole(model: Any, report: Mapping[str, Any]) -> None:
-    """Transformers makes models without blocks, and draws weights at random that it doesn't find."""
-    layers = model.config.get_text_config().num_hidden_layers
-    if layers < 1:
-        raise ValueError(f"num_hidden_layers = {layers}; valid: 1 or more")
+def _require_every_weight(report: Mapping[str, Any]) -> None:
+    """Transformers draws weights at random that it doesn't find."""
     drawn = sorted([*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])])
     if drawn:
         raise ValueError(f"weights are missing or have another shape: {len(drawn)}, such as {drawn[0]}")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from pyagent.campaign.progress import PhaseProgress
 from pyagent.envs.record import Outcome
 from pyagent.envs.simulator import Episode
 from pyagent.ns3 import build_simulator, missing_packages
@@ -19,24 +18,14 @@ from pyagent.scenario.load import load_scenario
 pytestmark = [pytest.mark.slow, pytest.mark.ns3, pytest.mark.timeout(1800)]
 
 
-class Silent:
-    """Nobody waits for it."""
-
-    @contextmanager
-    def phase(self, name: str, doing: str, total: int) -> Iterator[None]:
-        yield
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     missing = missing_packages("build", "tests", SYSTEM)
     if missing:
         pytest.skip(f"these packages are missing: {', '.join(missing)}")
     built = tmp_path_factory.mktemp("system") / "ns3"
-    build_simulator(built, SYSTEM, os.cpu_count() or 1, Silent(), tests=True)
+    with PhaseProgress() as progress:
+        build_simulator(built, SYSTEM, os.cpu_count() or 1, progress, tests=True)
     return built
 
 
