@@ -9,6 +9,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_UNITS = {
+    "_db_per_s": "dB/s",
+    "_dbm": "dBm",
+    "_db": "dB",
+    "_mbps": "Mbit/s",
+    "_mps": "m/s",
+    "_packets": "packets",
+    "_tokens": "tokens",
+    "_s": "s",
+    "_m": "m",
+    "previous_split": "blocks",
+}
+"""Unit by the end of a feature's name; of several that fit the first."""
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -26,6 +40,17 @@ class Feature:
     high: float
     scale: Literal["linear", "log1p"]
     meaning: str
+
+    @property
+    def unit(self) -> str:
+        """Unit of the physical value; empty for a share, an index or a count without one."""
+        return next((unit for suffix, unit in _UNITS.items() if self.name.endswith(suffix)), "")
+
+    @property
+    def quantity(self) -> str:
+        """Name without its unit."""
+        suffix = next((suffix for suffix in _UNITS if self.name.endswith(suffix)), "")
+        return self.name.removesuffix(suffix) if suffix.startswith("_") else self.name
 
     def normalise(self, value: float) -> float:
         """Physical value to [0, 1]."""
@@ -112,8 +137,10 @@ def physical(context: NDArray[np.float32], num_layers: int) -> dict[str, float]:
     Returns:
         Values to about six digits; what was beyond a feature's range is at its end.
     """
-    values = {
-        feature.name: float(feature.restore(share)) for feature, share in zip(FEATURES, context, strict=True)
-    }
-    values["previous_split"] *= num_layers
-    return values
+    return {name: physical_value(name, share, num_layers) for name, share in zip(NAMES, context, strict=True)}
+
+
+def physical_value(name: str, share: float, num_layers: int) -> float:
+    """Physical value of one normalised feature; see `physical`."""
+    value = float(FEATURES[NAMES.index(name)].restore(share))
+    return value * num_layers if name == "previous_split" else value

@@ -11,7 +11,7 @@ from pyagent.dataset.table import RecordedTable
 from pyagent.envs.observation import NAMES
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
-from pyagent.policies.neurosurgeon import Link, NeurosurgeonPolicy
+from pyagent.policies.neurosurgeon import Link, NeurosurgeonPolicy, request_size
 from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.policies.two_threshold import TwoThresholdPolicy
 from pyagent.reward import FloatArray
@@ -53,7 +53,9 @@ def _neurosurgeon(deployment: Deployment, table: RecordedTable) -> Policy:
     actions = np.tile(np.arange(S), K)
     contexts = table.contexts[:, :, 0].reshape(K * S, -1)
     link = Link.fit(deployment, contexts, actions, table.components[:, :, 0].reshape(K * S, -1))
-    return NeurosurgeonPolicy(deployment, link)
+    sizes = np.array([request_size(deployment, context) for context in tuning_contexts(table)])
+    prompt, output = np.median(sizes, axis=0).astype(int).tolist()
+    return NeurosurgeonPolicy(deployment, link, typical=(prompt, output))
 
 
 TUNERS: Mapping[str, Tuner] = MappingProxyType(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pyagent.evaluation.rules import StepRule
 from pyagent.policies.base import Context, Mask, OfflinePolicy, nearest_allowed
+
+if TYPE_CHECKING:
+    from pyagent.scenario.compile import Deployment
 
 
 class AllLocalPolicy(OfflinePolicy):
@@ -27,3 +33,7 @@ class AllLocalPolicy(OfflinePolicy):
     def act(self, context: Context, mask: Mask | None = None) -> int:
         """The all-local action, or the closest allowed one."""
         return nearest_allowed(self._action, self._actions, mask)
+
+    def rule(self, deployment: Deployment) -> StepRule:
+        """One split for all requests."""
+        return StepRule.always(deployment.splits[self._action])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyagent.evaluation.rules import StepRule
 from pyagent.reward import FloatArray
+
+if TYPE_CHECKING:
+    from pyagent.scenario.compile import Deployment
 
 Context = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -51,6 +55,19 @@ class OfflinePolicy:
 
     def observe(self, context: Context, action: int, outcome: FloatArray) -> None:
         """Ignored."""
+
+    def rule(self, deployment: Deployment) -> StepRule | None:
+        """The policy as thresholds on one feature; None: it is no such rule.
+
+        Args:
+            deployment: gives the splits of the actions.
+        """
+        return None
+
+    def describe(self, deployment: Deployment) -> str:
+        """The policy's rule in one line, in physical units; empty where it has none that short."""
+        rule = self.rule(deployment)
+        return "" if rule is None else str(rule)
 
 
 def allowed_actions(actions: int, mask: Mask | None) -> NDArray[np.int64]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from pyagent.evaluation.rules import StepRule
 from pyagent.policies.base import Context, Mask, OfflinePolicy, checked_table, nearest_allowed
 from pyagent.reward import FloatArray
+
+if TYPE_CHECKING:
+    from pyagent.scenario.compile import Deployment
 
 
 class BestStaticPolicy(OfflinePolicy):
@@ -36,3 +42,7 @@ class BestStaticPolicy(OfflinePolicy):
     def act(self, context: Context, mask: Mask | None = None) -> int:
         """The tuned action, or the closest allowed one."""
         return nearest_allowed(self.action, self._actions, mask)
+
+    def rule(self, deployment: Deployment) -> StepRule:
+        """One split for all requests."""
+        return StepRule.always(deployment.splits[self.action])

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from pyagent.evaluation.rules import StepRule
 from pyagent.policies.base import Context, Mask, OfflinePolicy, nearest_allowed
+
+if TYPE_CHECKING:
+    from pyagent.scenario.compile import Deployment
 
 
 class MinSplitPolicy(OfflinePolicy):
@@ -22,3 +28,7 @@ class MinSplitPolicy(OfflinePolicy):
     def act(self, context: Context, mask: Mask | None = None) -> int:
         """The smallest allowed split."""
         return nearest_allowed(self._action, self._actions, mask)
+
+    def rule(self, deployment: Deployment) -> StepRule:
+        """One split for all requests."""
+        return StepRule.always(deployment.splits[self._action])

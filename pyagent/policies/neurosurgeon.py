@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from pyagent.envs.observation import FEATURES, NAMES
+from pyagent.evaluation.rules import StepRule
 from pyagent.policies.base import Context, Mask, OfflinePolicy, masked_argmax
 from pyagent.reward import FloatArray
 from pyagent.scenario.compile import Deployment
@@ -24,6 +25,9 @@ _PROMPT, _OUTPUT, _RATE = (NAMES.index(n) for n in ("prompt_tokens", "output_tok
 
 _DEAD_EFFICIENCY = 1e-9
 """Sending a request would take years: whoever can do without, does."""
+
+_RATES, _HALVINGS = 200, 12
+"""Rates at which `rule` asks for the choice, and how often it halves the gap around a change."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,22 @@ class NeurosurgeonPolicy(OfflinePolicy):
         deployment: the scenario's model on its machines.
         link: `Link.fit` finds it.
         objective: what is to be least.
+        typical: prompt and output tokens of the request that `rule` is about; None: the longest.
     """
 
-    def __init__(self, deployment: Deployment, link: Link, *, objective: Objective = "latency") -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        link: Link,
+        *,
+        objective: Objective = "latency",
+        typical: tuple[int, int] | None = None,
+    ) -> None:
         if objective not in ("latency", "energy"):
             raise ValueError(f"objective={objective!r} must be 'latency' or 'energy'")
         self._deployment, self._link, self._objective = deployment, link, objective
+        prompt = len(deployment.ue.prefill_block_s) - 1
+        self._typical = typical or (prompt, len(deployment.ue.decode_block_s) - prompt)
 
     @property
     def name(self) -> str:
@@ -116,6 +130,39 @@ class NeurosurgeonPolicy(OfflinePolicy):
         """The allowed split of the least predicted cost."""
         column = 0 if self._objective == "latency" else 1
         return masked_argmax(-self.predict(context)[:, column], mask)
+
+    def rule(self, deployment: Deployment) -> StepRule:
+        """The choice over the PHY rate for the typical request."""
+        shares = np.linspace(0.0, 1.0, _RATES)[1:]  # no rate at all stands for the usual one
+        actions = [self._at_rate(share) for share in shares]
+        changes = [i for i in range(1, len(actions)) if actions[i] != actions[i - 1]]
+        cuts = [self._change(shares[i - 1], shares[i]) for i in changes]
+        choices = [actions[0], *(actions[i] for i in changes)]
+        thresholds = [float(FEATURES[_RATE].restore(cut)) for cut in cuts]
+        return StepRule.simplest(NAMES[_RATE], thresholds, [deployment.splits[a] for a in choices])
+
+    def describe(self, deployment: Deployment) -> str:
+        """Objective, and the rule for the typical request."""
+        prompt, output = self._typical
+        return f"least predicted {self._objective}; for {prompt} + {output} tokens {self.rule(deployment)}"
+
+    def _at_rate(self, share: float) -> int:
+        """Action for the typical request at a normalised rate."""
+        context = np.zeros(len(FEATURES), np.float32)
+        context[_RATE] = share
+        context[[_PROMPT, _OUTPUT]] = [
+            FEATURES[place].normalise(tokens)
+            for place, tokens in zip((_PROMPT, _OUTPUT), self._typical, strict=True)
+        ]
+        return self.act(context)
+
+    def _change(self, low: float, high: float) -> float:
+        """The normalised rate between two at which the action changes."""
+        before = self._at_rate(low)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self._at_rate(middle) == before else (low, middle)
+        return high
 
 
 def request_size(deployment: Deployment, context: Context) -> tuple[int, int]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pyagent.policies.base import Context, Mask, OfflinePolicy, allowed_actions
+
+if TYPE_CHECKING:
+    from pyagent.scenario.compile import Deployment
 
 
 class RandomPolicy(OfflinePolicy):
@@ -28,3 +33,7 @@ class RandomPolicy(OfflinePolicy):
     def act(self, context: Context, mask: Mask | None = None) -> int:
         """A uniform draw; the context is ignored."""
         return int(self._rng.choice(allowed_actions(self._actions, mask)))
+
+    def describe(self, deployment: Deployment) -> str:
+        """See the class."""
+        return f"one of {', '.join(map(str, deployment.splits))}, each as likely"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyagent.envs.observation import NAMES, physical_value
+from pyagent.evaluation.rules import StepRule
 from pyagent.policies.base import Context, Mask, OfflinePolicy, checked_table, nearest_allowed
 from pyagent.reward import FloatArray
 from pyagent.surrogate.types import Contexts
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from pyagent.scenario.compile import Deployment
 
 
 class Steps(NamedTuple):
@@ -64,6 +69,14 @@ class StepPolicy(OfflinePolicy):
         value = float(context[self.feature])
         piece = sum(value >= threshold for threshold in self.thresholds)
         return nearest_allowed(self.choices[piece], self._actions, mask)
+
+    def rule(self, deployment: Deployment) -> StepRule:
+        """The rule in the feature's unit and in blocks on the UE."""
+        name = NAMES[self.feature]
+        thresholds = [
+            physical_value(name, t, deployment.num_layers) if math.isfinite(t) else t for t in self.thresholds
+        ]
+        return StepRule.simplest(name, thresholds, [deployment.splits[choice] for choice in self.choices])
 
 
 def best_steps(contexts: Contexts, rewards: FloatArray, features: tuple[int, ...], pieces: int) -> Steps:

@@ -6,7 +6,8 @@ Two kinds of classes will do, both made without arguments:
   splits that may be chosen, and one of them as the answer.
 - `act(context, mask) -> int`: as `pyagent.policies.base.Policy`; float32 [D] in [0, 1], bool [S], an index.
 
-Both may have `name`, `reset(seed)` and `tune`, which sees the rewards of every split on the training seeds:
+Both may have `name`, `reset(seed)`, `describe()`, which tells the rule in one line, and `tune`, which sees
+the rewards of every split on the training seeds:
 `tune(features, splits, rewards)` with a list of K features, or `tune(contexts, rewards)` with float32 [K, D];
 rewards are float64 [K, S].
 """
@@ -22,16 +23,20 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llm_split.plain import one_line
 from pyagent.envs.observation import NAMES, physical
 from pyagent.errors import UserError
-from pyagent.policies.base import Context, Mask, allowed_actions
+from pyagent.evaluation.rules import StepRule
+from pyagent.policies.base import Context, Mask, OfflinePolicy, allowed_actions
 from pyagent.reward import FloatArray
 from pyagent.surrogate.types import Contexts
+
+if TYPE_CHECKING:
+    from pyagent.scenario.compile import Deployment
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -83,6 +88,8 @@ class UserPolicy:
         trial = self.copy()
         trial.reset(0)
         trial.act(np.full(len(NAMES), 0.5, dtype=np.float32))
+        if not self.tunes:  # one that is not tuned yet may have nothing to tell
+            trial.own_words()
 
     def copy(self) -> UserPolicy:
         """One that learns and remembers on its own.
@@ -108,6 +115,37 @@ class UserPolicy:
             self._call("tune", features, self._splits, rewards.copy())
         else:
             self._call("tune", contexts.copy(), rewards.copy())
+        self.own_words()
+
+    def rule(self, deployment: Deployment) -> StepRule | None:
+        """As `OfflinePolicy.rule`, of a policy that comes with the tool; None for others."""
+        known = isinstance(self._policy, OfflinePolicy)
+        return self._policy.rule(deployment) if known else None
+
+    def describe(self, deployment: Deployment) -> str:
+        """The policy's rule in one line; empty where it tells none.
+
+        Raises:
+            PolicyError: see `own_words`.
+        """
+        known = isinstance(self._policy, OfflinePolicy)
+        return self._policy.describe(deployment) if known else self.own_words()
+
+    def own_words(self) -> str:
+        """What the user's `describe()` or `__str__` gives, in one line; empty where there is neither.
+
+        Raises:
+            PolicyError: it raised something, or gave no text.
+        """
+        if isinstance(self._policy, OfflinePolicy):  # its `describe` asks for a deployment
+            return ""
+        if hasattr(self._policy, "describe"):
+            text = self._call("describe")
+            if not isinstance(text, str):
+                raise PolicyError(f"{self.source}: describe returned {one_line(repr(text))}; valid: a text")
+            return one_line(text)
+        prints = getattr(type(self._policy), "__str__", None) is not object.__str__
+        return one_line(self._call("__str__")) if prints else ""
 
     def reset(self, seed: int) -> None:
         """Begins a run, if the policy wants to know."""
