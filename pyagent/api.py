@@ -21,6 +21,7 @@ import pandas as pd
 
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
 from pyagent.errors import UserError, usage_errors, writing
+from pyagent.evaluation.summary import shares_text
 from pyagent.files import LOCK
 from pyagent.learning.options import Learning
 from pyagent.policies.base import Policy
@@ -269,8 +270,8 @@ class Evaluation:
     def table(self) -> pd.DataFrame:
         """One row per policy, best reward first, the oracle on top.
 
-        Means over test decisions; `_low` and `_high` are the ends of 95 % intervals. `real_evaluations` is
-        NaN where it is not known what a policy learned from.
+        Means over test decisions; `_low` and `_high` are the ends of 95 % intervals. `splits` has the three
+        splits chosen most often. `real_evaluations` is NaN where it is not known what a policy learned from.
         """
         ranked = sorted(self.summary["policies"].items(), key=lambda item: -item[1]["reward"])
         rows = {name: _flat(metrics) for name, metrics in ranked}
@@ -279,6 +280,11 @@ class Evaluation:
         every = pd.DataFrame.from_dict({"oracle": oracle} | rows, orient="index")
         table: pd.DataFrame = every[columns].rename_axis("policy")
         return table
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """The rule of each policy that has one, in one line, as `snr < 17 dB -> 32, else 1`."""
+        return {name: rule["text"] for name, rule in self.summary["rules"].items()}
 
     @property
     def note(self) -> str:
@@ -332,6 +338,8 @@ def _flat(metrics: Mapping[str, Any]) -> dict[str, Any]:
         if name.endswith("_ci"):
             stem = name.removesuffix("_ci")
             row[f"{stem}_low"], row[f"{stem}_high"] = value or (None, None)
+        elif name == "split_shares":
+            row["splits"] = shares_text(value)
         elif not isinstance(value, Mapping):
             row[name] = value
     return row
@@ -372,6 +380,8 @@ def evaluate(
         >>> found = pyagent.evaluate(pyagent.load_dataset("default"), {"fast-link": fast_link})
         >>> sorted(found.table.index)
         ['best-static', 'fast-link', 'oracle', 'random', 'threshold']
+        >>> found.rules["threshold"], found.table.loc["threshold", "splits"]
+        ('snr < 15.6 dB -> 32, else 1', '1: 56 %, 32: 44 %')
         >>> len(found.frame.query("policy == 'fast-link'"))  # 120 decisions, four replicates
         480
     """

@@ -16,12 +16,15 @@ from pyagent.dataset.table import RecordedTable, row_components, row_contexts
 from pyagent.envs.observation import FEATURES
 from pyagent.evaluation.oracle import Oracle
 from pyagent.evaluation.statistics import paired_difference
-from pyagent.evaluation.summary import compare, oracle_frame, oracle_metrics, summarise
+from pyagent.evaluation.summary import below_static, compare, oracle_frame, oracle_metrics, summarise
 from pyagent.learning.learners import OnlineLearner
 from pyagent.learning.model_based import ModelBasedLearner
+from pyagent.policies.all_local import AllLocalPolicy
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
+from pyagent.policies.min_split import MinSplitPolicy
 from pyagent.policies.random import RandomPolicy
+from pyagent.policies.rules import rules_of
 from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.surrogate.calibration import calibration
 from pyagent.surrogate.types import Batch
@@ -48,6 +51,9 @@ def conclude(
         targets=run.scenario.targets.stated,
     )
     static = table.rewards[:, tuned.best_static].mean(1)
+    rules = rules_of(_tellers(run, tuned), run.scorer.deployment)
+    guests = [guest.name for guest in run.contenders.guests]
+    compared = [name for name in policies if name not in rules or name in guests]
     gap = paired_difference(best.value, static, table.seeds)
     _write_tables(run, trained, tuned, table, best)
     return {
@@ -59,7 +65,9 @@ def conclude(
         "proxy_note": run.scenario.model.proxy_note,
         "proxy_splits": {str(split): run.scorer.proxy(split) for split in run.splits},
         "policies": policies,
-        "guests": [guest.name for guest in run.contenders.guests],
+        "rules": rules,
+        "warnings": below_static(policies, compared, float(static.mean()), run.splits[tuned.best_static]),
+        "guests": guests,
         "best_static_split": run.splits[tuned.best_static],
         "threshold": _described(tuned.threshold, run.splits),
         "oracle": oracle_metrics(best, table.seeds, run.splits),
@@ -78,15 +86,26 @@ def conclude(
     }
 
 
-def _bought(run: Experiment, trained: dict[str, Trained], tuned: Tuned) -> dict[str, int]:
-    """Evaluations by the language model that each policy was trained or tuned on."""
+def _tellers(run: Experiment, tuned: Tuned) -> dict[str, Policy]:
+    """Policies of the run that may have a rule to tell, by name."""
+    splits, layers = run.splits, run.scorer.deployment.num_layers
+    fixed: dict[str, Policy] = {"random": RandomPolicy(splits), "min-split": MinSplitPolicy(splits)}
+    if layers in splits:
+        fixed["all-local"] = AllLocalPolicy(splits, layers)
+    ours = {name: policy for name, policy in fixed.items() if name in run.contenders.baselines}
+    return {**ours, **tuned.policies, **{guest.name: guest for guest in run.contenders.guests}}
+
+
+def _bought(run: Experiment, trained: dict[str, Trained], tuned: Tuned) -> dict[str, int | None]:
+    """Evaluations by the language model that each policy was trained or tuned on; None where nobody knows."""
     evaluations = {name: found.evaluations for name, found in trained.items()}
     return {
         **dict.fromkeys(("random", "all-local", "min-split"), 0),
         **dict.fromkeys(TUNED, tuned.evaluations),
         **dict.fromkeys(LEARNED, evaluations.pop(MODEL, 0)),
         **evaluations,
-        **{guest.name: tuned.evaluations if guest.tunes else 0 for guest in run.contenders.guests},
+        # What a guest that is not tuned here was trained on elsewhere, it doesn't say.
+        **{guest.name: tuned.evaluations if guest.tunes else None for guest in run.contenders.guests},
     }
 
 
@@ -176,7 +195,7 @@ def _learning_curve(
         "min-split": BestStaticPolicy(0, actions),
         **tuned.policies,
     }
-    entries: list[tuple[str, int, Policy]] = []
+    entries: list[tuple[str, int | None, Policy]] = []
     for name, found in trained.items():
         shown = ARGMAX if name == MODEL else name
         if shown in run.contenders.baselines:
@@ -194,7 +213,7 @@ def _learning_curve(
         rows.append(
             {
                 "policy": name,
-                "evaluations": count,
+                "evaluations": math.nan if count is None else count,
                 "regret": regret.estimate,
                 "regret_low": regret.low,
                 "regret_high": regret.high,

@@ -33,7 +33,14 @@ from pyagent.learning.curve_log import CurveLog, check_wandb
 from pyagent.learning.learners import BANDITS, OnlineLearner, make_model_based
 from pyagent.learning.model_based import Ask, Key, ModelBasedLearner
 from pyagent.learning.options import Learning
-from pyagent.learning.tuning import TUNERS, tune_static, tune_threshold, tuning_contexts, tuning_rewards
+from pyagent.learning.tuning import (
+    TUNERS,
+    tune_static,
+    tune_threshold,
+    tuning_contexts,
+    tuning_evaluations,
+    tuning_rewards,
+)
 from pyagent.paths import simulator_executable
 from pyagent.plots import draw_plots
 from pyagent.policies.base import Policy
@@ -300,7 +307,7 @@ def _tune(run: Experiment) -> Tuned:
         policies={
             name: tune(deployment, table) for name, tune in TUNERS.items() if name in run.contenders.baselines
         },
-        evaluations=int(table.lossy[:, :, 0].sum()),
+        evaluations=tuning_evaluations(table),
     )
 
 

@@ -10,21 +10,25 @@ from rich.console import Console
 if TYPE_CHECKING:
     from pyagent.campaign.run import RunResult
 
-WIDTH = 132
+WIDTH = 150
 """Wide enough for every column of the table, also where the terminal isn't or there is none."""
 
 
 def show_result(result: RunResult, as_json: bool) -> None:
     """Print the table and where the report is, or one JSON object."""
-    from pyagent.report.table import target_rows, terminal_table
+    from pyagent.report.table import rule_lines, target_rows, terminal_table
 
     summary = result.summary
     if as_json:
         print(json.dumps(summary))
         return
-    console = Console(width=max(Console().width, WIDTH))
+    console = Console(width=max(Console().width, WIDTH), markup=False)
     console.print(terminal_table(summary))
+    for line in rule_lines(summary):
+        console.print(line, highlight=False, markup=False)
     console.print(_verdict(summary), highlight=False)
+    for warning in summary.get("warnings", []):
+        console.print(f"warning: {warning}", highlight=False, markup=False)
     for name, verdict, *reached in target_rows(summary):
         console.print(f"targets of {name}: {verdict} ({', '.join(reached)})", highlight=False)
     for pair, found in summary["paired"].items():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pyagent.evaluation.oracle import Oracle
 from pyagent.evaluation.statistics import bootstrap_interval, interquartile_mean, paired_difference
@@ -41,7 +41,7 @@ def oracle_frame(seeds: NDArray[np.int64], decisions: NDArray[np.int64], values:
 
 
 def oracle_metrics(best: Oracle, seeds: NDArray[np.int64], splits: Sequence[int]) -> Metrics:
-    """What a summary says of the oracle: reward with interval, mean split, and the naive maximum's reward.
+    """What a summary says of the oracle: reward with interval, splits, and the naive maximum's reward.
 
     Args:
         best: the oracle on K decisions.
@@ -49,12 +49,61 @@ def oracle_metrics(best: Oracle, seeds: NDArray[np.int64], splits: Sequence[int]
         splits: that its actions stand for.
     """
     reward = bootstrap_interval(best.value, seeds)
+    chosen = np.asarray(splits)[best.action]
     return {
         "reward": reward.estimate,
         "reward_ci": [reward.low, reward.high],
-        "mean_split": float(np.asarray(splits)[best.action].mean()),
+        "mean_split": float(chosen.mean()),
+        "split_shares": split_shares(chosen),
         "naive_reward": float(best.naive_value.mean()),
     }
+
+
+def split_shares(splits: ArrayLike) -> dict[str, float]:
+    """Share of the decisions with each split that was chosen, the most frequent first.
+
+    Args:
+        splits: of the decisions, whole numbers of any shape.
+
+    Returns:
+        split -> share in (0, 1]; keys are texts, as in JSON. Of equally frequent splits the smaller is first.
+    """
+    values, counts = np.unique(np.asarray(splits), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {str(int(values[i])): float(counts[i] / counts.sum()) for i in order}
+
+
+def shares_text(shares: Mapping[str, float], most: int = 3) -> str:
+    """Shares of splits for a table, as `1: 55 %, 32: 45 %`; `...` stands for what is beyond `most`."""
+    shown = [f"{split}: {_percent(share)}" for split, share in list(shares.items())[:most]]
+    return ", ".join([*shown, *(["..."] if len(shares) > most else [])])
+
+
+def _percent(share: float) -> str:
+    """Whole percents, but never 0 % of what happened, nor 100 % of what did not always happen."""
+    if share >= 1:
+        return "100 %"
+    return "<1 %" if share < 0.005 else f"{min(round(100 * share), 99)} %"
+
+
+def below_static(
+    policies: Mapping[str, Metrics], names: Iterable[str], static_reward: float, split: int
+) -> list[str]:
+    """A warning for each policy that earns less than the best static split.
+
+    Args:
+        policies: as :func:`summarise` gives them.
+        names: of the policies to look at; unknown ones are passed over.
+        static_reward: mean reward of the best static split on the same decisions.
+        split: that one.
+    """
+    low = [(name, policies[name]["reward"]) for name in names if name in policies]
+    return [
+        f"{name} lies below the best static split: its reward is {reward:.3f}, that of always {split} "
+        f"{static_reward:.3f}"
+        for name, reward in low
+        if round(reward, 3) < round(static_reward, 3)  # as they are shown
+    ]
 
 
 def check_decisions(decisions: pd.DataFrame) -> None:
@@ -119,6 +168,7 @@ def _policy_metrics(rows: pd.DataFrame, oracle: pd.DataFrame | None, resamples: 
         "ue_energy_j": float(rows["ue_energy_j"].mean()),
         "failure_rate": float(rows["failed"].mean()),
         "mean_split": float(rows["split"].mean()),
+        "split_shares": split_shares(rows["split"].to_numpy()),
         "decisions": len(rows),
     }
 
@@ -127,7 +177,7 @@ def summarise(
     decisions: pd.DataFrame,
     *,
     oracle: pd.DataFrame | None = None,
-    real_evaluations: Mapping[str, int] | None = None,
+    real_evaluations: Mapping[str, int | None] | None = None,
     targets: Mapping[str, float] | None = None,
     resamples: int = 2000,
     seed: int = 0,
@@ -152,7 +202,7 @@ def summarise(
     Returns:
         policy -> reward, reward_ci, reward_iqm, regret (mean of oracle - reward), regret_ci, ttft_s, tpot_s,
         ttft_requests, tpot_requests, latency_p95_s, delta_nll, ue_energy_j, failure_rate, mean_split,
-        decisions, real_evaluations, targets.
+        split_shares (see :func:`split_shares`), decisions, real_evaluations, targets.
 
     Raises:
         ValueError: see :func:`check_decisions`; or the oracle lacks a decision.

@@ -15,8 +15,10 @@ from pyagent.envs.replay import NO_ACTION
 from pyagent.envs.scoring import NO_SPLIT
 from pyagent.evaluation.oracle import oracle
 from pyagent.evaluation.statistics import paired_difference
-from pyagent.evaluation.summary import compare, oracle_frame, oracle_metrics, summarise
+from pyagent.evaluation.summary import below_static, compare, oracle_frame, oracle_metrics, summarise
+from pyagent.learning.tuning import tuning_evaluations
 from pyagent.policies.base import Policy
+from pyagent.policies.rules import rules_of
 from pyagent.policies.user import UserPolicy
 from pyagent.reward import TERMS
 from pyagent.surrogate.types import Indices
@@ -57,18 +59,28 @@ def write_evaluation(
     best = oracle(table.rewards)
     values = oracle_frame(table.seeds, table.decisions, best.value)
     gap = paired_difference(best.value, best.static_value, table.seeds)
+    rules = rules_of(contenders, dataset.deployment)
+    policies = summarise(
+        judged,
+        oracle=values,
+        real_evaluations={
+            **{name: bought for name, (_, bought) in trained.items()},
+            **{guest.name: tuning_evaluations(dataset.train) for guest in guests if guest.tunes},
+        },
+        targets=scenario.targets.stated,
+    )
+    compared = [name for name in contenders if name not in rules or name not in trained]
+    static = float(best.static_value.mean()), splits[best.static_action]
     summary = {
         "scenario": scenario.name,
         "seed": seed,
         "splits": list(splits),
-        "policies": summarise(
-            judged,
-            oracle=values,
-            real_evaluations={name: bought for name, (_, bought) in trained.items()},
-            targets=scenario.targets.stated,
-        ),
+        "policies": policies,
+        "rules": rules,
+        "warnings": below_static(policies, compared, *static),
         "guests": [guest.name for guest in guests],
         "oracle": oracle_metrics(best, table.seeds, splits),
+        "best_static_split": splits[best.static_action],
         "paired": {
             f"{guest.name} - {other}": compare(judged, guest.name, other)
             for i, guest in enumerate(guests, 1)

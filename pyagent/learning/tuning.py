@@ -34,6 +34,11 @@ def tuning_rewards(table: RecordedTable) -> FloatArray:
     return np.asarray(table.rewards[:, :, 0])
 
 
+def tuning_evaluations(table: RecordedTable) -> int:
+    """Evaluations by the language model that these rewards took."""
+    return int(table.lossy[:, :, 0].sum())
+
+
 def tune_static(deployment: Deployment, table: RecordedTable) -> BestStaticPolicy:
     """The split with the best mean reward."""
     return BestStaticPolicy.tune(tuning_rewards(table))

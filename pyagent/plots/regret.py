@@ -27,7 +27,8 @@ def figure_regret(run: Path) -> Figure:
         MissingDataError: no learning curve.
     """
     table = read_table(run, "learning", ("policy", "evaluations", "regret"))
-    table = table[np.isfinite(column(table, "regret")) & np.isfinite(column(table, "evaluations"))]
+    # Nobody knows how many evaluations a guest took that was trained elsewhere: it has a line, no curve.
+    table = table[np.isfinite(column(table, "regret"))]
     if table.empty:
         raise MissingDataError("learning.parquet has no finite regret")
     curves, references = _sort_out(table)

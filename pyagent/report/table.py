@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
+from pyagent.evaluation.summary import shares_text
+
 Metrics = dict[str, Any]
 
 
@@ -48,6 +50,13 @@ def _count(metrics: Metrics) -> str:
     return "-" if value is None else str(value)
 
 
+def _splits(metrics: Metrics) -> str:
+    shares = metrics.get("split_shares")
+    if shares is None:  # of a run of an earlier version
+        return _number("mean_split", 1)(metrics)
+    return shares_text(shares, 2)
+
+
 COLUMNS = (
     Column("reward [95 %]", _reward),
     Column("regret", _number("regret", 3)),
@@ -57,7 +66,7 @@ COLUMNS = (
     Column("dNLL", _number("delta_nll", 3)),
     Column("UE J", _number("ue_energy_j", 2)),
     Column("failed", _percent),
-    Column("split", _number("mean_split", 1)),
+    Column("splits", _splits),
     Column("real evals", _count),
 )
 
@@ -137,11 +146,38 @@ def _reached(verdict: Metrics) -> str:
     return f"{value} {'<=' if verdict['passed'] else '>'} {verdict['target']:g}"
 
 
+def rule_lines(summary: dict[str, Any]) -> list[str]:
+    """`NAME: RULE` of each policy that has a rule, best reward first.
+
+    Args:
+        summary: as in summary.json.
+    """
+    rules = summary.get("rules", {})
+    return [f"{name}: {rules[name]['text']}" for name, _ in _ranked(summary) if name in rules]
+
+
+def rule_grid(summary: dict[str, Any]) -> Grid:
+    """The rules of a page."""
+    return Grid(["policy", "rule"], [line.split(": ", 1) for line in rule_lines(summary)])
+
+
+def learning_text(summary: dict[str, Any]) -> str:
+    """Budget of the training; where nobody learns, that."""
+    budget = summary["budget"]
+    return f"budget {budget}" if budget else "nobody learns"
+
+
+def text_note(summary: dict[str, Any]) -> str:
+    """The text that quality was measured on; empty where nobody knows it."""
+    text = summary.get("text")
+    return f"text: {text['name']}, SHA-256 {text['sha256'][:12]}" if text else ""
+
+
 def terminal_table(summary: dict[str, Any]) -> Table:
     """The table for a terminal."""
     table = Table(
-        title=f"{summary['scenario']}, seed {summary['seed']}, budget {summary['budget']}",
-        caption=summary["proxy_note"] or None,
+        title=f"{summary['scenario']}, seed {summary['seed']}, {learning_text(summary)}",
+        caption=", ".join(filter(None, [summary["proxy_note"], text_note(summary)])) or None,
         show_lines=False,
     )
     table.add_column("policy", no_wrap=True)

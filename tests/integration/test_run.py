@@ -28,6 +28,7 @@ COLUMNS = {
     "ue_energy_j",
     "failure_rate",
     "mean_split",
+    "split_shares",
     "real_evaluations",
 }
 POLICIES = {"random", "all-local", "min-split", "best-static", "surrogate-argmax", "ppo-imagination"}

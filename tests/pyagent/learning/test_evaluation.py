@@ -16,6 +16,7 @@ from pyagent.evaluation import (
     summarise,
 )
 from pyagent.evaluation.statistics import block_indices, plug_in_block_length
+from pyagent.evaluation.summary import below_static, shares_text, split_shares
 
 
 def test_oracle_finds_nothing_in_pure_noise_where_the_naive_maximum_does():
@@ -194,6 +195,26 @@ def test_summary_by_hand():
     assert (a["mean_split"], a["delta_nll"], a["ue_energy_j"]) == pytest.approx((8, 0.2, 3.0))
     assert (a["real_evaluations"], summary["b"]["real_evaluations"]) == (12, None)
     json.dumps(summary, allow_nan=False)
+
+
+def test_shares_of_splits_are_told_where_a_mean_means_nothing():
+    """A policy that plays 1 in 11 of 20 decisions and 32 in the others has a mean split of 14.95."""
+    shares = split_shares([1] * 11 + [32] * 9)
+    assert shares == {"1": 0.55, "32": 0.45}
+    assert list(split_shares([8, 1])) == ["1", "8"]  # of equally frequent ones the smaller first
+    assert shares_text(shares) == "1: 55 %, 32: 45 %"
+    assert shares_text(split_shares([4] * 9), 2) == "4: 100 %"
+    # 0 % and 100 % are kept for what never and what always happened.
+    assert shares_text(split_shares([1] * 998 + [8, 16])) == "1: 99 %, 8: <1 %, 16: <1 %"
+    assert shares_text(split_shares([1, 1, 1, 8, 8, 16]), 2) == "1: 50 %, 8: 33 %, ..."
+    table = decisions_table()
+    assert summarise(table)["a"]["split_shares"] == split_shares(table[table["policy"] == "a"]["split"])
+
+
+def test_a_policy_below_the_best_static_split_is_warned_of():
+    policies = {"a": {"reward": -1.2}, "b": {"reward": -1.0004}, "c": {"reward": -9.0}}
+    (warning,) = below_static(policies, ["a", "b", "unknown"], -1.0, 32)
+    assert warning == ("a lies below the best static split: its reward is -1.200, that of always 32 -1.000")
 
 
 def test_failed_requests_have_no_first_token_but_count_everywhere_else():
