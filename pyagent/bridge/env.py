@@ -8,6 +8,7 @@ import enum
 import json
 import logging
 import os
+import re
 import shutil
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +23,9 @@ from pyagent.bridge.codec import Decoder, Encoder, act_encoder, decoder, is_empt
 from pyagent.bridge.errors import ProtocolError
 from pyagent.bridge.layout import Layouts
 from pyagent.bridge.process import SimulatorProcess
-from pyagent.bridge.session import Session, SimulatorConfig
+from pyagent.bridge.session import SEED_ARGUMENT, Session, SimulatorConfig
 from pyagent.bridge.wire import Reason
+from pyagent.checks import check_options, check_render_mode, check_whole
 from pyagent.temporary import TemporaryFolder
 
 _log = logging.getLogger(__name__)
@@ -53,8 +55,8 @@ class Ns3Env(gymnasium.Env[Any, Any]):
     another seed. Which wire type becomes what: see ``pyagent.bridge.spaces``.
 
     ### Episode
-    ``reset(seed=s)`` ends the running simulator and starts one with ``--simSeed=s``. ``reset()`` takes the
-    previous seed plus 1 (modulo 2**32); the very first one takes the constructor's. ``terminated`` is
+    ``reset(seed=s)`` ends the running simulator and starts one with ``--simSeed=s`` (or another option, see
+    ``seed_argument``). ``reset()`` takes the previous seed plus 1 (modulo 2**32); the very first one takes the constructor's. ``terminated`` is
     the simulator's GameOver, ``truncated`` its SimulationEnd; after either the simulator is told to stop.
     With ``restart="end"`` it waits after a GameOver instead; ``reset()`` then answers that state with a
     neutral action (zeros, or the bound nearest to it), which the protocol wants and such scenarios ignore,
@@ -75,9 +77,9 @@ class Ns3Env(gymnasium.Env[Any, Any]):
 
     Args:
         executable: the simulator: path, or name to be found on PATH; None to attach.
-        args: its arguments. Added are ``--simSeed=SEED`` and ``--openGymEndpoint=ipc://...`` (this
+        args: its arguments. Added are the seed (``--simSeed=SEED``) and ``--openGymEndpoint=ipc://...`` (this
             project's scenarios) or ``--openGymPort=PORT`` (any ns3-gym scenario).
-        seed: simSeed of the first episode, in [0, 2**32).
+        seed: of the first episode, in [0, 2**32).
         log_dir: folder that keeps stdout and stderr of every process; None keeps only the last
             process's, in a temporary folder, until ``close``.
         env: variables added to the agent's own environment.
@@ -91,6 +93,9 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             GameOver the same process goes on with its next episode, which only some scenarios can.
         on_start: called with every process that is started, before it is waited for; another thread may then
             ``kill`` it.
+        seed_argument: name of the simulator's option for the seed, such as ``--RngRun``; the dashes may be
+            left out.
+        render_mode: only None.
 
     Attributes:
         seed_stride: from the seed of one process to that of the next.
@@ -119,8 +124,11 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         port: int | None = None,
         restart: Literal["episode", "end"] = "episode",
         on_start: Callable[[SimulatorProcess], object] | None = None,
+        seed_argument: str = SEED_ARGUMENT,
+        render_mode: str | None = None,
     ) -> None:
         self._closed = True  # until there is something to close
+        check_render_mode(render_mode)
         if restart not in ("episode", "end"):
             raise ValueError(f"restart={restart!r}: valid are 'episode' and 'end'")
         self._config = SimulatorConfig(
@@ -133,6 +141,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
             transport=transport,
             port=port,
             on_start=on_start,
+            seed_argument=seed_argument,
         )
         self._next_seed = _checked_seed(seed)
         self.seed_stride = 1
@@ -170,16 +179,18 @@ class Ns3Env(gymnasium.Env[Any, Any]):
         """Start an episode; see the class for which seed it gets.
 
         Args:
-            seed: simSeed, in [0, 2**32).
-            options: not used.
+            seed: of the simulator's random numbers, in [0, 2**32).
+            options: None or empty; the protocol has none.
 
         Returns:
             First observation; info.
 
         Raises:
             ClosedEnvironmentError: after ``close``.
+            ValueError: the seed or an option is not valid; a running episode is unharmed.
             SimulatorDied, SimulatorTimeout, ProtocolError: see the class.
         """
+        check_options(options)
         self.begin_reset(seed)
         assert self._session is not None
         while (result := self._finish_reset(self._session.collect())) is None:
@@ -416,9 +427,7 @@ class Ns3Env(gymnasium.Env[Any, Any]):
 
 
 def _checked_seed(seed: int) -> int:
-    if not 0 <= seed < _SEEDS:
-        raise ValueError(f"seed={seed}: valid are 0 to {_SEEDS - 1}")
-    return int(seed)
+    return check_whole("seed", seed, 0, _SEEDS - 1)
 
 
 def parse_info(text: str) -> dict[str, Any]:
@@ -433,9 +442,13 @@ def parse_info(text: str) -> dict[str, Any]:
 
 
 def _private_folder() -> TemporaryFolder:
-    """A new folder with a path short enough for a socket in it."""
+    """A new folder for a socket.
+
+    Its path is short enough for the kernel, and has no blank: ns-3's CommandLine, which other people's
+    scenarios read the endpoint with, would cut it there.
+    """
     folder = TemporaryFolder()
-    if len(os.fsencode(folder.path)) <= _SOCKET_PATH_BYTES:
+    if len(os.fsencode(folder.path)) <= _SOCKET_PATH_BYTES and not re.search(r"\s", str(folder.path)):
         return folder
     folder.remove()
     return TemporaryFolder(Path("/tmp"))

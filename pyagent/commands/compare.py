@@ -104,7 +104,7 @@ def _write(ranking: Ranking, out: Path | None) -> Path | None:
 def _show(ranking: Ranking, figure: Path | None, confirmation: Any) -> None:
     from rich.console import Console
 
-    console = Console(width=max(Console().width, WIDTH), highlight=False)
+    console = Console(width=max(Console().width, WIDTH), highlight=False, markup=False)
     console.print(ranking.table())
     for line in ranking.remarks():
         console.print(line)

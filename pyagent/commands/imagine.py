@@ -57,7 +57,7 @@ def imagine(
     if as_json:
         print(json.dumps(_report(run, phase, labels, episode, draws, bands, skills, files)))
         return
-    console = Console(width=max(Console().width, WIDTH), highlight=False)
+    console = Console(width=max(Console().width, WIDTH), highlight=False, markup=False)
     console.print(_table(bands, skills, horizon))
     held_out = "" if phase == "test" else ", which the models have learned from: it tested no policy"
     console.print(f"{len(real)} {phase} episodes of the run{held_out}; drawn: {episode}, {title}")

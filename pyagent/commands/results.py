@@ -128,9 +128,9 @@ def _show(frame: pd.DataFrame, as_json: bool) -> None:
     table = Table(*names, caption=caption and f"all: {caption}", caption_justify="left")
     for _, row in frame.assign(**_short_keys(frame))[names].iterrows():
         table.add_row(*map(_text, row))
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # also for the caption, which may hold paths
     console.width = max(console.width, WIDTH)
-    console.print(table, markup=False)
+    console.print(table)
 
 
 def _interesting(frame: pd.DataFrame) -> list[str]:

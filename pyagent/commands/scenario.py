@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -208,7 +209,7 @@ def _schema_beside(path: Path, schema: Path) -> str:
     """The schema's path as the file names it; writes the schema where there is none."""
     if not schema.exists():
         _write(schema, _schema_text())
-    return os.path.relpath(schema.resolve(), path.resolve().parent)
+    return quote(os.path.relpath(schema.resolve(), path.resolve().parent))  # editors read it as a URL
 
 
 def _write(path: Path, text: str) -> None:

@@ -101,7 +101,7 @@ def _write_mp4(frames: Iterator[Image.Image], path: Path) -> None:
     size = (first.width - first.width % 2, first.height - first.height % 2)
     command = ["ffmpeg", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
     command += ["-s", f"{size[0]}x{size[1]}", "-r", str(FRAMES_PER_S), "-i", "-"]
-    command += ["-pix_fmt", "yuv420p", str(path)]
+    command += ["-pix_fmt", "yuv420p", f"file:{path}"]  # else a colon in it names a protocol
     film = b"".join(frame.crop((0, 0, *size)).tobytes() for frame in (first, *frames))
     done = subprocess.run(command, input=film, capture_output=True, timeout=300, check=False)
     if done.returncode != 0:

@@ -69,7 +69,10 @@ def figure_compared_rewards(runs: Sequence[Labelled]) -> Figure:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set(title="Mean reward per decision", xlabel=f"Reward [{style.REWARD_UNIT}]")
-    handles = [style.dot(style.BLACK, run.label, look[1]) for run, look in zip(runs, LOOKS, strict=False)]
+    handles = [
+        style.dot(style.BLACK, style.plain(run.label), look[1])
+        for run, look in zip(runs, LOOKS, strict=False)
+    ]
     style.foot_legend(figure, handles)
     return figure
 
@@ -115,7 +118,7 @@ def figure_compared_regret(runs: Sequence[Labelled]) -> Figure:
                 ls=dash,
                 marker=marker,
                 color=colour,
-                label=f"{run.label}: {policy}",
+                label=style.plain(f"{run.label}: {policy}"),
             )
     if not axes.lines:
         raise MissingDataError("nobody learned in any of the runs")
@@ -165,7 +168,7 @@ def figure_compared_latency(runs: Sequence[Labelled]) -> Figure:
         style.plain_log(axes.xaxis, *axes.get_xlim())
     style.label_outside(figure.axes, len(names), _COLUMNS, "Latency [s]", "Requests done [%]")
     handles = [
-        Line2D([], [], color=style.BLACK, ls=dash, label=run.label)
+        Line2D([], [], color=style.BLACK, ls=dash, label=style.plain(run.label))
         for run, (dash, _) in zip(runs, LOOKS, strict=False)
     ]
     style.foot_legend(figure, handles)

@@ -14,7 +14,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pyagent.plots.style import new_figure, styled
+from pyagent.plots.style import new_figure, plain, styled
 
 CLIP_NATS = 3.0
 _TEXT_PT = 5.5
@@ -141,7 +141,7 @@ def _describe(ax: Axes, frame: pd.DataFrame) -> None:
     splits = sorted(frame.split.unique(), reverse=True)
     ax.set_yticks(range(len(splits)), [str(s) for s in splits], fontsize=6.5)
     layers = int(frame.num_layers.iloc[0])
-    ax.set_ylabel(f"{frame.model.iloc[0]}\nsplit (of {layers})", fontsize=8)
+    ax.set_ylabel(f"{plain(frame.model.iloc[0])}\nsplit (of {layers})", fontsize=8)
 
 
 def _note(frame: pd.DataFrame) -> str:

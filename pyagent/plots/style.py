@@ -186,10 +186,15 @@ def new_figure(height_in: float, notes: Sequence[str] = ()) -> Figure:
     return figure
 
 
+def plain(text: object) -> str:
+    """A user's text for a figure: a dollar sign in a name or a path begins no formula."""
+    return str(text).replace("$", r"\$")
+
+
 def _wrap(notes: Iterable[str]) -> str:
     """Notes in lines of at most `_NOTE_CHARACTERS`, broken between notes and never inside one."""
     lines: list[str] = []
-    for note in filter(None, notes):
+    for note in map(plain, filter(None, notes)):
         if lines and len(lines[-1]) + len(note) + 2 <= _NOTE_CHARACTERS:
             lines[-1] += "; " + note
         else:

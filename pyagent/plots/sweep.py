@@ -55,7 +55,8 @@ def figure_sweep(frame: pd.DataFrame, metric: str, across: str | None = None) ->
     )
     for axes, panel in zip(grid, panels, strict=False):
         _draw(axes, _of(found, panel), across, values, policies)
-        axes.set_title("\n".join(f"{_short(name)} {value}" for name, value in panel.items()), fontsize=8)
+        title = "\n".join(f"{_short(name)} {value}" for name, value in panel.items())
+        axes.set_title(style.plain(title), fontsize=8)
     style.label_outside(figure.axes, len(panels), columns, across, metric)
     style.foot_legend(figure, [style.dot(style.policy_colour(p), p, _marker(p)) for p in policies])
     return figure
@@ -109,7 +110,7 @@ def _draw(
         colour = style.policy_colour(policy)
         axes.vlines(x, mine["low"], mine["high"], color=colour, lw=1.5)
         axes.plot(x, mine["mean"], _marker(policy), color=colour, ms=5, mec="white", mew=0.5)
-    axes.set_xticks(range(len(values)), [str(value) for value in values])
+    axes.set_xticks(range(len(values)), [style.plain(value) for value in values])
     if any(isinstance(value, str) for value in values):  # names are long
         axes.tick_params(axis="x", rotation=20)
     axes.set_xlim(-0.5, len(values) - 0.5)

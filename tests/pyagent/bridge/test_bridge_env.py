@@ -1,5 +1,6 @@
 import gc
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -212,13 +213,19 @@ def test_30_resets_leak_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
-def test_long_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    deep = tmp_path / ("d" * 100)
-    deep.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+@pytest.mark.parametrize("name", ["d" * 100, "a b"], ids=["long", "blank"])
+def test_a_temporary_folder_that_holds_no_socket(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """The kernel takes 107 bytes; ns-3's CommandLine reads a text up to its first blank."""
+    place = tmp_path / name
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
     with Ns3Env(sys.executable, [str(FAKE_SIM)]) as env:
         env.reset()
-    assert not list(deep.iterdir())
+        assert env._session is not None
+        assert not re.search(r"\s", env._session.endpoint)
+    assert not list(place.iterdir())
 
 
 def test_spaces_must_not_change(make_env: Any, monkeypatch: pytest.MonkeyPatch) -> None:
