@@ -13,6 +13,7 @@ from typing import Protocol
 from llm_split.packages import locked
 from pyagent.errors import UserError
 from pyagent.ns3.fetch import fetch_ns3, is_fetched
+from pyagent.ns3.plain_paths import check_library_path, plain_path
 from pyagent.ns3.toolchain import how_to_install, missing_packages
 from pyagent.paths import NS3_REQUIREMENT, PROGRAM, ns3_folder, shipped
 
@@ -97,14 +98,16 @@ def _make_folder(folder: Path) -> None:
 
 def _configure(folder: Path, root: str, progress: Progress) -> None:
     """Run CMake, from scratch where settings have changed: it remembers what it found for good."""
-    settings = f"NS3_ROOT={root} CXX={os.environ.get('CXX', '')}\n"
+    sources, build, ns3 = plain_path(shipped()), plain_path(folder), _plain_root(root)
+    links = [str(path) for path in (sources, build, ns3) if Path(path).is_symlink()]
+    settings = "\n".join([f"NS3_ROOT={root} CXX={os.environ.get('CXX', '')}", *links, ""])
     told = folder / "settings"
     if (folder / "build.ninja").exists() and told.is_file() and told.read_text() == settings:
         return
     told.unlink(missing_ok=True)
     (folder / "CMakeCache.txt").unlink(missing_ok=True)
     shutil.rmtree(folder / "CMakeFiles", ignore_errors=True)
-    command = ["cmake", "-S", str(shipped()), "-B", str(folder), "-G", "Ninja", f"-DNS3_ROOT={root}"]
+    command = ["cmake", "-S", str(sources), "-B", str(build), "-G", "Ninja", f"-DNS3_ROOT={ns3}"]
     log = folder / "configure.log"
     with progress.phase("configure", f"configuring the simulator for ns-3 in {root}", 1):
         done = subprocess.run(
@@ -119,9 +122,16 @@ def _configure(folder: Path, root: str, progress: Progress) -> None:
     told.write_text(settings)
 
 
+def _plain_root(root: str) -> str:
+    if root == SYSTEM:
+        return root
+    check_library_path(Path(root))
+    return str(plain_path(Path(root)))
+
+
 def _compile(folder: Path, jobs: int, progress: Progress, tests: bool) -> None:
     what = "the simulator and its tests" if tests else "the simulator"
-    command = ["ninja", "-C", str(folder), "-j", str(jobs), "all", *([TESTS] if tests else [])]
+    command = ["ninja", "-C", str(plain_path(folder)), "-j", str(jobs), "all", *([TESTS] if tests else [])]
     log = folder / "build.log"
     said: list[str] = []
     with (

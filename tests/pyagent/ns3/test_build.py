@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 from pyagent import paths
 from pyagent.cli import app
+from pyagent.errors import UserError
 from pyagent.ns3 import BuildError, build_simulator, missing_packages
+from pyagent.ns3.plain_paths import plain_path
 from pyagent.paths import REPOSITORY
 
 PROJECT = """
@@ -80,6 +82,49 @@ def test_what_has_changed_is_built_and_nothing_else_is_said(sources: Path, tmp_p
     assert (more.phases, more.steps, more.total) == (["build"], 2, 2)
     assert build().phases == []
     assert build(sources).phases == ["configure", "build"]  # another ns-3: CMake starts afresh
+
+
+@pytest.mark.parametrize("cache", ["cache", "it's"], ids=["linked-from-the-cache", "linked-from-tmp"])
+def test_any_folder_can_be_built_in_and_what_is_built_stays_so(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: str
+) -> None:
+    """CMake refuses `"`, `;`, `\\` and `#`, globs `[`; Ninja 1.11 builds all again behind a `'`."""
+    monkeypatch.setenv("SPLITSIM_CACHE", str(tmp_path / cache))
+    odd = tmp_path / "a b'c\"d=ü #1 %d [x];$e\\f"
+    shutil.move(sources, odd / "sources")
+    monkeypatch.setattr("pyagent.ns3.build.shipped", lambda: odd / "sources")
+    (odd / "sources" / "more-a.cc").write_text('#include "more.h"\n')
+    (odd / "sources" / "more.h").write_text("int more();\n")
+    first, again = Told(), Told()
+    for told in (first, again):
+        program = build_simulator(odd / "build", odd, 1, told)
+        assert program == odd / "build" / "splitsim-ns3"
+        assert subprocess.run([program], check=False).returncode == 7
+    assert (first.phases, first.steps) == (["configure", "build"], 3)
+    assert again.phases == []
+    link = plain_path(odd / "build")
+    shutil.rmtree(odd)
+    plain_path(tmp_path / "it's")
+    assert not link.is_symlink()  # of what is gone, nothing stays
+
+
+def test_links_in_a_folder_that_others_may_write_to_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPLITSIM_CACHE", str(tmp_path))
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links").chmod(0o777)
+    with pytest.raises(UserError, match="others may write to it"):
+        plain_path(tmp_path / "it's")
+
+
+@pytest.mark.parametrize("sign", [",", ":"])
+def test_an_ns3_that_the_linker_cannot_be_told_of_is_refused_first(
+    sources: Path, tmp_path: Path, sign: str
+) -> None:
+    root = tmp_path / f"a{sign}b"
+    with pytest.raises(UserError, match=f"the linker can't be given a path with '{sign}'"):
+        build_simulator(tmp_path / "build", root, 1, Told())
 
 
 def test_the_tests_are_built_beside_the_program(sources: Path, tmp_path: Path) -> None:
