@@ -15,12 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from llm_split.config_shapes import UnsupportedConfigError, read_config, shape_fields
 from llm_split.plain import load_plain, one_line
+from llm_split.problems import LONGEST_MESSAGE, describe_problems
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
-_LONGEST_MESSAGE = 1000
-"""Characters of what is wrong with a card."""
 
 
 class CardError(ValueError):
@@ -230,11 +229,14 @@ def shape_from_config(config: Any) -> ModelShape:
             names which.
     """
     try:
-        return ModelShape.model_validate(shape_fields(*read_config(config)))
+        data = shape_fields(*read_config(config))
     except UnsupportedConfigError as error:
         raise CardError(str(error)) from error
+    try:
+        return ModelShape.model_validate(data)
     except ValidationError as error:
-        raise CardError(f"the configuration gives no valid shape: {_one_line(error)}") from error
+        problems = describe_problems(error, data, ModelShape)
+        raise CardError(f"the configuration gives no valid shape: {problems}") from error
 
 
 def device_names() -> list[str]:
@@ -252,18 +254,15 @@ def _names(kind: str) -> list[str]:
 
 
 def _load(name_or_path: str | Path, kind: str, card: type[CardT]) -> CardT:
+    text, what = _read(name_or_path, kind), f"{kind} card {_shown(name_or_path)} is not valid"
     try:
-        return card.model_validate(load_plain(_read(name_or_path, kind)))
+        data = load_plain(text)
     except ValueError as error:
-        raise CardError(f"{kind} card {_shown(name_or_path)} is not valid: {_one_line(error)}") from error
-
-
-def _one_line(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return one_line(str(error), _LONGEST_MESSAGE)
-    details = ((".".join(map(str, d["loc"])), d["msg"].removeprefix("Value error, ")) for d in error.errors())
-    told = "; ".join(f"{field}: {message}" if field else message for field, message in details)
-    return one_line(told, _LONGEST_MESSAGE)
+        raise CardError(f"{what}: {one_line(str(error), LONGEST_MESSAGE)}") from error
+    try:
+        return card.model_validate(data)
+    except ValidationError as error:
+        raise CardError(f"{what}: {describe_problems(error, data, card)}") from error
 
 
 def _shown(name_or_path: str | Path) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import itertools
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ MOST_BRACKETS = 200
 MOST_DIGITS = 100
 """Of a number; Python's time to read one grows with the square of their number."""
 
+MOST_LETTERS = 100
+"""Of a name that is compared with others; the time grows with the square of their number."""
+
 
 def one_line(text: str, limit: int = 200) -> str:
     """A text without line breaks, shortened to `limit` characters."""
@@ -29,6 +34,14 @@ def one_line(text: str, limit: int = 200) -> str:
 def reason(error: BaseException, limit: int = 200) -> str:
     """What an error of a library says, as `one_line` has it; its type where it says nothing."""
     return one_line(str(error), limit) or type(error).__name__
+
+
+def did_you_mean(name: object, valid: Iterable[str]) -> str:
+    """A question that names the likeliest of the valid names; empty where none resembles `name`."""
+    if not isinstance(name, str):
+        return ""
+    near = difflib.get_close_matches(name.lower()[:MOST_LETTERS], list(valid), n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def load_plain(text: str) -> Any:

@@ -12,6 +12,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from llm_split.plain import did_you_mean
+
 
 def channel_bounds(hidden_size: int, fragments: int) -> list[tuple[int, int]]:
     """Channel range [start, end) of each of `fragments` fragments of a token of `hidden_size` channels."""
@@ -112,7 +114,8 @@ def register_codec(codec: Codec) -> None:
 def get_codec(name: str) -> Codec:
     """The codec of that name; ValueError lists the valid ones."""
     if name not in _REGISTRY:
-        raise ValueError(f"codec is {name!r}, valid: {', '.join(codec_names())}")
+        guess = did_you_mean(name, codec_names())
+        raise ValueError(f"codec is {name!r}, {guess and guess + ' '}valid: {', '.join(codec_names())}")
     return _REGISTRY[name]
 
 

@@ -74,14 +74,14 @@ def _options(sweep: Sweep, **given: Any) -> EngineOptions:
     """The file's engine, changed by the command line."""
     from pydantic import ValidationError
 
-    from pyagent.scenario.load import first_problem
+    from llm_split.problems import describe_problems
     from pyagent.sweep.file import EngineOptions, SweepError
 
     said = {name: value for name, value in given.items() if value is not None}
     try:
         return EngineOptions.model_validate(sweep.file.engine.model_dump() | said)
     except ValidationError as error:
-        raise SweepError(f"engine: {first_problem(error, said)}") from error
+        raise SweepError(describe_problems(error, said, EngineOptions, within="engine")) from error
 
 
 def _missing(sweep: Sweep, store: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pyagent.scenario.fields import Field, fields
+from llm_split.fields import Field, fields
 from pyagent.scenario.schema import Scenario
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from llm_split.plain import load_plain, one_line
+from llm_split.plain import did_you_mean, load_plain, one_line
+from llm_split.problems import describe_problems
 from pyagent.errors import UserError, reason
 from pyagent.files import is_file
 from pyagent.paths import shipped_scenarios
 from pyagent.scenario.schema import Scenario
-
-LONGEST_MESSAGE = 1000
-"""Characters of what is said of one field."""
 
 
 class ScenarioError(UserError):
@@ -37,9 +34,10 @@ def find_scenario(name_or_path: str | Path) -> Path:
     shipped = shipped_scenarios()
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
+    guess = did_you_mean(str(name_or_path), shipped)
     raise ScenarioError(
-        f"scenario {one_line(str(name_or_path))!r}: no such file; valid: a path to a YAML file, or one of "
-        f"{', '.join(sorted(shipped))}"
+        f"scenario {one_line(str(name_or_path))!r}: no such file; {guess and guess + ' '}valid: a path to a "
+        f"YAML file, or one of {', '.join(sorted(shipped))}"
     )
 
 
@@ -85,29 +83,4 @@ def parse_scenario(data: Any, source: str = "scenario", folder: Path | None = No
     try:
         return Scenario.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        raise ScenarioError(f"{source}: {first_problem(error, data)}") from error
-
-
-def first_problem(error: ValidationError, data: Any) -> str:
-    """One line: the field as the file has it, its value, what is valid; how many more there are."""
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    field = one_line(".".join(_path(first["loc"], data, missing=first["type"] == "missing")))
-    message = one_line(first["msg"].removeprefix("Value error, "), LONGEST_MESSAGE)
-    value = first.get("input")
-    shown = "" if isinstance(value, dict) or value is None else f" = {one_line(repr(value))}"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    # A check across sections names its fields itself.
-    return f"{field}{shown}: {message}{more}" if field else f"{message}{more}"
-
-
-def _path(location: tuple[int | str, ...], data: Any, *, missing: bool) -> Iterator[str]:
-    """The keys of a field as the file has them, without pydantic's names of the kinds of a section."""
-    for place, part in enumerate(location):
-        is_missing_field = missing and place + 1 == len(location)
-        if isinstance(data, dict) and part not in data and not is_missing_field:
-            continue
-        yield str(part)
-        inside = isinstance(data, dict) and part in data
-        inside |= isinstance(data, list) and isinstance(part, int) and part < len(data)
-        data = data[part] if inside else None
+        raise ScenarioError(f"{source}: {describe_problems(error, data, Scenario)}") from error

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from pyagent.scenario.fields import Field, fields, kind, summary
+from llm_split.fields import Field, fields, kind, summary
 from pyagent.scenario.schema import Scenario
 
 HEADER = """\

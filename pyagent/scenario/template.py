@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from pyagent.scenario.fields import Field, fields, plain
+from llm_split.fields import Field, fields, plain
 from pyagent.scenario.schema import Scenario
 
 _WIDTH = 100

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from llm_split.plain import one_line
+from llm_split.problems import describe_problems
 from pyagent.campaign.contenders import BASELINES, Contenders
 from pyagent.campaign.seeds import MAX_RUN_SEED, SEEDS_PER_RUN
 from pyagent.dataset import open_dataset, shipped_dataset
@@ -22,7 +23,7 @@ from pyagent.files import is_file
 from pyagent.learning.options import Learning, Purchase, SurrogateName, check_choice
 from pyagent.policies.user import load_policy
 from pyagent.scenario.compile import deploy
-from pyagent.scenario.load import find_scenario, first_problem, parse_scenario, read_yaml
+from pyagent.scenario.load import find_scenario, parse_scenario, read_yaml
 from pyagent.scenario.schema import Scenario
 from pyagent.scenario.schema.base import Section
 from pyagent.sweep.spec import Budget, OwnPolicy, Rate, RunSpec, Seed
@@ -219,7 +220,7 @@ def load_sweep(path: Path) -> Sweep:
     try:
         file = SweepFile.model_validate(data)
     except ValidationError as error:
-        raise SweepError(f"{path}: {first_problem(error, data)}") from error
+        raise SweepError(f"{path}: {describe_problems(error, data, SweepFile)}") from error
     return Sweep(file, _Resolver(file, path).points())
 
 
@@ -259,7 +260,7 @@ class _Resolver:
             agent = Agent.model_validate(data)
             check_choice(agent.surrogate, agent.buy)
         except ValidationError as error:
-            raise self._wrong(f"agent.{first_problem(error, data)}") from error
+            raise self._wrong(describe_problems(error, data, Agent, within="agent")) from error
         except UserError as error:
             raise self._wrong(f"agent: {error}") from error
         return agent

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from llm_split.plain import did_you_mean
 from pyagent.reward import RewardWeights
 from pyagent.scenario.schema.base import NotNegative, Positive, Section
 
@@ -26,7 +27,10 @@ class Reward(Section):
         known = RewardWeights.__dataclass_fields__
         for name in weights:
             if name not in known:
-                raise ValueError(f"no weight is called {name!r}; valid: {', '.join(known)}")
+                guess = did_you_mean(name, known)
+                raise ValueError(
+                    f"no weight is called {name!r}; {guess and guess + ' '}valid: {', '.join(known)}"
+                )
         return weights
 
     def as_weights(self) -> RewardWeights:

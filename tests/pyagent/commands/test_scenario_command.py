@@ -13,11 +13,11 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
+from llm_split.fields import Field, fields, unit_of
 from pyagent.cli import app
 from pyagent.errors import UserError
 from pyagent.paths import REPOSITORY, shipped_scenarios
 from pyagent.scenario.compile import deploy
-from pyagent.scenario.fields import Field, fields, unit_of
 from pyagent.scenario.json_schema import DIALECT, json_schema
 from pyagent.scenario.load import load_scenario
 from pyagent.scenario.reference import reference

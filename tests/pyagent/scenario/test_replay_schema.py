@@ -107,9 +107,9 @@ def test_a_resolved_scenario_is_the_same_elsewhere(tmp_path: Path, monkeypatch: 
         ),
         ({"offset_s": [2, 1]}, "link: offset_s is [low, high] and needs low <= high"),
         ({"offset_s": [-1, 1]}, "link: offset_s starts at -1; valid: from 0 on"),
-        ({"loss": 1.5}, "link.loss = 1.5: Input should be less than or equal to 1"),
-        ({"rate_scale": 0}, "link.rate_scale = 0: Input should be greater than or equal to "),
-        ({"sites_m": []}, "link.sites_m = []: Extra inputs are not permitted"),
+        ({"loss": 1.5}, "link.loss = 1.5: too large; valid: number, at least 0, at most 1"),
+        ({"rate_scale": 0}, "link.rate_scale = 0: too small; valid: number, at least 1e-06"),
+        ({"sites_m": []}, "link.sites_m = []: unknown field; "),
         ({"queue_packets": 10}, "transport.device_queue_window (64) must be at most the room "),
     ],
 )

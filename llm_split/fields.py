@@ -1,7 +1,7 @@
-"""The schema told field by field: what a field is, its unit, its range and its default.
+"""A schema field by field: what a field is, its unit, its range and its default.
 
-One source for the commented file that `splitsim scenario new` writes, for the JSON Schema and for the
-reference in the docs: the schema classes themselves.
+One source for the commented file that `splitsim scenario new` writes, for the JSON Schema, for the reference
+in the docs and for messages about files that are not valid: the schema classes themselves.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Field:
     @property
     def is_kind(self) -> bool:
         """Whether its one value says which kind of section it is in."""
-        return self.name in KIND_FIELDS and len(list(_names(self.info.annotation))) == 1
+        return self.name in KIND_FIELDS and len(self.names) == 1
 
     @property
     def is_number(self) -> bool:
@@ -114,9 +114,14 @@ class Field:
         return None if default is PydanticUndefined else plain(default)
 
     @property
+    def names(self) -> list[str]:
+        """The names or numbers that it may be; none where it is not one of a few."""
+        return list(_names(self.info.annotation))
+
+    @property
     def values(self) -> str:
         """What is valid, in words: names, or bounds; empty where anything of its type is."""
-        names = list(_names(self.info.annotation)) or list(filter(None, map(kind, self.sections)))
+        names = self.names or list(filter(None, map(kind, self.sections)))
         return ", ".join(names) if names else _bounds(self.info)
 
     @property
