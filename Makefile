@@ -24,13 +24,19 @@ PYTHON ?= python3 ## Python that makes .venv, 3.11 or newer
 TORCH_INDEX ?= ## extra package index with CPU builds of torch, where pip's own has none
 JOBS ?= $(shell nproc) ## compilers at a time, by default one for each core
 
-# Make keeps the blanks before the ## of a variable's explanation.
-override SCENARIO := $(strip $(SCENARIO))
-override NS3 := $(strip $(NS3))
-override PYTHON := $(strip $(PYTHON))
+# Make keeps the blanks before the ## of an explanation. Values from outside are taken as they are.
+given = $(if $(filter file,$(origin $1)),$(strip $($1)),$(value $1))
+override SCENARIO := $(call given,SCENARIO)
+override OUT := $(call given,OUT)
+override NS3 := $(call given,NS3)
+override NS3_ROOT := $(call given,NS3_ROOT)
+override PYTHON := $(call given,PYTHON)
+override TORCH_INDEX := $(call given,TORCH_INDEX)
 override JOBS := $(strip $(JOBS))
 override INPUTS := $(strip $(INPUTS))
-override NS3_ROOT := $(strip $(NS3_ROOT))
+
+# One word of the shell, whatever it holds.
+quoted = '$(subst ','\'',$1)'
 
 export NS3 PYTHON
 ifneq ($(origin CXX),default)
@@ -61,13 +67,13 @@ venv: $(ENVIRONMENT) ## Python packages, in .venv; again when pyproject.toml has
 
 # `system` is looked at first every time, and never makes this one old.
 $(ENVIRONMENT): pyproject.toml | system
-	@tools/make-venv $(VENV) $(strip $(TORCH_INDEX))
+	@tools/make-venv $(VENV) $(if $(TORCH_INDEX),$(call quoted,$(TORCH_INDEX)))
 
 model: | $(ENVIRONMENT) ## the quality model's weights, into the user's cache (SPLITSIM_CACHE)
 	@$(RUN)/python -m llm_split.models fetch $(MODEL) > /dev/null
 
 SIMULATOR = $(RUN)/python -m pyagent build --jobs $(JOBS) \
-	$(if $(NS3_ROOT),--ns3-root '$(NS3_ROOT)',$(if $(filter system,$(NS3)),--system))
+	$(if $(NS3_ROOT),--ns3-root $(call quoted,$(NS3_ROOT)),$(if $(filter system,$(NS3)),--system))
 
 build: | $(ENVIRONMENT) ## the simulator, build/ns3/splitsim-ns3, on ns-3's wheel in .cache/ns3 or another ns-3
 	@$(SIMULATOR) > /dev/null
@@ -76,8 +82,8 @@ build-tests: build
 	@$(SIMULATOR) --tests > /dev/null
 
 sim: setup ## run SCENARIO: train, evaluate, report
-	@$(RUN)/splitsim run '$(SCENARIO)' $(if $(strip $(BUDGET)),--budget $(strip $(BUDGET))) \
-		$(if $(strip $(SEED)),--seed $(strip $(SEED))) $(if $(strip $(OUT)),--out '$(strip $(OUT))')
+	@$(RUN)/splitsim run $(call quoted,$(SCENARIO)) $(if $(strip $(BUDGET)),--budget $(strip $(BUDGET))) \
+		$(if $(strip $(SEED)),--seed $(strip $(SEED))) $(if $(OUT),--out $(call quoted,$(OUT)))
 
 test: setup build-tests ## the tests: pytest with the real simulator and model, then ctest
 	@$(RUN)/python -m pytest -m 'not slow'

@@ -2,8 +2,6 @@
 
 CMake refuses quotes, semicolons, backslashes and number signs in a path, and takes brackets for a pattern.
 Ninja 1.11 builds everything again where a path holds an apostrophe. Such a folder is used through a link.
-
-As a program it prints the name of each folder that it is given, one a line.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ import hashlib
 import os
 import re
 import stat
-import sys
 from pathlib import Path
 
 from llm_split.packages import default_cache_dir
@@ -85,8 +82,3 @@ def _remove_dangling(links: Path) -> None:
     for link in links.iterdir():
         if not link.exists():
             link.unlink(missing_ok=True)
-
-
-if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        print(plain_path(Path(name)))
