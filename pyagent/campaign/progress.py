@@ -28,7 +28,8 @@ class Bar:
     """
 
     def __init__(self, *columns: ProgressColumn) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        # Without markup: what is told may hold paths and names, brackets and all.
+        self._console = Console(stderr=True, highlight=False, markup=False)
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._task: TaskID | None = None
 
@@ -51,10 +52,10 @@ class PhaseProgress(Bar):
 
     def __init__(self) -> None:
         super().__init__(
-            TextColumn("[progress.description]{task.description}"),
+            TextColumn("{task.description}", style="progress.description", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeRemainingColumn(),
         )
         self.seconds: dict[str, float] = {}
@@ -70,12 +71,12 @@ class PhaseProgress(Bar):
         """
         started = time.monotonic()
         if not self._console.is_terminal:
-            self._console.print(f"{doing} ...")
+            self._console.print(f"{doing} ...", soft_wrap=True)
         self._task = self._bar.add_task(doing, total=total, note="")
         yield
         self.seconds[name] = round(time.monotonic() - started, 2)
         if not self._console.is_terminal:
-            self._console.print(f"{doing}: {self.seconds[name]:.1f} s")
+            self._console.print(f"{doing}: {self.seconds[name]:.1f} s", soft_wrap=True)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Count finished steps of the current phase, with a word on the latest."""

@@ -227,7 +227,7 @@ def _print_table(out: Path) -> None:
         cells = [f"{row.delta_nll[n]:.3f} ± {row.delta_nll_stderr[n]:.3f}" for n in names]
         table.add_row(str(split), *cells)
     # As wide as its columns also where the terminal isn't or there is none.
-    Console(width=max(Console().width, WIDTH)).print(table)
+    Console(width=max(Console().width, WIDTH), markup=False).print(table)
 
 
 def _column(codec: str, channel: str, concealment: str) -> str:

@@ -63,7 +63,7 @@ def check_ns3() -> Finding:
     lost = re.findall(r"^\s*(\S+) => not found", libraries, re.MULTILINE)
     if lost:
         return fail(f"{program} lacks {', '.join(lost[:3])}{' ...' if lost[3:] else ''}", _how_to_build())
-    core = re.search(r"(libns3\S*core\S*) => (\S+)", libraries)
+    core = re.search(r"(libns3\S*core\S*) => (.+) \(0x", libraries)
     if core is None:
         return warn(f"{program} is not linked with ns-3's core", _how_to_build())
     path = Path(core[2]).resolve()
