@@ -11,6 +11,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
+from pyagent.checks import check_actions
+
 Step = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]
 
 
@@ -47,8 +49,12 @@ class BatchedVecEnv(VecEnv):  # type: ignore[misc]
         return self._begin()
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Takes the actions [n] of the next :meth:`step_wait`."""
-        self._actions = np.asarray(actions, dtype=np.int64)
+        """Takes the actions [n] of the next :meth:`step_wait`.
+
+        Raises:
+            InvalidArgumentError: another shape, no integers, or an action out of range.
+        """
+        self._actions = check_actions(actions, self.num_envs, int(self.action_space.n))
 
     def step_wait(self) -> Step:
         """Contexts [n, D], rewards float32 [n], dones [n], infos."""

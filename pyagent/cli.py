@@ -31,6 +31,7 @@ from pyagent.commands.trace import trace
 from pyagent.commands.train import train
 from pyagent.errors import UserError
 
+from pyagent.threads import wait_passively
 app = typer.Typer(
     add_completion=True,
     no_args_is_help=True,
@@ -86,9 +87,7 @@ def _interrupt(signal_number: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     """Entry point: errors that a user can mend are one line on stderr."""
-    # Before torch is loaded: its threads share the cores with ns-3, and spinning while they wait for each
-    # other would take the cores from it (measured: up to 15 times slower).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_passively()
     # A terminated run ends like an interrupted one: children are reaped, results are kept.
     signal.signal(signal.SIGTERM, _interrupt)
     threading.excepthook = _explain_thread

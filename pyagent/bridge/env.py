@@ -56,8 +56,9 @@ class Ns3Env(gymnasium.Env[Any, Any]):
 
     ### Episode
     ``reset(seed=s)`` ends the running simulator and starts one with ``--simSeed=s`` (or another option, see
-    ``seed_argument``). ``reset()`` takes the previous seed plus 1 (modulo 2**32); the very first one takes the constructor's. ``terminated`` is
-    the simulator's GameOver, ``truncated`` its SimulationEnd; after either the simulator is told to stop.
+    ``seed_argument``). ``reset()`` takes the previous seed plus 1 (modulo 2**32); the very first one takes
+    the constructor's. ``terminated`` is the simulator's GameOver, ``truncated`` its SimulationEnd; after
+    either the simulator is told to stop.
     With ``restart="end"`` it waits after a GameOver instead; ``reset()`` then answers that state with a
     neutral action (zeros, or the bound nearest to it), which the protocol wants and such scenarios ignore,
     and the next state begins the episode. Its seed is still the process's.

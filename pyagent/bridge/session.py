@@ -7,6 +7,7 @@ import itertools
 import logging
 import math
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from pyagent.bridge.process import SimulatorProcess
 
 _log = logging.getLogger(__name__)
 _EXIT_GRACE_S = 1.0
+SEED_ARGUMENT = "--simSeed"
+"""Option of ns3-gym's scenarios for the seed."""
 _socket_numbers = itertools.count()
 _STOP_ACTION: bytes = wire.EnvActMsg(stopSimReq=True).SerializeToString()
 _STOP_INIT: bytes = wire.SimInitAck(done=True, stopSimReq=True).SerializeToString()
@@ -46,6 +49,7 @@ class SimulatorConfig:
     transport: Literal["ipc", "tcp"] = "ipc"
     port: int | None = None
     on_start: Callable[[SimulatorProcess], object] | None = None
+    seed_argument: str = SEED_ARGUMENT
 
     def __post_init__(self) -> None:
         if self.transport not in ("ipc", "tcp"):
@@ -56,6 +60,10 @@ class SimulatorConfig:
             raise ValueError("port=None: without an executable a port is needed, such as 5555")
         if self.executable is not None and self.transport == "ipc" and self.port is not None:
             raise ValueError(f"port={self.port}: transport='ipc' has no port, choose transport='tcp'")
+        if not re.fullmatch(r"(--?)?[^\s=-][^\s=]*", self.seed_argument):
+            raise ValueError(
+                f"seed_argument={self.seed_argument!r}: valid is an option's name, such as '--simSeed'"
+            )
         for name in ("connect_timeout_s", "step_timeout_s", "stop_timeout_s"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(
@@ -85,7 +93,7 @@ class Session:
         config: how to get the simulator.
         socket_dir: private folder for an ipc socket.
         log_dir: folder for the process's stdout and stderr.
-        seed: simSeed of a started process, in [0, 2**32).
+        seed: of a started process, in [0, 2**32).
 
     Attributes:
         patience: when ``collect`` and ``poll`` give up.
@@ -117,7 +125,7 @@ class Session:
             where = f"--openGymPort={self._socket.port}"
         process = SimulatorProcess(
             self._config.executable,
-            [*self._config.args, where, f"--simSeed={self.seed}"],
+            [*self._config.args, where, f"--{self._config.seed_argument.lstrip('-')}={self.seed}"],
             log_dir=log_dir,
             label=f"sim-seed{self.seed}",
             env=self._config.env,

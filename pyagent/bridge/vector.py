@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pyagent.bridge.batch import batcher, unbatcher
 from pyagent.bridge.group import EnvGroup, Outcome
+from pyagent.checks import check_options
 
 _Step = tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 
@@ -62,11 +63,11 @@ class Ns3VectorEnv(VectorEnv[Any, Any, Any]):
 
         Args:
             seed: of the first, the others count on; or one for each; None lets each go on by itself.
-            options: only ``reset_mask``, a bool array, is used.
+            options: None, or ``reset_mask``, a bool array.
 
         Raises:
             ClosedEnvironmentError: after ``close``.
-            ValueError: a seed or the mask is not valid.
+            ValueError: a seed, an option or the mask is not valid.
             SimulatorDied, SimulatorTimeout, ProtocolError: see ``Ns3Env``.
         """
         self._check_open()
@@ -129,7 +130,7 @@ class Ns3VectorEnv(VectorEnv[Any, Any, Any]):
         return list(seed)
 
     def _mask(self, options: dict[str, Any] | None) -> NDArray[np.bool_]:
-        mask = (options or {}).get("reset_mask")
+        mask = check_options(options, ["reset_mask"]).get("reset_mask")
         if mask is None:
             return np.ones(self.num_envs, np.bool_)
         mask = np.asarray(mask)
@@ -164,7 +165,8 @@ def make_vec(
         args: its arguments.
         seed: simSeed of the first simulator's first episode; see ``EnvGroup`` for the others.
         autoreset_mode: what happens at the end of an episode.
-        options: further arguments of ``Ns3Env``, such as ``transport`` and the timeouts.
+        options: further arguments of ``Ns3Env``, such as ``transport``, ``seed_argument`` and the
+            timeouts.
 
     Raises:
         ValueError: an argument is not valid.

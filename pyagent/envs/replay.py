@@ -12,6 +12,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from pyagent.batched import BatchedVecEnv, Step, truncated
+from pyagent.checks import check_action, check_options, check_render_mode, check_whole
 from pyagent.dataset import Dataset, RecordedTable, open_dataset, shipped_dataset
 from pyagent.dataset.table import Part
 from pyagent.envs.observation import FEATURES
@@ -107,11 +108,22 @@ class ReplayEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     Args:
         dataset: a file, the name of a dataset that ships, or an open `Dataset`.
         part: which of its episodes.
+        render_mode: only None.
+
+    Raises:
+        DatasetError: there is no such dataset.
+        InvalidArgumentError: `render_mode` is not None.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
 
-    def __init__(self, dataset: str | Path | Dataset = "default", part: Part = "train") -> None:
+    def __init__(
+        self,
+        dataset: str | Path | Dataset = "default",
+        part: Part = "train",
+        render_mode: str | None = None,
+    ) -> None:
+        check_render_mode(render_mode)
         self.dataset = (
             dataset if isinstance(dataset, Dataset) else open_dataset(shipped_dataset(str(dataset)))
         )
@@ -129,17 +141,15 @@ class ReplayEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         """Start an episode; see the class.
 
         Raises:
-            ValueError: an option is out of range.
+            InvalidArgumentError: an option is unknown or its value is not valid.
         """
+        chosen = check_options(options, ["episode", "replicate"])
         super().reset(seed=seed)
-        chosen = options or {}
-        episode = int(chosen.get("episode", self.np_random.integers(len(self._starts))))
-        replicate = int(chosen.get("replicate", self.np_random.integers(self.table.replicates)))
-        if not 0 <= episode < len(self._starts) or not 0 <= replicate < self.table.replicates:
-            raise ValueError(
-                f"episode {episode}, replicate {replicate}: valid: below {len(self._starts)} and "
-                f"{self.table.replicates}"
-            )
+        counts = {"episode": len(self._starts), "replicate": self.table.replicates}
+        episode, replicate = (
+            check_whole(f"option {name}", chosen.get(name, self.np_random.integers(count)), 0, count - 1)
+            for name, count in counts.items()
+        )
         self._row, self._replicate, self._previous = int(self._starts[episode]), replicate, NO_ACTION
         return self._context(), self._info()
 
@@ -148,10 +158,12 @@ class ReplayEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
         Raises:
             ResetNeeded: no episode is running.
+            InvalidArgumentError: the action is not in the action space; the episode goes on.
         """
         if self._row is None:
             raise ResetNeeded("call reset() before step(): no episode is running")
-        row, cell = self._row, (self._row, int(action), self._replicate)
+        action = check_action(action, len(self.splits))
+        row, cell = self._row, (self._row, action, self._replicate)
         switched = self._previous not in (NO_ACTION, action)
         reward = float(self.table.rewards[cell]) - self._cost * switched
         info = self._info() | {
@@ -159,7 +171,7 @@ class ReplayEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
             "network": self.table.network[cell].copy(),
             "lossy": bool(self.table.lossy[cell]),
         }
-        self._previous = int(action)
+        self._previous = action
         over = row + 1 == len(self.table) or bool(self.table.first_of_seed[row + 1])
         self._row = row if over else row + 1
         context = self._context()

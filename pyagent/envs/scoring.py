@@ -23,6 +23,7 @@ from pyagent.scenario.compile import Deployment, deploy
 from pyagent.scenario.load import ScenarioError
 from pyagent.scenario.schema import Scenario
 from pyagent.surrogate.scales import ComponentScales
+from pyagent.threads import model_threads
 
 Part = Literal["train", "test"]
 PROMPT_SEED = 0
@@ -58,10 +59,14 @@ class Scorer:
     Args:
         scenario: the experiment.
         model: a loaded quality model; None loads the scenario's.
+        threads: of the language model; None: see `pyagent.threads.choose_threads`.
     """
 
-    def __init__(self, scenario: Scenario, model: QualityModel | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, model: QualityModel | None = None, threads: int | None = None
+    ) -> None:
         self.scenario = scenario
+        self._threads = threads
         self.deployment: Deployment = deploy(scenario)
         self.reward_context = reward_context(scenario)
         self._given = model
@@ -75,7 +80,8 @@ class Scorer:
         Raises:
             ModelNotFoundError: its weights are not here; the message says how to fetch them.
         """
-        return self._given or load_quality_model(self.scenario.model.quality)
+        with model_threads(self._threads):
+            return self._given or load_quality_model(self.scenario.model.quality)
 
     @cached_property
     def _split_model(self) -> SplitModel:
@@ -132,12 +138,13 @@ class Scorer:
             seed, replicate: of its episode.
             part: which prompts.
         """
-        return self.evaluator(part).evaluate(
-            self.prompt_index(seed, replicate, record.request),
-            self.proxy(record.split),
-            self.scenario.model.codec,
-            record.mask(),
-        )
+        with model_threads(self._threads):
+            return self.evaluator(part).evaluate(
+                self.prompt_index(seed, replicate, record.request),
+                self.proxy(record.split),
+                self.scenario.model.codec,
+                record.mask(),
+            )
 
     def compose(self, record: DeliveryRecord, quality: QualityResult, previous_split: int) -> Score:
         """Compose the reward of a decision whose quality is known.

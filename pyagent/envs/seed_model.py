@@ -20,6 +20,7 @@ from llm_split.study import Cell, Condition, Study, Table
 from llm_split.texts import text_windows
 from pyagent.envs.seed_quality import LOSSES, SPLITS, QualityTable, Setup
 from pyagent.errors import UserError
+from pyagent.threads import model_threads
 
 CODEC = "fp16"
 """The published model computes, and so sends, in float16."""
@@ -32,7 +33,8 @@ def load_setup(setup: Setup) -> tuple[SplitModel, Tensor]:
         NotFetchedError: model or text is not there.
         UserError: the model has too few blocks.
     """
-    loaded = load_quality_model(setup.model)
+    with model_threads():
+        loaded = load_quality_model(setup.model)
     if loaded.num_layers <= SPLITS[-1]:
         raise UserError(f"model {setup.model} has {loaded.num_layers} blocks, valid: more than {SPLITS[-1]}")
     tokens = text_windows(loaded.tokenizer, setup.text, setup.windows, setup.window_tokens, seed=setup.seed)
@@ -99,11 +101,12 @@ class RealQuality:
     @torch.inference_mode()
     def delta_nll(self, window: int, split: int, loss: float, rng: np.random.Generator) -> float:
         """NLL under loss minus NLL without, nats/token, mean over the scored tokens of a window."""
-        sent = self._hidden(window)[split]
-        received = erase_elements(sent, np.full(len(sent), loss), rng)
-        last = self.split_model.continue_to_last(received[None], split)[0]
-        self.evaluations += 1
-        return self._nll(window, last) - self._reference_nll[window]
+        with model_threads():
+            sent = self._hidden(window)[split]
+            received = erase_elements(sent, np.full(len(sent), loss), rng)
+            last = self.split_model.continue_to_last(received[None], split)[0]
+            self.evaluations += 1
+            return self._nll(window, last) - self._reference_nll[window]
 
     def _hidden(self, window: int) -> dict[int, Tensor]:
         if window not in self._sent:

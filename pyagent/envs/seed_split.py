@@ -10,8 +10,8 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
+from pyagent.checks import check_action, check_number, check_options, check_render_mode, check_whole
 from pyagent.envs.seed_quality import MAX_LOSS, SPLITS, QualityTable, SeedQuality
-from pyagent.errors import UserError
 from pyagent.reward import FloatArray, paper_reward
 
 MOVES = (0, -1, 1, -2, 2, -3, 3, -4, 4)
@@ -88,11 +88,16 @@ class SeedSplitEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     Args:
         quality: perplexity ratio of a split under a loss. None: the table that ships, measured on
             SmolLM2-135M (no model is loaded). `RealQuality` runs the model in every step.
+        render_mode: only None.
+
+    Raises:
+        InvalidArgumentError: `render_mode` is not None.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
 
-    def __init__(self, quality: SeedQuality | None = None) -> None:
+    def __init__(self, quality: SeedQuality | None = None, render_mode: str | None = None) -> None:
+        check_render_mode(render_mode)
         self.quality: SeedQuality = quality or QualityTable.load()
         low, high = ([0.0, SPLITS[0]], [MAX_LOSS, SPLITS[-1]])
         self.observation_space = spaces.Box(
@@ -108,16 +113,15 @@ class SeedSplitEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         """Start an episode; see the class.
 
         Raises:
-            UserError: an option is out of range.
+            InvalidArgumentError: an option is unknown or its value is not valid.
         """
+        chosen = check_options(options, ["loss", "split"])
         super().reset(seed=seed)
         first = {"loss": self.np_random.uniform(*FIRST_LOSS), "split": self.np_random.choice(FIRST_SPLITS)}
-        first |= options or {}
-        if not 0 <= first["loss"] <= MAX_LOSS:
-            raise UserError(f"option loss is {first['loss']}, valid: 0..{MAX_LOSS}")
-        if first["split"] not in SPLITS:
-            raise UserError(f"option split is {first['split']}, valid: {SPLITS[0]}..{SPLITS[-1]}")
-        self._loss, self._split, self._steps_left = float(first["loss"]), int(first["split"]), STEPS
+        first |= chosen
+        self._loss = check_number("option loss", first["loss"], 0, MAX_LOSS)
+        self._split = check_whole("option split", first["split"], SPLITS[0], SPLITS[-1])
+        self._steps_left = STEPS
         return self._observation(), {}
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
@@ -125,11 +129,13 @@ class SeedSplitEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
         Raises:
             ResetNeeded: no episode is running.
+            InvalidArgumentError: the action is not in the action space; the episode goes on.
         """
         if not self._steps_left:
             raise ResetNeeded("call reset() before step(): no episode is running")
+        action = check_action(action, len(MOVES))
         self._steps_left -= 1
-        self._split, factor = moved(self._split, int(action))
+        self._split, factor = moved(self._split, action)
         self._loss = min(self._loss * factor, MAX_LOSS)
         ratio = self.quality.perplexity_ratio(self._split, self._loss, self.np_random)
         reward = float(seed_reward(ratio, self._split))

@@ -25,6 +25,7 @@ from pyagent.silence import step_timeout_s
 from pyagent.temporary import TemporaryFolder
 
 MAX_SEED = 2**32 - 1
+MAX_REPLICATE = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,10 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
+from pyagent.checks import check_action, check_options, check_render_mode, check_whole
 from pyagent.envs.observation import FEATURES
 from pyagent.envs.scoring import NO_SPLIT, Scorer
-from pyagent.envs.simulator import MAX_SEED, Episode, State
+from pyagent.envs.simulator import MAX_REPLICATE, MAX_SEED, Episode, State
 from pyagent.scenario.compile import deploy
 from pyagent.scenario.load import load_scenario
 from pyagent.scenario.schema import Scenario
@@ -76,6 +77,12 @@ class SplitInferenceEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         part: prompts for training or for testing.
         scorer: shares a loaded model between environments; None makes one.
         log_dir: keeps ns-3's output there.
+        threads: of the language model, 1 or more; None lets `pyagent.threads` choose.
+        render_mode: only None.
+
+    Raises:
+        ScenarioError: there is no such scenario, or a field is not valid.
+        InvalidArgumentError: `threads` or `render_mode` is not valid.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 (as Gymnasium declares it)
@@ -86,12 +93,17 @@ class SplitInferenceEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         part: Literal["train", "test"] = "train",
         scorer: Scorer | None = None,
         log_dir: Path | None = None,
+        threads: int | None = None,
+        render_mode: str | None = None,
     ) -> None:
+        check_render_mode(render_mode)
+        if threads is not None:
+            threads = check_whole("threads", threads, 1)
         self.scenario = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
         self.splits = deploy(self.scenario).splits
         self.observation_space = spaces.Box(0.0, 1.0, (len(FEATURES),), np.float32)
         self.action_space = spaces.Discrete(len(self.splits))
-        self._scorer = scorer or Scorer(self.scenario)
+        self._scorer = scorer or Scorer(self.scenario, threads=threads)
         self._part: Literal["train", "test"] = part
         self._log_dir = log_dir
         self._episode: Episode | None = None
@@ -105,12 +117,15 @@ class SplitInferenceEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         """Start an episode; see the class.
 
         Raises:
+            InvalidArgumentError: an option is unknown or its value is not valid.
             SimulatorNotFoundError, SimulatorDied, SimulatorTimeout: ns-3 can't be started.
         """
+        chosen = check_options(options, ["replicate"])
+        replicate = check_whole("option replicate", chosen.get("replicate", 0), 0, MAX_REPLICATE)
         super().reset(seed=seed)
         self._close_episode()
         self._seed = seed if seed is not None else int(self.np_random.integers(0, MAX_SEED))
-        self._replicate = int((options or {}).get("replicate", 0))
+        self._replicate = replicate
         log_dir = self._log_dir / f"seed-{self._seed}-{self._replicate}" if self._log_dir else None
         self._episode = Episode(self.scenario, self._seed, self._replicate, log_dir)
         self._previous_split = NO_SPLIT
@@ -122,11 +137,12 @@ class SplitInferenceEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
         Raises:
             ResetNeeded: no episode is running.
+            InvalidArgumentError: the action is not in the action space; the episode goes on.
             SimulatorDied, SimulatorTimeout: ns-3 failed; `reset` starts afresh.
         """
         if self._episode is None:
             raise ResetNeeded("call reset() before step(): no episode is running")
-        record, state, over = self._episode.decide(int(action))
+        record, state, over = self._episode.decide(check_action(action, len(self.splits)))
         score = self._scorer.score(
             record,
             seed=self._seed,
