@@ -29,7 +29,8 @@ def read_config(source: Any) -> tuple[str, Any]:
     """Name of the model and its transformers configuration object, from a file, a folder or such an object.
 
     Raises:
-        UnsupportedConfigError: no file there, no JSON object in it, or a `model_type` that is not known.
+        UnsupportedConfigError: no file there, no JSON object in it, a `model_type` that is not known, or a
+            GGUF file with a key that the configuration can't hold.
     """
     if not isinstance(source, str | Path):
         if not hasattr(source, "get_text_config"):
@@ -40,6 +41,8 @@ def read_config(source: Any) -> tuple[str, Any]:
         config = source.get_text_config()
         name = getattr(source, "_name_or_path", "") or getattr(source, "model_type", "")
         return Path(name).name or "model", config
+    if Path(source).suffix == ".gguf":
+        return Path(source).stem or "model", _from_gguf(Path(source))
     path = Path(source) / "config.json" if Path(source).is_dir() else Path(source)
     return path.resolve().parent.name or "model", _from_fields(_read_json(path), path)
 
@@ -141,6 +144,22 @@ def _from_fields(fields: Fields, path: Path) -> Any:
         raise UnsupportedConfigError(
             f"model configuration {str(path)!r} (model_type {one_line(family)!r}) is not valid: "
             f"{one_line(str(error))}"
+        ) from error
+    return config.get_text_config()
+
+
+def _from_gguf(path: Path) -> Any:
+    """The configuration object of a GGUF file's header."""
+    # Here, because that module uses this one.
+    from llm_split.models.gguf_file import gguf_config
+    from llm_split.models.pretrained import quiet_transformers
+
+    try:
+        with quiet_transformers():
+            config, _ = gguf_config(path)
+    except Exception as error:  # what the libraries raise for damaged files is of many kinds
+        raise UnsupportedConfigError(
+            f"GGUF file {str(path)!r} can't be read: {one_line(str(error))}"
         ) from error
     return config.get_text_config()
 

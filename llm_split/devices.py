@@ -206,13 +206,13 @@ def load_device(name_or_path: str | Path) -> DeviceCard:
 
 
 def load_shape(name_or_path: str | Path) -> ModelShape:
-    """A packaged model shape by name, or one from a YAML file, a `config.json` or a model folder.
+    """A packaged model shape by name, or one from a YAML or GGUF file, a `config.json` or a model folder.
 
     Raises CardError.
     """
     named = str(name_or_path) in shape_names()
     # os.path: a name that is too long for a file is none, and no error of another kind.
-    if str(name_or_path).endswith(".json") or (not named and os.path.isdir(name_or_path)):
+    if str(name_or_path).endswith((".json", ".gguf")) or (not named and os.path.isdir(name_or_path)):
         return shape_from_config(name_or_path)
     return _load(name_or_path, "model", ModelShape)
 
@@ -221,8 +221,8 @@ def shape_from_config(config: Any) -> ModelShape:
     """The shape that a model's configuration describes; nothing is fetched and no weights are read.
 
     Args:
-        config: a `config.json`, a folder with one, or a configuration object of the transformers library.
-            Of a multimodal model the language part counts.
+        config: a `config.json`, a folder with one, a GGUF file, or a configuration object of the
+            transformers library. Of a multimodal model the language part counts.
 
     Raises:
         CardError: the file can't be read, its family is not supported, or a field of it isn't; the message
@@ -277,7 +277,8 @@ def _read(name_or_path: str | Path, kind: str) -> str:
             raise CardError(f"{kind} card {_shown(name_or_path)} can't be read: {error}") from error
     if name_or_path not in _names(kind):
         valid = ", ".join(_names(kind))
-        paths = "a .yaml file" if kind == "device" else "a .yaml file, a config.json or a model folder"
+        more = ", a config.json, a model folder or a .gguf file" if kind == "model" else ""
+        paths = f"a .yaml file{more}"
         raise CardError(f"unknown {kind} {_shown(name_or_path)}, valid: {valid}, or a path to {paths}")
     return (resources.files("llm_split") / "cards" / f"{kind}-{name_or_path}.yaml").read_text(
         encoding="utf-8"

@@ -20,6 +20,7 @@ from torch import nn
 
 from llm_split.config_shapes import check_config_file, count_blocks
 from llm_split.models import locate_model
+from llm_split.models.pretrained import quiet_transformers, require_no_extra, unused_weights
 from llm_split.partition import CannotSplitError, EdgeHalf, SplitModel, UeHalf, find_blocks
 from llm_split.plain import reason
 
@@ -64,21 +65,24 @@ def load_half(
     Raises:
         ValueError: `role` or `split` out of range.
         ModelNotFoundError: no such model.
-        CannotSplitError: it is no decoder that can be cut, or its files are damaged or lack a tensor.
+        CannotSplitError: it is no decoder that can be cut, or its files are damaged, lack a tensor or have
+            one that the configuration does not use.
     """
     folder = Path(locate_model(name_or_path, cache_dir))
     if not folder.is_dir():
         raise CannotSplitError(
             f"{name_or_path!r} is no local folder with safetensors; half of it can't be read"
         )
-    with _reading(folder):
+    with _reading(folder), quiet_transformers():
         check_config_file(folder)
         model = _without_memory(folder, dtype)
         num_layers = count_blocks(model.config)
     missing = _missing_blocks(num_layers, role, split)
     absent = _absent_parameters(model, num_layers, role, missing)
     wanted = {name for name in _names(model) if name not in absent}
-    with _reading(folder):
+    with _reading(folder), quiet_transformers():
+        _weight_files(folder)
+        require_no_extra(unused_weights(folder))
         _fill(model, folder, wanted, device, dtype)
     model.tie_weights()
     owner = SplitModel(_buffers_to(model, device), missing)
@@ -101,9 +105,8 @@ def _fill(model: Any, folder: Path, wanted: set[str], device: str, dtype: torch.
     for name, tensor in _tensors(folder, wanted):
         wanted.discard(name)
         _assign(model, name, tensor.to(device, dtype))
-    if wanted & {
-        name for name, _ in model.named_parameters()
-    }:  # some families rename or merge tensors when they are loaded
+    if wanted & {name for name, _ in model.named_parameters()}:
+        # Some families rename or merge tensors when they are loaded.
         for name, tensor in _tensors_of_whole(folder, wanted, dtype):
             _assign(model, name, tensor.to(device))
 

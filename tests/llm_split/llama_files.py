@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,19 +58,54 @@ def vocabulary(hexadecimal: bool = True) -> bytes:
     return out
 
 
-def write_gguf(path: Path, arrays: dict[str, NDArray[np.float32]]) -> None:
-    """The same model as a GGUF file: for Llama that format has llama2.c's order of rotary rows."""
+def write_gguf(
+    path: Path,
+    arrays: dict[str, NDArray[np.float32]],
+    keys: Mapping[str, Any] = MappingProxyType({}),
+    tensors: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
+    name: str = "tiny",
+) -> None:
+    """The same model as a GGUF file: for Llama that format has llama2.c's order of rotary rows.
+
+    `keys` (without the architecture's name) and `tensors` are added; `name` is the model's in the file.
+    """
+    of_block = {"rms_att": "attn_norm", "wq": "attn_q", "wk": "attn_k", "wv": "attn_v", "wo": "attn_output"}
+    of_block |= {"rms_ffn": "ffn_norm", "w1": "ffn_gate", "w2": "ffn_down", "w3": "ffn_up"}
+    stored = {
+        f"blk.{layer}.{theirs}.weight": arrays[ours][layer]
+        for layer in range(LAYERS)
+        for ours, theirs in of_block.items()
+    }
+    stored |= {"token_embd.weight": arrays["embedding"], "output_norm.weight": arrays["rms_final"]}
+    stored |= {"output.weight": arrays["wcls"], **tensors}
+    fields = {"context_length": CONTEXT, "embedding_length": D, "block_count": LAYERS}
+    fields |= {"feed_forward_length": HIDDEN, "attention.head_count": HEADS}
+    fields |= {"attention.head_count_kv": KV_HEADS, "rope.dimension_count": HEAD}
+    write_gguf_file(path, "llama", {**fields, "attention.layer_norm_rms_epsilon": 1e-5, **keys}, stored, name)
+
+
+def write_gguf_file(
+    path: Path,
+    architecture: str,
+    keys: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[np.float32]],
+    name: str = "tiny",
+) -> None:
+    """A GGUF file of these keys (without the architecture's name) and tensors, with the tiny vocabulary."""
     from gguf import GGUFWriter
 
-    writer = GGUFWriter(str(path), "llama")
-    writer.add_context_length(CONTEXT)
-    writer.add_embedding_length(D)
-    writer.add_block_count(LAYERS)
-    writer.add_feed_forward_length(HIDDEN)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(KV_HEADS)
-    writer.add_rope_dimension_count(HEAD)
-    writer.add_layer_norm_rms_eps(1e-5)
+    writer = GGUFWriter(str(path), architecture)
+    writer.add_name(name)
+    for key, value in keys.items():
+        full = f"{architecture}.{key}"
+        if isinstance(value, bool):
+            writer.add_bool(full, value)
+        elif isinstance(value, int):
+            writer.add_uint32(full, value)
+        elif isinstance(value, float):
+            writer.add_float32(full, value)
+        else:
+            writer.add_string(full, value)
     pieces, scores = read_vocabulary(vocabulary(), VOCABULARY)
     writer.add_tokenizer_model("llama")
     writer.add_token_list(pieces)
@@ -75,14 +113,8 @@ def write_gguf(path: Path, arrays: dict[str, NDArray[np.float32]]) -> None:
     writer.add_token_types([2, 3, 3, *[6] * 256, *[1] * len(WORDS)])  # unknown, control, bytes, normal
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    of_block = {"rms_att": "attn_norm", "wq": "attn_q", "wk": "attn_k", "wv": "attn_v", "wo": "attn_output"}
-    of_block |= {"rms_ffn": "ffn_norm", "w1": "ffn_gate", "w2": "ffn_down", "w3": "ffn_up"}
-    for layer in range(LAYERS):
-        for ours, theirs in of_block.items():
-            writer.add_tensor(f"blk.{layer}.{theirs}.weight", arrays[ours][layer])
-    writer.add_tensor("token_embd.weight", arrays["embedding"])
-    writer.add_tensor("output_norm.weight", arrays["rms_final"])
-    writer.add_tensor("output.weight", arrays["wcls"])
+    for tensor, values in tensors.items():
+        writer.add_tensor(tensor, np.ascontiguousarray(values))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

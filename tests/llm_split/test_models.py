@@ -12,22 +12,25 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from llm_split import models
+from llm_split.load_half import load_half
 from llm_split.models import (
     PACKAGED,
     FetchError,
     ModelNotFoundError,
     QualityModel,
+    UnusableModelError,
+    check_quality_model,
     fetch,
     is_fetched,
     load_quality_model,
     locate_model,
 )
 from llm_split.models.__main__ import main
-from llm_split.models.llama2c import build_tokenizer, read_vocabulary
-from llm_split.partition import SplitModel
+from llm_split.partition import CannotSplitError, SplitModel
 from llm_split.texts import text_windows
 from tests.llm_split.conftest import tiny_llama
-from tests.llm_split.llama_files import VOCABULARY, checkpoint, vocabulary, write_gguf
+from tests.llm_split.families import tiny
+from tests.llm_split.llama_files import checkpoint, write_gguf
 
 
 def test_a_failed_fetch_leaves_nothing_that_looks_finished(
@@ -56,17 +59,21 @@ def test_missing_model_is_one_line_with_the_remedy(tmp_path: Path) -> None:
     message = str(caught.value)
     assert "\n" not in message
     assert str(tmp_path / "smollm2-135m") in message
-    assert message.endswith("python -m llm_split.models fetch smollm2-135m")
+    assert message.endswith("fetch it with: splitsim models fetch smollm2-135m")
     with pytest.raises(ModelNotFoundError, match="valid names: gemma3-270m, smollm2-135m, stories15m, "):
         fetch("gpt-5", tmp_path)
-    with pytest.raises(ModelNotFoundError, match="give an existing folder"):
-        load_quality_model(str(tmp_path / "none"))
+    for name in (str(tmp_path / "none"), "smolm2-135m"):  # a hub id has an owner
+        with pytest.raises(
+            ModelNotFoundError, match=r"not found .*; valid: an existing folder, .*smollm2-135m"
+        ):
+            load_quality_model(name)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelNotFoundError, match=r"^[^\n]*loading it failed[^\n]*$"):
-        load_quality_model(str(tmp_path / "empty"))
     (tmp_path / "broken.gguf").write_bytes(b"GGUF")
-    with pytest.raises(ModelNotFoundError, match=r"^[^\n]*loading it failed[^\n]*$"):
-        load_quality_model(str(tmp_path / "broken.gguf"))
+    for name in ("empty", "broken.gguf"):
+        for load in (load_quality_model, check_quality_model):
+            with pytest.raises(UnusableModelError, match=r"^[^\n]*loading it failed[^\n]*$") as unusable:
+                load(str(tmp_path / name))
+            assert "not found" not in str(unusable.value)
 
 
 def test_a_gguf_file_of_endless_blocks_is_refused_before_they_are_made(tmp_path: Path) -> None:
@@ -85,9 +92,31 @@ def test_a_gguf_file_of_endless_blocks_is_refused_before_they_are_made(tmp_path:
         load_quality_model(str(path), device="cpu")
 
 
+def refusals(folder: Path) -> set[str]:
+    """What loading a folder, and looking at its headers, is refused with."""
+    messages = set()
+    for load in (check_quality_model, lambda name: load_quality_model(name, device="cpu")):
+        with pytest.raises(UnusableModelError) as caught:
+            load(str(folder))
+        messages.add(str(caught.value))
+    assert not any("\n" in message for message in messages)
+    return messages
+
+
+def save_words(folder: Path, count: int, special: dict[str, str] | None = None) -> None:
+    """Save a tokenizer of `count` words, and special tokens behind them."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(WordLevel({f"w{i}": i for i in range(count)}, unk_token="w0"))
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="w0", **(special or {}))
+    wrapped.save_pretrained(folder)
+
+
 def test_weights_are_never_made_up(tmp_path: Path) -> None:
     tiny_llama(num_layers=2).save_pretrained(tmp_path)
-    build_tokenizer(*read_vocabulary(vocabulary(), VOCABULARY)).save_pretrained(tmp_path)
+    save_words(tmp_path, 131)
     file = tmp_path / "model.safetensors"
     weights = load_file(file)
     name = "model.layers.1.self_attn.q_proj.weight"
@@ -95,8 +124,46 @@ def test_weights_are_never_made_up(tmp_path: Path) -> None:
     cut = {**weights, name: weights[name][:4].clone()}
     for damaged in ({key: value for key, value in weights.items() if key != name}, cut):
         save_file(damaged, file, metadata={"format": "pt"})
-        with pytest.raises(ModelNotFoundError, match=f"missing or have another shape: 1, such as {name}"):
-            load_quality_model(str(tmp_path), device="cpu")
+        (message,) = refusals(tmp_path)
+        assert f"missing or have another shape: 1, such as {name}" in message
+
+
+@pytest.mark.parametrize(
+    ("family", "extra"),
+    [
+        ("llama", "model.layers.0.self_attn.q_proj.bias"),  # config.json: attention_bias is false
+        ("llama", "model.layers.4.input_layernorm.weight"),  # a fifth block
+        ("qwen3_moe", "model.layers.0.mlp.shared_expert.up_proj.weight"),
+        ("gpt_neox", "score.weight"),
+    ],
+)
+def test_no_stored_weight_is_left_out(tmp_path: Path, family: str, extra: str) -> None:
+    tiny(family).save_pretrained(tmp_path)
+    save_words(tmp_path, 97)
+    weights = load_file(tmp_path / "model.safetensors")
+    harmless = {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4)}
+    save_file({**weights, **harmless}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert check_quality_model(str(tmp_path)).num_layers == 4
+    assert load_quality_model(str(tmp_path), device="cpu").num_layers == 4
+    assert load_half(str(tmp_path), "ue", 1).weight_bytes > 0
+    save_file({**weights, extra: torch.ones(3)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (message,) = refusals(tmp_path)
+    assert f"weights that the configuration does not use: 1, such as {extra}; valid: only" in message
+    with pytest.raises(CannotSplitError, match=f"does not use: 1, such as {extra}"):
+        load_half(str(tmp_path), "ue", 1)
+
+
+def test_a_tokenizer_must_be_there_and_fit_the_embedding(tmp_path: Path) -> None:
+    tiny("gpt2").save_pretrained(tmp_path)  # transformers makes an empty tokenizer of such a folder
+    (message,) = refusals(tmp_path)
+    assert "it has no tokenizer that can be loaded; valid: files as tokenizer.save_pretrained" in message
+    save_words(tmp_path, 98)
+    (message,) = refusals(tmp_path)
+    assert "the tokenizer's id 97 ('w97') has no row in the embedding; valid: up to 96" in message
+    # A special token behind the rows, as Gemma 3's text models have one for images, is no text.
+    save_words(tmp_path, 97, {"pad_token": "<image>"})
+    assert check_quality_model(str(tmp_path)).positions == 128
+    assert load_quality_model(str(tmp_path), device="cpu").num_layers == 4
 
 
 def test_location_is_a_folder_a_path_or_a_hub_id(tmp_path: Path) -> None:
@@ -104,7 +171,7 @@ def test_location_is_a_folder_a_path_or_a_hub_id(tmp_path: Path) -> None:
     (tmp_path / "x.gguf").touch()
     assert locate_model(str(tmp_path / "x.gguf")) == str(tmp_path / "x.gguf")
     assert locate_model("owner/model") == "owner/model"
-    with pytest.raises(ModelNotFoundError, match="fetch it with"):
+    with pytest.raises(ModelNotFoundError, match="fetch it with: splitsim models fetch gemma3-270m"):
         locate_model("gemma3-270m", tmp_path)
     (tmp_path / "x.txt").touch()
     with pytest.raises(ModelNotFoundError, match=r"a \.gguf file"):
@@ -127,14 +194,9 @@ def test_command_line_tells_unknown_names_from_failed_downloads(
 
 
 def test_local_folder_goes_the_same_way(tmp_path: Path) -> None:
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from transformers import PreTrainedTokenizerFast
-
     model = tiny_llama()
     model.save_pretrained(tmp_path)
-    tokenizer = Tokenizer(WordLevel({"a": 0, "b": 1}, unk_token="a"))
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="a").save_pretrained(tmp_path)
+    save_words(tmp_path, 2)
     loaded = load_quality_model(str(tmp_path), device="cpu")
     assert (loaded.num_layers, loaded.hidden_size, loaded.name) == (4, 48, str(tmp_path))
     ids = torch.arange(10)[None]
