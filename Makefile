@@ -69,7 +69,7 @@ venv: $(ENVIRONMENT) ## Python packages, in .venv; again when pyproject.toml has
 $(ENVIRONMENT): pyproject.toml | system
 	@tools/make-venv $(VENV) $(if $(TORCH_INDEX),$(call quoted,$(TORCH_INDEX)))
 
-model: | $(ENVIRONMENT) ## the quality model's weights, into the user's cache (SPLITSIM_CACHE)
+model: | $(ENVIRONMENT) ## the quality model's weights and the text, into the user's cache (SPLITSIM_CACHE)
 	@$(RUN)/python -m llm_split.models fetch $(MODEL) > /dev/null
 
 SIMULATOR = $(RUN)/python -m pyagent build --jobs $(JOBS) \

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from pydantic import ValidationError
 
+from llm_split.problems import describe_problems
 from pyagent.errors import UserError, reading
 from pyagent.evaluation.statistics import mean_interval
 from pyagent.sweep.spec import look_up, settings
@@ -108,7 +110,7 @@ def rerun(store: Path | str, key: str) -> pd.DataFrame:
         Its metrics, one row for each policy.
 
     Raises:
-        ResultsError: no run, or several, with such a key.
+        ResultsError: no run, or several, with such a key; or a file that it needs is not here.
     """
     from pyagent.sweep.execute import execute
     from pyagent.sweep.spec import RunSpec
@@ -120,7 +122,12 @@ def rerun(store: Path | str, key: str) -> pd.DataFrame:
         raise ResultsError(
             f"key = {key!r}: {len(found)} runs have such a key; valid: the first digits of one"
         )
-    outcome = execute(RunSpec.model_validate_json(found[0][0]))
+    try:
+        spec = RunSpec.model_validate_json(found[0][0], context={"folder": place})
+    except ValidationError as error:
+        problem = describe_problems(error, json.loads(found[0][0]), RunSpec)
+        raise ResultsError(f"run {key} can't be made again here: {problem}") from error
+    outcome = execute(spec)
     rows = [{_POLICY: policy, **metrics} for policy, metrics in outcome.metrics.items()]
     made: pd.DataFrame = pd.DataFrame(rows)
     return made

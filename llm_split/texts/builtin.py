@@ -15,7 +15,7 @@ def corpus(part: Part) -> str:
 
     Topics are taken in the order of a hash of their text, the first half of the characters for training. The
     topics quote one another at length, so a paragraph that came before is left out: the parts share none.
-    The text is that of the running Python; other minor versions differ slightly.
+    The text is that of the running Python. Other releases have another text.
     """
     if part not in ("train", "test"):
         raise ValueError(f"part is {part!r}, valid: train, test")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from functools import lru_cache
 from pathlib import Path
 
 from llm_split.packages import Progress, build_once, cache_folder, fetch_file, read_source
 from llm_split.texts.builtin import corpus
 from llm_split.texts.catalogue import (
     BUILT_IN,
+    DEFAULT_TEXT,
     PACKAGED_TEXTS,
     PackagedText,
     TextNotFoundError,
@@ -48,11 +51,14 @@ def is_text_fetched(name: str, cache_dir: Path | str | None = None) -> bool:
     return read_source(_folder(name, cache_dir)).get("sha256") == packaged_text(name).sha256
 
 
-def load_text(name_or_path: str = BUILT_IN, part: str = "test", cache_dir: Path | str | None = None) -> str:
+def load_text(
+    name_or_path: str = DEFAULT_TEXT, part: str = "test", cache_dir: Path | str | None = None
+) -> str:
     """One part of a text.
 
     Args:
-        name_or_path: "python-docs" (built in), a packaged text that has been fetched, or a UTF-8 text file.
+        name_or_path: a packaged text that has been fetched ("wikitext-2"), "python-docs" (built in), or a
+            UTF-8 text file.
         part: "train" or "test", different chapters or articles; wikitext-2 has "valid" as well. Of a file of
             your own, "train" is the first half and "test" the second, cut between paragraphs where there
             are any, and "all" is all of it.
@@ -67,6 +73,18 @@ def load_text(name_or_path: str = BUILT_IN, part: str = "test", cache_dir: Path 
     if name_or_path in PACKAGED_TEXTS:
         return _load_packaged(name_or_path, part, cache_dir)
     return _load_own(name_or_path, part)
+
+
+@lru_cache(maxsize=8)
+def text_sha256(
+    name_or_path: str = DEFAULT_TEXT, part: str = "test", cache_dir: Path | str | None = None
+) -> str:
+    """SHA-256 of one part of a text as UTF-8, hexadecimal: results name their text by it.
+
+    Raises:
+        TextNotFoundError, ValueError: as `load_text`.
+    """
+    return hashlib.sha256(load_text(name_or_path, part, cache_dir).encode()).hexdigest()
 
 
 def _folder(name: str, cache_dir: Path | str | None) -> Path:
@@ -93,7 +111,7 @@ def _load_packaged(name: str, part: str, cache_dir: Path | str | None) -> str:
 def _load_own(path_as_given: str, part: str) -> str:
     path = Path(path_as_given).expanduser()
     if not path.is_file():
-        names = ", ".join([BUILT_IN, *sorted(PACKAGED_TEXTS)])
+        names = ", ".join(sorted([BUILT_IN, *PACKAGED_TEXTS]))
         raise TextNotFoundError(path_as_given, "names and files", f"give a text file, or one of: {names}")
     _check_part(path_as_given, part, _OWN_PARTS)
     try:

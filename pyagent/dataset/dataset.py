@@ -12,17 +12,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
+from llm_split.packages import default_cache_dir
 from llm_split.plain import one_line
+from llm_split.texts.catalogue import BUILT_IN
 from pyagent.dataset.table import PARTS, Part, RecordedTable, recorded_table
 from pyagent.envs.network import is_exact
 from pyagent.envs.observation import NAMES
 from pyagent.envs.scoring import make_composer
-from pyagent.errors import UserError, reason
+from pyagent.errors import UserError, reason, writing
 from pyagent.files import is_file, write_whole
 from pyagent.reward import RewardComposer
+from pyagent.scenario.carried import CarriedFileError, carry, unpack
 from pyagent.scenario.compile import Deployment, deploy
+from pyagent.scenario.load import ScenarioError, parse_scenario
 from pyagent.scenario.schema import Scenario
 
 FORMAT = 1
@@ -94,7 +97,8 @@ class Dataset:
     def save(self, path: Path) -> None:
         """Write one parquet file, whole or not at all."""
         table = pa.Table.from_pandas(self.rows, preserve_index=False)
-        about = {**self.about, "format": FORMAT, "scenario": self.scenario.model_dump(mode="json")}
+        carried = carry(self.scenario)
+        about = {**self.about, "format": FORMAT, "scenario": carried.scenario, "files": carried.packed()}
         metadata = {**(table.schema.metadata or {}), KEY: json.dumps(about).encode()}
         table = table.replace_schema_metadata(metadata)
         write_whole(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
@@ -129,14 +133,29 @@ def open_dataset(path: Path) -> Dataset:
     lacking = [name for name in NEEDED if name not in rows.columns]
     if lacking:
         raise DatasetError(f"dataset {path}: lacks the columns {', '.join(lacking)}")
+    more = {name: value for name, value in about.items() if name not in ("format", "scenario", "files")}
+    return _whole(Dataset(_scenario(about, path), rows, more), path)
+
+
+def _scenario(about: dict[str, Any], path: Path) -> Scenario:
+    """The scenario of a dataset; its data files are put into the cache."""
+    cache = default_cache_dir()
     try:
-        scenario = Scenario.model_validate(about["scenario"])
-    except (KeyError, ValidationError) as error:
+        data = _with_text(about["scenario"])
+        with writing(f"cache {cache}", DatasetError):
+            unpack(about.get("files", {}), cache)
+        return parse_scenario(data, "its scenario", cache)
+    except (KeyError, CarriedFileError, ScenarioError) as error:
         raise DatasetError(
-            f"dataset {path}: its scenario is not one of this version; record it anew"
+            f"dataset {path}: {reason(error)}; valid: a dataset recorded by this version of splitsim"
         ) from error
-    more = {name: value for name, value in about.items() if name not in ("format", "scenario")}
-    return _whole(Dataset(scenario, rows, more), path)
+
+
+def _with_text(scenario: Any) -> Any:
+    """Datasets whose scenario names no text were measured on the built-in one, the default of then."""
+    if not isinstance(scenario, dict) or not isinstance(scenario.get("model"), dict):
+        return scenario
+    return {**scenario, "model": {"text": BUILT_IN, **scenario["model"]}}
 
 
 def _whole(dataset: Dataset, path: Path) -> Dataset:

@@ -120,7 +120,8 @@ def _recorded(plan: Plan, parts: Path, command: str, progress: PhaseProgress) ->
             rows = _play(scorer, part, seed, replicates, progress)
             write_whole(file, partial(pd.DataFrame(rows).to_parquet, index=False))
     frames = [pd.read_parquet(parts / f"{part}-{seed}.parquet") for part, seed, _ in episodes]
-    about = describe(plan.scenario, command, "finished", wall_s=round(time.monotonic() - started, 1))
+    wall_s = round(time.monotonic() - started, 1)
+    about = describe(plan.scenario, command, "finished", text=scorer.text, wall_s=wall_s)
     return Dataset(plan.scenario, pd.concat(frames, ignore_index=True), about)
 
 

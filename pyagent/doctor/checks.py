@@ -122,6 +122,17 @@ def check_weights() -> Finding:
     return ok(f"{name}: {_gigabytes(size)} in {folder}")
 
 
+def check_text() -> Finding:
+    """The text that quality is measured on unless a scenario names another."""
+    from llm_split.texts import is_text_fetched, text_sha256
+    from pyagent.scenario.schema import Model
+
+    name = Model().text
+    if not is_text_fetched(name):
+        return fail(f"{name}: not in {default_cache_dir()}", f"splitsim texts fetch {name}")
+    return ok(f"{name}: SHA-256 of its test part {text_sha256(name)}")
+
+
 def check_torch() -> Finding:
     """What the language model computes on."""
     import torch
@@ -175,6 +186,7 @@ CHECKS = (
     # The first import of torch takes long on a cold disk.
     Check("torch, GPU", check_torch, limit_s=180.0),
     Check("model weights", check_weights, limit_s=180.0),
+    Check("text", check_text, limit_s=60.0),
     Check("cache", check_cache),
     Check("free disk", check_disk),
     Check("live loop", live_loop, limit_s=120.0),

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llm_split.models import QualityModel, load_quality_model
-from llm_split.partition import SplitModel
+from llm_split.partition import CannotSplitError, SplitModel
 from llm_split.quality import QualityEvaluator, QualityResult, proxy_split
-from llm_split.texts import prompt_windows
+from llm_split.texts import TextNotFoundError, prompt_windows, text_sha256
 from pyagent.envs.comparison import ComparedByValue
 from pyagent.envs.network import is_exact, is_lossy, record_network
 from pyagent.envs.observation import FEATURES, NAMES, Feature
@@ -21,6 +21,7 @@ from pyagent.envs.record import DeliveryRecord
 from pyagent.reward import TERMS, RewardComposer, RewardContext, compose
 from pyagent.scenario.compile import Deployment, deploy
 from pyagent.scenario.load import ScenarioError
+from pyagent.scenario.quality_model import check_quality
 from pyagent.scenario.schema import Scenario
 from pyagent.surrogate.scales import ComponentScales
 from pyagent.threads import model_threads
@@ -58,7 +59,7 @@ class Scorer:
 
     Args:
         scenario: the experiment.
-        model: a loaded quality model; None loads the scenario's.
+        model: a loaded quality model; None loads the scenario's, whose files are checked at once.
         threads: of the language model; None: see `pyagent.threads.choose_threads`.
     """
 
@@ -69,6 +70,8 @@ class Scorer:
         self._threads = threads
         self.deployment: Deployment = deploy(scenario)
         self.reward_context = reward_context(scenario)
+        if model is None:
+            check_quality(scenario)
         self._given = model
         self._exact = is_exact(scenario)
         self._evaluators: dict[Part, QualityEvaluator] = {}
@@ -85,12 +88,21 @@ class Scorer:
 
     @cached_property
     def _split_model(self) -> SplitModel:
-        return SplitModel(self.model.model)
+        try:
+            return SplitModel(self.model.model)
+        except CannotSplitError as error:
+            raise ScenarioError(f"model.quality = {self.scenario.model.quality!r}: {error}") from error
 
     @property
     def evaluations(self) -> int:
         """Forward passes of an edge half that were run so far."""
         return sum(evaluator.evaluations for evaluator in self._evaluators.values())
+
+    @property
+    def text(self) -> dict[str, str]:
+        """The text that quality is measured on: its `name`, and the `sha256` of the test part's UTF-8."""
+        name = self.scenario.model.text
+        return {"name": name, "sha256": text_sha256(name, "test")}
 
     def proxy(self, split: int) -> int:
         """The quality model's split that stands for a split of the deployed model."""
@@ -108,10 +120,19 @@ class Scorer:
                 )
             try:
                 windows = prompt_windows(
-                    self.model.tokenizer, config.prompts, self.scenario.requests.max_tokens, PROMPT_SEED, part
+                    self.model.tokenizer,
+                    config.prompts,
+                    self.scenario.requests.max_tokens,
+                    PROMPT_SEED,
+                    part,
+                    config.text,
                 )
+            except TextNotFoundError as error:
+                raise ScenarioError(f"model.text: {error}") from error
             except ValueError as error:
-                raise ScenarioError(f"model.prompts = {config.prompts}: {error}") from error
+                raise ScenarioError(
+                    f"model.prompts = {config.prompts} of model.text = {config.text!r}: {error}"
+                ) from error
             self._evaluators[part] = QualityEvaluator(
                 self._split_model,
                 windows,

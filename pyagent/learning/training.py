@@ -18,6 +18,7 @@ from pyagent.learning.curve_log import CurveLog
 from pyagent.learning.model_based import ModelBasedLearner
 from pyagent.learning.on_table import episodes, model_based, play_episode
 from pyagent.learning.options import Learning
+from pyagent.scenario.carried import carry
 
 EVERY = 50
 """Decisions between two checkpoints."""
@@ -111,7 +112,7 @@ def _play(
 @contextmanager
 def _held(folder: Path, dataset: Dataset, plan: TrainingPlan, resume: bool) -> Iterator[None]:
     """Nobody else trains in the folder, which is this plan's."""
-    mark = json.dumps([dataset.scenario.model_dump(mode="json"), asdict(plan)], sort_keys=True)
+    mark = json.dumps([carry(dataset.scenario).scenario, asdict(plan)], sort_keys=True)
     named, taken = f"--out = {folder}", "another training is using it; valid: another folder"
     with writing(named, FolderError, taken=taken):
         folder.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ import pyagent
 from llm_split.devices import load_device, load_shape
 from llm_split.models.loading import locate_model
 from llm_split.packages import read_source
+from llm_split.texts import text_sha256
 from pyagent.paths import simulator_executable
 from pyagent.sweep.spec import RunSpec
 
@@ -45,7 +46,7 @@ class Keys:
         """64 hexadecimal digits.
 
         Raises:
-            NotFetchedError: weights are not here.
+            NotFetchedError: weights or the text are not here.
             SimulatorNotFoundError: a live run, and nothing was built.
         """
         # Specs of one point share the scenario object, which is frozen; keeping one keeps its id taken.
@@ -81,6 +82,7 @@ def configuration(spec: RunSpec) -> dict[str, Any]:
             )
         ],
         "model": model_digest(scenario.model.quality),
+        "text": [text_sha256(scenario.model.text, part) for part in ("train", "test")],
         **simulator(scenario.program),
     }
 

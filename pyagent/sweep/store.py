@@ -27,6 +27,7 @@ from typing import IO, Any, Literal
 from llm_split.plain import one_line
 from pyagent.errors import UserError
 from pyagent.files import write_whole
+from pyagent.scenario.carried import carry
 from pyagent.sweep.execute import Failure, Outcome
 from pyagent.sweep.spec import RunSpec
 
@@ -132,6 +133,10 @@ class Store:
         Returns:
             `ours` when it is ours now.
         """
+        with self._told():
+            carried = carry(spec.scenario)
+            carried.copy_to(self.path)
+        plain = json.dumps({**spec.model_dump(mode="json"), "scenario": carried.scenario})
         with self._told(), self._transaction():
             found = self._db.execute("SELECT state, owner FROM runs WHERE key = ?", (key,)).fetchone()
             if found is not None:
@@ -143,7 +148,7 @@ class Store:
             self._db.execute(
                 "INSERT OR REPLACE INTO runs (key, state, owner, sweep, kind, decisions, spec, changed_at)"
                 " VALUES (?, 'claimed', ?, ?, ?, ?, ?, ?)",
-                (key, self.owner.id, sweep, spec.kind, spec.decisions, spec.model_dump_json(), _now()),
+                (key, self.owner.id, sweep, spec.kind, spec.decisions, plain, _now()),
             )
         return "ours"
 

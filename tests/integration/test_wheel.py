@@ -124,9 +124,10 @@ def test_doctor_names_what_is_missing_before_a_build(installed: Installation, tm
     assert done.returncode == 1
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     failed = {name: check["remedy"] for name, check in checks.items() if check["status"] == "fail"}
-    assert failed.keys() == {"simulator", "model weights", "live loop"}
+    assert failed.keys() == {"simulator", "model weights", "text", "live loop"}
     assert failed["simulator"] == "splitsim build"
     assert failed["model weights"] == "splitsim models fetch smollm2-135m"
+    assert failed["text"] == "splitsim texts fetch wikitext-2"
 
 
 def test_the_installed_sources_are_what_cmake_wants(installed: Installation, tmp_path: Path) -> None:

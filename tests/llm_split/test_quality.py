@@ -215,7 +215,8 @@ def test_real_model_reads_english_and_suffers_from_loss(real: QualityModel) -> N
     subject = QualityEvaluator(SplitModel(real.model), windows, [5])
     lossy = np.random.default_rng(0).random((95, 1)) >= 0.3
     results = [subject.evaluate(i, 5, "fp16", DeliveryMask(lossy, 64, 32, 32)) for i in range(2)]
-    assert all(3 < r.reference_ppl < 60 for r in results)
+    # Single windows of WikiText-2 have 3 to 215; a model that reads nothing has the vocabulary's 49,152.
+    assert all(2 < r.reference_ppl < 400 for r in results)
     assert np.mean([r.delta_nll for r in results]) > 0.3
     clean = subject.evaluate(0, 5, "fp16", DeliveryMask.perfect(64, 32, 1))
     assert abs(clean.delta_nll) < 0.01  # fp16 on the wire costs nothing

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import itertools
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from llm_split.models import ModelNotFoundError, locate_model
 from llm_split.packages import FetchError
 from llm_split.texts import (
+    BUILT_IN,
     PACKAGED_TEXTS,
     TextNotFoundError,
     corpus,
@@ -24,8 +26,10 @@ from llm_split.texts import (
     leading_ids,
     load_text,
     prompt_windows,
+    text_sha256,
     text_windows,
 )
+from llm_split.texts.windows import ENCODED_CHARACTERS
 from tests.llm_split.test_packages import place
 
 
@@ -65,7 +69,7 @@ def test_parts_share_nearly_no_sentence_and_are_about_equally_long() -> None:
 
 def test_windows_come_from_their_part_and_do_not_overlap() -> None:
     text = corpus("test")
-    windows = prompt_windows(Characters(), 200, 500, seed=3, part="test")
+    windows = prompt_windows(Characters(), 200, 500, seed=3, part="test", text=BUILT_IN)
     assert windows.shape == (200, 500)
     assert windows.dtype == torch.long
     starts = sorted(text.index(window) for window in as_texts(windows))
@@ -73,17 +77,18 @@ def test_windows_come_from_their_part_and_do_not_overlap() -> None:
 
 
 def test_seed_decides() -> None:
-    first = prompt_windows(Characters(), 5, 100, seed=1)
-    assert torch.equal(first, prompt_windows(Characters(), 5, 100, seed=1))
-    assert not torch.equal(first, prompt_windows(Characters(), 5, 100, seed=2))
-    assert torch.equal(first[:3], prompt_windows(Characters(), 3, 100, seed=1))
+    draw = partial(prompt_windows, Characters(), tokens=100, text=BUILT_IN)
+    first = draw(5, seed=1)
+    assert torch.equal(first, draw(5, seed=1))
+    assert not torch.equal(first, draw(5, seed=2))
+    assert torch.equal(first[:3], draw(3, seed=1))
 
 
 def test_errors_say_what_is_valid() -> None:
     with pytest.raises(ValueError, match=r"the test part has \d+ windows of 1000 tokens"):
-        prompt_windows(Characters(), 10_000, 1000, seed=0)
+        prompt_windows(Characters(), 10_000, 1000, seed=0, text=BUILT_IN)
     with pytest.raises(ValueError, match="valid: >= 1"):
-        prompt_windows(Characters(), 0, 10, seed=0)
+        prompt_windows(Characters(), 0, 10, seed=0, text=BUILT_IN)
     with pytest.raises(ValueError, match="part is 'dev', valid: train, test"):
         corpus("dev")  # type: ignore[arg-type]
 
@@ -93,7 +98,7 @@ def test_windows_of_a_model_without_a_first_token_are_a_permuted_grid() -> None:
     ids = [ord(c) for c in corpus("train")]
     grid = np.array(ids[: len(ids) // 64 * 64]).reshape(-1, 64)
     order = np.random.default_rng(9).permutation(len(grid))[:7]
-    windows = prompt_windows(Characters(), 7, 64, seed=9, part="train")
+    windows = prompt_windows(Characters(), 7, 64, seed=9, part="train", text=BUILT_IN)
     np.testing.assert_array_equal(windows.numpy(), grid[order])
     assert torch.equal(windows, text_windows(Characters(), "python-docs", 7, 64, seed=9, part="train"))
 
@@ -159,7 +164,7 @@ def test_halves_of_an_own_file_are_cut_at_a_paragraph_where_there_is_one(
 
 
 def test_what_is_no_text_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(TextNotFoundError, match="give a text file, or one of: python-docs, moby-dick, wiki"):
+    with pytest.raises(TextNotFoundError, match="give a text file, or one of: moby-dick, python-docs, wiki"):
         load_text(str(tmp_path / "none.txt"))
     with pytest.raises(TextNotFoundError, match=r"fetch it with: splitsim texts fetch moby-dick$"):
         load_text("moby-dick", cache_dir=tmp_path)
@@ -227,6 +232,29 @@ def test_parts_of_fetched_texts_share_nearly_no_sentence(name: str) -> None:
         # Moby-Dick has none in common; Wikipedia's articles repeat a few of one another.
         assert len(parts[a] & parts[b]) <= (0.002 * len(parts[b]) if name == "wikitext-2" else 0)
         assert len(parts[b]) > 2000
+
+
+def test_a_long_text_is_encoded_as_far_as_its_windows_need(tmp_path: Path) -> None:
+    # Encoding 11 MB of WikiText-2 would take 10 s at each start; the bound is that of the module.
+    path = own(tmp_path, "".join(chr(1000 + i) for i in range(40_000)) * 30)
+    encoded: list[int] = []
+
+    class Counting(Characters):
+        def __call__(self, text: str, **options: Any) -> dict[str, list[int]]:
+            encoded.append(len(text))
+            return super().__call__(text, **options)
+
+    text_windows(Counting(), path, 3, 100, seed=1, part="all")
+    assert max(encoded) == ENCODED_CHARACTERS
+    windows = text_windows(Characters(), path, 1100, 1000, part="all")  # 1.1 of 1.2 million characters
+    assert windows.shape == (1100, 1000)
+
+
+@pytest.mark.model
+def test_the_default_text_is_pinned() -> None:
+    # sha256sum of the cached test.txt: the same on every Python, so every result that names it means it.
+    assert text_sha256() == "173c87a53759e0201f33e0ccf978e510c2042d7f2cb78229d9a50d79b9e7dd08"
+    assert text_sha256(part="train") == "6707892fa3788b5ab9ed78ab5ff37d9fe825f6011a2ad4fcd6a6d467f0e7da57"
 
 
 @pytest.mark.model

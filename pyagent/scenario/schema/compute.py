@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from llm_split.codecs import get_codec
 from llm_split.impairment import Channel, Concealment, Impairment, Interleaving
+from llm_split.texts.catalogue import DEFAULT_TEXT
 from pyagent.scenario.schema.base import NotNegative, Positive, Section
 
 
@@ -28,6 +29,8 @@ class Model(Section):
     """shape whose sizes and times are simulated: a name from `splitsim cards list`, or a config.json"""
     quality: str = "smollm2-135m"
     """model that is run for real to measure quality: see `splitsim models list`"""
+    text: str = DEFAULT_TEXT
+    """text that prompts come from: see `splitsim texts list`, or a UTF-8 file"""
     splits: Annotated[list[int], Field(min_length=1)] = [1, 8, 16, 24, 32]
     """what the agent chooses from: blocks on the UE; the number of blocks is all local"""
     min_split: Annotated[int, Field(ge=1)] = 1

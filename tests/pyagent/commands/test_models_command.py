@@ -29,7 +29,7 @@ def splitsim(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_list_is_a_table_or_json_with_the_same_rows(group: str) -> None:
     rows = json.loads(splitsim(group, "list", "--json").stdout)
     shown = splitsim(group, "list").stdout
-    expected = list(PACKAGED) if group == "models" else ["python-docs", *PACKAGED_TEXTS]
+    expected = list(PACKAGED) if group == "models" else [*PACKAGED_TEXTS, "python-docs"]
     assert [row["name"] for row in rows] == expected
     for row in rows:
         assert row["licence"]

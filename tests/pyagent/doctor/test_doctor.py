@@ -74,12 +74,19 @@ def test_a_broken_simulator_fails_in_the_live_loop(
     assert "\n" not in found.found
 
 
-def test_missing_weights_fail_with_the_command_that_fetches_them(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("check", "remedy"),
+    [
+        ("model weights", "splitsim models fetch smollm2-135m"),
+        ("text", "splitsim texts fetch wikitext-2"),
+    ],
+)
+def test_missing_data_fail_with_the_command_that_fetches_them(
+    check: str, remedy: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SPLITSIM_CACHE", str(tmp_path))
-    found = look("model weights")
-    assert (found.status, found.remedy) == (Status.FAIL, "splitsim models fetch smollm2-135m")
+    found = look(check)
+    assert (found.status, found.remedy) == (Status.FAIL, remedy)
     assert str(tmp_path) in found.found
 
 

@@ -81,7 +81,7 @@ def test_saved_and_opened_again_it_is_the_same(dataset: Dataset, tmp_path: Path)
         (lambda rows, about: (rows, about | {"format": 99}), "has format 99; this version reads 1"),
         (
             lambda rows, about: (rows, about | {"scenario": {"name": 3}}),
-            "not one of this version; record it anew",
+            "its scenario: .*name = 3.*; valid: a dataset recorded by this version of splitsim",
         ),
         (lambda rows, about: (rows, None), r"is no recorded dataset \(its own description is missing\)"),
     ],
