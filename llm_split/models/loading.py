@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from llm_split.models.pretrained import (
     load_pretrained,
 )
 from llm_split.packages import cache_folder
+from llm_split.partition import find_blocks
 from llm_split.plain import reason
 
 _LONGEST_REASON = 500
@@ -132,9 +134,16 @@ def check_quality_model(name_or_path: str, cache_dir: Path | str | None = None) 
 
     Raises:
         ModelNotFoundError: as `load_quality_model`.
+        UnusableModelError: also where there is no single list of blocks to cut.
     """
     location, _, local = _locate(name_or_path, cache_dir)
-    with _refusing(name_or_path, location):
+    return _check(name_or_path, location, local, _stamp(location) if local else ())
+
+
+@lru_cache(maxsize=4)
+def _check(name: str, location: str, local: bool, stamp: tuple[object, ...]) -> CheckedModel:
+    """Work out `check_quality_model`, once for each state of the files."""
+    with _refusing(name, location):
         if local and Path(location).is_file():
             model, tokenizer = check_gguf(Path(location))
         elif local or _on_disk(location):
@@ -143,15 +152,23 @@ def check_quality_model(name_or_path: str, cache_dir: Path | str | None = None) 
         else:
             _look_first(location, local)
             model, tokenizer = check_remote(location)
-    config = model.config.get_text_config()
+        config = model.config.get_text_config()
+        find_blocks(model, int(config.num_hidden_layers))
     positions = getattr(config, "max_position_embeddings", None)
     return CheckedModel(
         tokenizer=tokenizer,
-        name=name_or_path,
+        name=name,
         num_layers=int(config.num_hidden_layers),
         hidden_size=int(config.hidden_size),
         positions=None if positions is None else int(positions),
     )
+
+
+def _stamp(location: str) -> tuple[object, ...]:
+    """Names, sizes and times of a model's files."""
+    path = Path(location)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return tuple((file.name, stat.st_size, stat.st_mtime_ns) for file in files for stat in [file.stat()])
 
 
 @contextmanager

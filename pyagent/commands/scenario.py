@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
+from pyagent.campaign.seeds import MAX_RUN_SEED, Seeds
 from pyagent.commands.options import ScenarioName
 from pyagent.errors import UserError, writing
 
@@ -61,10 +62,17 @@ def new(
 def validate(
     files: Annotated[list[str], typer.Argument(help="Scenario files, or names of ones that ship.")],
     deep: Annotated[
-        bool, typer.Option("--deep", help="Also build each scenario's world in ns-3 (a second each).")
+        bool,
+        typer.Option(
+            "--deep",
+            help="Also build each scenario's world in ns-3, load its language model and cut its prompts "
+            "(several seconds each).",
+        ),
     ] = False,
 ) -> None:
     """Check scenario files: one line for each, status 2 if one isn't valid.
+
+    All that a run needs is looked at, apart from weights: fields, cards, the files of the language model.
 
     Example: splitsim scenario validate my-walk.yaml --deep
     """
@@ -78,7 +86,18 @@ def validate(
 @scenario_app.command("preview")
 def preview(
     file: ScenarioName,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the episode.")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, max=MAX_RUN_SEED, help="Seed of a run, as `run --seed`: show its first test episode."
+        ),
+    ] = 1,
+    episode_seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=MAX_SEED, help="Seed of the episode to show instead, as in a run's decisions.parquet."
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="PNG to write [default: <name>-preview.png]")] = None,
     duration: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds of the episode to look at [default: all]")
@@ -91,7 +110,7 @@ def preview(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw a scenario as a run of this seed will see it: paths, sites, coverage, serving cell, rate.
+    """Draw a scenario as a run of this seed is tested on it: paths, sites, coverage, serving cell, rate.
 
     All of it comes from ns-3: it runs the episode without the agent's requests.
 
@@ -113,7 +132,8 @@ def preview(
         check_animation(animate)
     for target in filter(None, (picture, animate, netanim)):
         _require_folder(target)
-    data = preview_json(scenario, seed, duration_s=duration, netanim=netanim)
+    shown = Seeds(seed).test(1)[0] if episode_seed is None else episode_seed
+    data = preview_json(scenario, shown, duration_s=duration, netanim=netanim)
     seen = Preview.from_json(data)
     drawn = draw_preview(scenario, seen)
     save_png(drawn.figure, picture)
@@ -153,15 +173,22 @@ def show(
         bool, typer.Option("--resolved", help="Every default written out and explained.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object, with every default.")] = False,
+    for_ns3: Annotated[
+        bool, typer.Option("--ns3", help="Print what an ns-3 program reads as --config instead.")
+    ] = False,
 ) -> None:
     """Print a scenario file.
 
     Example: splitsim scenario show default --resolved
     """
+    from pyagent.scenario.compile import simulator_config
     from pyagent.scenario.load import find_scenario, load_scenario
     from pyagent.scenario.template import commented_yaml
 
     scenario = load_scenario(file)
+    if for_ns3:
+        print(json.dumps(simulator_config(scenario)))
+        return
     if as_json:
         print(json.dumps(scenario.model_dump(mode="json")))
         return
@@ -228,20 +255,32 @@ def _check(file: str, deep: bool) -> str:
     """Prints that it is valid, or returns why not."""
     from pyagent.scenario.compile import deploy
     from pyagent.scenario.load import load_scenario
-    from pyagent.scenario.preview import check_in_ns3
+    from pyagent.scenario.notes import notes
+    from pyagent.scenario.quality_model import check_quality
 
     try:
         scenario = load_scenario(file)
         deploy(scenario)
+        check_quality(scenario)
+        if deep:
+            _check_deeply(scenario)
     except UserError as error:
         return _naming(file, error)
-    if deep:
-        try:
-            check_in_ns3(scenario)
-        except UserError as error:
-            return _naming(file, error)
     print(f"{file}: ok{' in ns-3 too' if deep else ''}: {_summary(scenario)}")
+    for note in notes(scenario):
+        print(f"splitsim: {file}: note: {note}", file=sys.stderr)
     return ""
+
+
+def _check_deeply(scenario: Scenario) -> None:
+    """Build the world in ns-3; load the language model, cut it, and give it the prompts."""
+    from pyagent.envs.scoring import Scorer
+    from pyagent.scenario.preview import check_in_ns3
+
+    check_in_ns3(scenario)
+    scorer = Scorer(scenario)
+    scorer.evaluator("train")
+    scorer.evaluator("test")
 
 
 def _naming(file: str, error: UserError) -> str:
@@ -292,7 +331,7 @@ def _in_words(scenario: Scenario, seen: Preview) -> str:
         _counted(len(seen.ues_m), "UE"),
         _counted(len(seen.request_s), "request"),
     ]
-    return f"{scenario.name}, seed {seen.seed}: {', '.join(counts)} in {seen.time_s[-1]:.0f} s"
+    return f"{scenario.name}, episode seed {seen.seed}: {', '.join(counts)} in {seen.time_s[-1]:.0f} s"
 
 
 def _counted(count: int, thing: str) -> str:
