@@ -18,6 +18,7 @@ from pyagent.commands.cards import cards_app
 from pyagent.commands.compare import compare, demo
 from pyagent.commands.doctor import doctor
 from pyagent.commands.evaluate import evaluate
+from pyagent.commands.explain import explain
 from pyagent.commands.imagine import imagine
 from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
@@ -30,8 +31,8 @@ from pyagent.commands.sweep import sweep
 from pyagent.commands.trace import trace
 from pyagent.commands.train import train
 from pyagent.errors import UserError
-
 from pyagent.threads import wait_passively
+
 app = typer.Typer(
     add_completion=True,
     no_args_is_help=True,
@@ -46,6 +47,7 @@ app.command()(evaluate)
 app.command()(record)
 app.command()(compare)
 app.command()(demo)
+app.command()(explain)
 app.command()(imagine)
 app.command()(train)
 app.add_typer(scenario_app, name="scenario")

@@ -70,6 +70,23 @@ class RewardContext:
             raise ValueError(f"num_layers={self.num_layers!r} must be >= 1")
 
 
+def price_list(weights: RewardWeights, context: RewardContext) -> list[tuple[str, float, str]]:
+    """The reward's terms as a reader needs them; the reward is minus the sum of weight times measure.
+
+    Returns:
+        Of each of `TERMS`: its name, its weight, and what the weight multiplies, with unit.
+    """
+    measures = {
+        "quality": f"loss of quality [nat/token], from 0 to {context.delta_nll_clip:g}",
+        "latency": f"latency [s] / {context.slo_s:g} s",
+        "energy": "UE's energy [J] / energy of the same request all local [J]",
+        "load": f"split / {context.num_layers} blocks",
+        "failure": "1 if the request failed, else 0",
+        "switching": "1 if the split is another one than before, else 0",
+    }
+    return [(term, float(getattr(weights, term)), measures[term]) for term in TERMS]
+
+
 def _checked(name: str, value: ArrayLike, *, positive: bool = False, signed: bool = False) -> FloatArray:
     """``value`` as float64, or a ValueError that names the component."""
     array = np.asarray(value, dtype=np.float64)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from matplotlib.figure import Figure
 
+from pyagent.plots.choices import figure_choices
 from pyagent.plots.data import MissingDataError, NothingToDrawError
 from pyagent.plots.latency import figure_latency
 from pyagent.plots.links import figure_links
@@ -29,6 +30,7 @@ FIGURES: Mapping[str, Callable[[Path], Figure]] = MappingProxyType(
         "surrogate": figure_surrogate,
         "reliability": figure_reliability,
         "policies": figure_policies,
+        "choices": figure_choices,
         "latency": figure_latency,
         "quality": figure_quality,
         "links": figure_links,
@@ -71,6 +73,7 @@ __all__ = [
     "MissingDataError",
     "NothingToDrawError",
     "draw_plots",
+    "figure_choices",
     "figure_latency",
     "figure_links",
     "figure_map",

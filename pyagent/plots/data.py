@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from llm_split.devices import CardError, load_shape
 from pyagent.errors import reading
+from pyagent.evaluation.explain import Told
 from pyagent.scenario.load import ScenarioError, load_scenario
 from pyagent.scenario.preview import Preview
 from pyagent.scenario.schema import Scenario
@@ -198,6 +200,16 @@ def focus_episode(run: Path, columns: Iterable[str]) -> pd.DataFrame:
 def column(rows: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """A column as float64 [rows]."""
     return rows[name].to_numpy(dtype=np.float64)
+
+
+def read_told(run: Path) -> dict[str, Told]:
+    """What the run's policies say of themselves, by name; those whose entry can't be read are left out."""
+    rules = read_summary(run).get("rules")
+    told = {}
+    for name, entry in rules.items() if isinstance(rules, dict) else ():
+        with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError):
+            told[str(name)] = Told.from_json(entry)
+    return told
 
 
 def as_number(value: Any) -> float:

@@ -26,6 +26,8 @@ _PROMPT, _OUTPUT, _RATE = (NAMES.index(n) for n in ("prompt_tokens", "output_tok
 _DEAD_EFFICIENCY = 1e-9
 """Sending a request would take years: whoever can do without, does."""
 
+NO_RATE_MBPS = 1e-3
+"""Below, a rule says what is done while no rate is known."""
 _RATES, _HALVINGS = 200, 12
 """Rates at which `rule` asks for the choice, and how often it halves the gap around a change."""
 
@@ -132,13 +134,14 @@ class NeurosurgeonPolicy(OfflinePolicy):
         return masked_argmax(-self.predict(context)[:, column], mask)
 
     def rule(self, deployment: Deployment) -> StepRule:
-        """The choice over the PHY rate for the typical request."""
-        shares = np.linspace(0.0, 1.0, _RATES)[1:]  # no rate at all stands for the usual one
+        """The choice over the PHY rate for the typical request; below `NO_RATE_MBPS` the usual one counts."""
+        lowest = FEATURES[_RATE].normalise(NO_RATE_MBPS)
+        shares = np.linspace(lowest, 1.0, _RATES)
         actions = [self._at_rate(share) for share in shares]
         changes = [i for i in range(1, len(actions)) if actions[i] != actions[i - 1]]
         cuts = [self._change(shares[i - 1], shares[i]) for i in changes]
-        choices = [actions[0], *(actions[i] for i in changes)]
-        thresholds = [float(FEATURES[_RATE].restore(cut)) for cut in cuts]
+        choices = [self._at_rate(0.0), actions[0], *(actions[i] for i in changes)]
+        thresholds = [NO_RATE_MBPS, *(float(FEATURES[_RATE].restore(cut)) for cut in cuts)]
         return StepRule.simplest(NAMES[_RATE], thresholds, [deployment.splits[a] for a in choices])
 
     def describe(self, deployment: Deployment) -> str:

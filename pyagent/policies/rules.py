@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyagent.policies.base import Policy
+from pyagent.policies.random import RandomPolicy
 from pyagent.scenario.compile import Deployment
 
 
@@ -18,7 +19,8 @@ def rules_of(policies: Mapping[str, Policy], deployment: Deployment) -> dict[str
 
     Returns:
         name -> `text`, one line in physical units; of thresholds on one feature also `feature`,
-        `unit`, `thresholds` and `splits`, see `pyagent.evaluation.rules.StepRule`.
+        `unit`, `thresholds` and `splits`, see `pyagent.evaluation.rules.StepRule`. `chance` tells whether the
+        splits are drawn.
     """
     rules = {}
     for name, policy in policies.items():
@@ -26,5 +28,6 @@ def rules_of(policies: Mapping[str, Policy], deployment: Deployment) -> dict[str
         text = describe(deployment) if describe is not None else ""
         if text:
             rule = getattr(policy, "rule", lambda _: None)(deployment)
-            rules[name] = {**(rule.to_json() if rule is not None else {}), "text": text}
+            steps = rule.to_json() if rule is not None else {}
+            rules[name] = {**steps, "text": text, "chance": isinstance(policy, RandomPolicy)}
     return rules

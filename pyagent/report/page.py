@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
 from pyagent.files import write_text_whole
 from pyagent.plots.data import MissingDataError
+from pyagent.report.choices import choice_grid, reward_grid
 from pyagent.report.episodes import read_episodes
 from pyagent.report.files import REPORT, Run, open_run
 from pyagent.report.ground import read_ground
@@ -17,7 +18,8 @@ from pyagent.report.markup import script_json
 from pyagent.report.pictures import WORDS, picture
 from pyagent.report.render import render
 from pyagent.report.resources import memory, per_request, phases
-from pyagent.report.table import paired_grid, policy_grid, target_grid
+from pyagent.report.table import Grid, paired_grid, policy_grid, target_grid
+from pyagent.report.trace import trace_grid
 
 EPISODE_FIGURES = ("track", "token-times")
 """Drawn by the page's script; so is `map`, in the place of the picture of that name."""
@@ -85,9 +87,12 @@ def write_report(path: Path, target: Path | None = None) -> Written:
         paired=paired_grid(run.summary),
         pictures=pictures,
         watch=watch,
+        choices=_grid(run, choice_grid),
+        reward=_grid(run, reward_grid),
+        trace=trace_grid(run),
         phases=phases(run),
         memory=memory(run),
-        **_per_request(run),
+        per_request=_grid(run, per_request),
     )
     missing = {name: made.missing for name, made in pictures.items() if made.missing} | watch.gaps
     figures = [name for name in (*EPISODE_FIGURES, *WORDS) if name not in missing]
@@ -104,8 +109,9 @@ def _watch(run: Run) -> Watch:
     return Watch(script_json(data), ground is not None, "")
 
 
-def _per_request(run: Run) -> dict[str, Any]:
+def _grid(run: Run, make: Callable[[Run], Grid]) -> Grid | str:
+    """A table of the run, or why it is not there."""
     try:
-        return {"per_request": per_request(run), "no_per_request": ""}
+        return make(run)
     except MissingDataError as error:
-        return {"per_request": None, "no_per_request": str(error)}
+        return str(error)

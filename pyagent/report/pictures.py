@@ -30,6 +30,12 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             "Dots with interval bars, one row per policy, best on top; beside them stacked bars of the mean "
             "penalties. The table above has the numbers.",
         ),
+        "choices": Words(
+            "The split of every test decision over the two features that matter most to each policy",
+            "A row of two panels for each policy that plays several splits: dots for its decisions, split "
+            "over feature; a line for its own rule, dashed lines for the cuts of the fitted tree. The table "
+            "above has both in words.",
+        ),
         "map": Words(
             "The path of the first test seed, coloured by the split chosen, over the mean SNR",
             "Map in metres: the path of the UE with a dot at each decision, coloured by split; crosses where "

@@ -156,11 +156,6 @@ def rule_lines(summary: dict[str, Any]) -> list[str]:
     return [f"{name}: {rules[name]['text']}" for name, _ in _ranked(summary) if name in rules]
 
 
-def rule_grid(summary: dict[str, Any]) -> Grid:
-    """The rules of a page."""
-    return Grid(["policy", "rule"], [line.split(": ", 1) for line in rule_lines(summary)])
-
-
 def learning_text(summary: dict[str, Any]) -> str:
     """Budget of the training; where nobody learns, that."""
     budget = summary["budget"]

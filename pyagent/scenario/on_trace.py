@@ -57,7 +57,9 @@ def on_trace(
         del data["environment"]
     if downlink is not None:
         link = {**link, "downlink": str(downlink), "downlink_rate_mbps": None}
-    return parse_scenario({**data, "name": _name(scenario.name, trace), "link": link}, f"--trace {trace}")
+    about = f"The recorded link {trace.name}, in the place of the link of {scenario.name}."
+    named = {"name": _name(scenario.name, trace), "description": about}
+    return parse_scenario({**data, **named, "link": link}, f"--trace {trace}")
 
 
 def _name(scenario: str, trace: Path) -> str:

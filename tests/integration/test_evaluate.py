@@ -58,7 +58,7 @@ def test_an_own_policy_is_ranked_on_an_own_trace(tmp_path: Path) -> None:
     assert summary["policies"]["my-policy"]["split_shares"] == {str(summary["best_static_split"]): 1.0}
     # It played what the best static split is, so it earns as much: no warning.
     assert summary["warnings"] == []
-    assert summary["rules"]["my-policy"] == {"text": f"always {summary['best_static_split']}"}
+    assert summary["rules"]["my-policy"]["text"] == f"always {summary['best_static_split']}"
     assert summary["rules"]["threshold"]["feature"] in {None, "snr_db", "phy_rate_mbps", "recent_delay_s"}
     assert summary["threshold"]["feature"] in {"snr_db", "phy_rate_mbps", "recent_delay_s"}
     assert summary["policies"]["my-policy"]["real_evaluations"] == 0  # the link loses nothing

@@ -20,6 +20,7 @@ from pyagent.policies import (
     ThresholdPolicy,
     TwoThresholdPolicy,
 )
+from pyagent.policies.neurosurgeon import NO_RATE_MBPS
 from pyagent.policies.rules import rules_of
 from pyagent.policies.user import PolicyError, user_policy
 from pyagent.scenario.compile import Deployment, deploy
@@ -100,10 +101,15 @@ def test_neurosurgeon_tells_the_rate_at_which_sending_pays(deployment: Deploymen
     policy = NeurosurgeonPolicy(small, Link(0.5, 2.0, 1.0), typical=(10, 5))
     # All local: 5 (4 + 1) 10 ms. Split 1: 5 (10 + 4) ms and 14 tokens of 800 bit at half the rate.
     pays_mbps = 14 * 800 / (0.5 * (0.250 - 0.070)) / 1e6
-    (threshold,) = policy.rule(small).thresholds
-    assert threshold == pytest.approx(pays_mbps, rel=2e-3)
-    text = f"least predicted latency; for 10 + 5 tokens phy_rate < {pays_mbps:.3g} Mbit/s -> 4, else 1"
-    assert policy.describe(small) == text
+    # Below 0.001 no rate is known, and the usual 1 Mbit/s counts.
+    assert policy.rule(small).thresholds == pytest.approx((NO_RATE_MBPS, pays_mbps), rel=2e-3)
+    assert policy.rule(small).splits == (1, 4, 1)
+    assert policy.describe(small) == (
+        "least predicted latency; for 10 + 5 tokens phy_rate < 0.001 Mbit/s -> 1, "
+        f"< {pays_mbps:.3g} Mbit/s -> 4, else 1"
+    )
+    slow = NeurosurgeonPolicy(small, Link(0.5, 2.0, 0.02), typical=(10, 5))
+    assert slow.rule(small).splits == (4, 1)
 
 
 def _flat(block_s: float) -> dict[str, object]:
@@ -143,8 +149,8 @@ def test_policies_of_the_users_own_tell_their_rule(deployment: Deployment) -> No
     rated.tune(np.zeros((2, len(NAMES)), np.float32), np.zeros((2, 3)))
     ours = user_policy("ours", ThresholdPolicy(SNR, 0.45, 2, 0, 3))
     rules = rules_of({p.name: p for p in (rated, printed, silent, ours)}, deployment)
-    assert rules["rated"] == {"text": "phy_rate < 3.7 Mbit/s -> the largest"}
-    assert rules["printed"] == {"text": "the smallest"}
+    assert rules["rated"] == {"text": "phy_rate < 3.7 Mbit/s -> the largest", "chance": False}
+    assert rules["printed"]["text"] == "the smallest"
     assert "f" not in rules
     assert rules["ours"]["thresholds"] == [pytest.approx(17)]
     assert rules["ours"]["splits"] == [32, 1]

@@ -48,11 +48,11 @@ def test_the_same_run_gives_the_same_bytes_in_another_process(drawn, complete_ru
 @pytest.mark.parametrize(
     ("lost", "figures"),
     [
-        ("decisions.parquet", {"map", "timeline", "links", "latency", "quality"}),
+        ("decisions.parquet", {"map", "timeline", "links", "latency", "quality", "choices"}),
         ("learning.parquet", {"regret"}),
         ("predictions.parquet", {"surrogate"}),
         ("summary.json", {"policies", "reliability"}),
-        ("config.yaml", {"map", "timeline", "links", "latency", "quality"}),
+        ("config.yaml", {"map", "timeline", "links", "latency", "quality", "choices"}),
         ("oracle.parquet", set()),
     ],
 )

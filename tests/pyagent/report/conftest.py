@@ -14,6 +14,7 @@ import pytest
 from pyagent.campaign.tokens import TokenClock
 from pyagent.envs.record import DeliveryRecord
 from pyagent.evaluation import compare, summarise
+from pyagent.evaluation.rules import StepRule
 from pyagent.plots import FIGURES
 from pyagent.plots.data import judged_rows, read_scenario
 from pyagent.plots.style import save_png
@@ -98,7 +99,9 @@ def write_summary(run: Path) -> None:
         "budget": 160,
         "decisions": len(rows),
         "policies": summarise(rows, real_evaluations=bought, targets=TARGETS, resamples=200),
-        "oracle": found["oracle"] | {"mean_split": 12.0},
+        "oracle": found["oracle"] | {"mean_split": 12.0, "split_shares": {"1": 0.6, "32": 0.4}},
+        "rules": {"threshold": StepRule("snr_db", (17.0,), (32, 1)).to_json()},
+        "warnings": [],
         "oracle_over_best_static": 0.2,
         "oracle_over_best_static_ci": [0.1, 0.3],
         "paired": {"surrogate-argmax - threshold": pair},

@@ -22,6 +22,7 @@ from tests.pyagent.report.conftest import META, TIMED
 
 SECTIONS = (
     "ranking",
+    "choosing",
     "targets",
     "watch",
     "tokens",
@@ -74,6 +75,53 @@ def test_tables_have_intervals_verdicts_and_costs(page: str) -> None:
     assert re.search(r'<th scope="row">train</th><td>66</td><td>40</td><td>12\.0</td>', page)
 
 
+def test_rules_trees_and_the_rewards_terms_are_told(page: str) -> None:
+    assert "<td>snr &lt; 17 dB -&gt; 32, else 1</td><td>own rule</td>" in page
+    # Of the surrogate nobody told it, but it chooses alike: 17 dB within half a dB.
+    tree = re.search(r"<td>snr &lt; (1[67]\.?\d?) dB -&gt; 32, else 1</td><td>tree</td>", page)
+    assert tree
+    assert float(tree[1]) == pytest.approx(17, abs=0.5)
+    assert re.search(
+        r'<th scope="row">threshold</th>(<td>[^<]*</td>){8}<td>\d+: \d+ %, \d+: \d+ %, \.\.\.</td>', page
+    )
+    # The default weights, slo_s and the model of 32 blocks.
+    assert '<th scope="row">latency</th><td>0.5</td><td>latency [s] / 1 s</td>' in page
+    assert '<th scope="row">load</th><td>0.2</td><td>split / 32 blocks</td>' in page
+
+
+def test_a_run_in_which_nobody_learns_says_so_and_warnings_stand_on_top(run: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    summary |= {"budget": 0, "warnings": ["mine lies below <it>"]}
+    (run / "summary.json").write_text(json.dumps(summary))
+    page = write_report(run).path.read_text(encoding="utf-8")
+    assert re.search(r"Seed 1,\s+nobody learns,", page)
+    assert "<strong>Warning</strong>: mine lies below &lt;it&gt;." in page
+    assert "0 real decisions" not in page
+
+
+def test_a_recorded_link_says_which_part_of_it_each_seed_played(run: Path) -> None:
+    trace = run / "trace.csv"
+    trace.write_text("t_s,rate_mbps\n0,5\n100,9\n200,5\n")
+    link = f"link: {{technology: replay, uplink: {trace}, start_s: 40, end_s: 140, offset_s: [90, 90]}}"
+    config = (
+        (run / "config.yaml")
+        .read_text()
+        .replace(
+            "random-waypoint, area_x_m: [2, 60], area_y_m: [-15, 15]", "constant, position_m: [0, 0, 1.5]"
+        )
+    )
+    (run / "config.yaml").write_text(f"{config}\n{link}\n")
+    page = write_report(run).path.read_text(encoding="utf-8")
+    arrivals = pd.read_parquet(run / "decisions.parquet").groupby("seed")["arrival_s"].max()
+    for seed in SEEDS:
+        # From 90 s into 100 s that start at 40 s of the file; a last request has 4 s. After 10 s it loops.
+        left_s = arrivals[seed] + 4 - 10
+        assert left_s > 0
+        whole = ", 40.0 to 140.0" if left_s > 100 else ""
+        end_s = 40 + left_s % 100
+        assert f"<td>130.0 to 140.0{whole}, 40.0 to {end_s:.1f}</td>" in page
+
+
 def test_the_slider_knows_split_and_oracle_of_every_decision(page: str, reported_run: Path) -> None:
     data = embedded(page)
     oracle = pd.read_parquet(reported_run / "oracle.parquet").set_index(["seed", "decision"])["split"]
@@ -124,7 +172,7 @@ def test_the_map_has_sites_coverage_and_the_way_of_the_previewed_seed(page: str)
         ("predictions.parquet", {"surrogate"}),
         (
             "decisions.parquet",
-            {"map", "track", "token-times", "timeline", "latency", "quality", "links"},
+            {"map", "track", "token-times", "timeline", "latency", "quality", "links", "choices"},
         ),
     ],
 )
