@@ -140,7 +140,15 @@ def check_torch() -> Finding:
     found = f"torch {torch.__version__}"
     if torch.cuda.is_available():
         return ok(f"{found} on {torch.cuda.get_device_name(0)}")
-    return ok(f"{found}, no GPU: {torch.get_num_threads()} threads of the CPU")
+    return ok(f"{found}, no GPU")
+
+
+def check_threads() -> Finding:
+    """The threads of the language model, why so many, and the simulators of a run."""
+    from pyagent.threads import choose_threads, cores
+
+    threads = choose_threads()
+    return ok(f"{threads.count} for the language model ({threads.reason}); {cores()} simulators at a time")
 
 
 def check_cache() -> Finding:
@@ -185,6 +193,7 @@ CHECKS = (
     Check("protobuf", check_protobuf),
     # The first import of torch takes long on a cold disk.
     Check("torch, GPU", check_torch, limit_s=180.0),
+    Check("threads", check_threads, limit_s=180.0),
     Check("model weights", check_weights, limit_s=180.0),
     Check("text", check_text, limit_s=60.0),
     Check("cache", check_cache),

@@ -58,6 +58,21 @@ def test_seeds(make_env: Any) -> None:
     assert env.reset()[1]["sim_seed"] == 0
 
 
+@pytest.mark.parametrize("name", ["--RngRun", "RngRun"])
+def test_a_scenario_whose_seed_has_another_option(make_env: Any, name: str) -> None:
+    """The fake refuses --simSeed beside --RngRun, and sends its seed as the second value."""
+    env = make_env(seed=5, seed_argument=name)
+    assert env.reset()[0][0, 1] == 5
+    observation, info = env.reset(seed=9)
+    assert (observation[0, 1], info["sim_seed"]) == (9, 9)
+
+
+@pytest.mark.parametrize("name", ["", "--", "a b", "--seed=", "---seed"])
+def test_a_seed_argument_that_is_no_option_is_refused(make_env: Any, name: str) -> None:
+    with pytest.raises(ValueError, match=f"seed_argument={name!r}: valid is an option's name"):
+        make_env(seed_argument=name)
+
+
 def test_first_reset_keeps_the_process_only_for_the_same_seed(make_env: Any) -> None:
     env = make_env(seed=5)
     first = env.simulator_pid

@@ -55,6 +55,12 @@ def test_each_simulator_gets_its_action_and_seed() -> None:
         envs.step(actions(3))
 
 
+def test_every_simulator_gets_its_seed_by_another_option() -> None:
+    envs = fakes(2, seed=7, seed_argument="--RngRun")
+    assert envs.reset()[0][:, 0, 1].tolist() == [7, 8]
+    envs.close()
+
+
 def test_autoreset_at_the_next_step() -> None:
     envs = fakes(2, "--steps=1", seed=1)
     assert envs.metadata["autoreset_mode"] == AutoresetMode.NEXT_STEP

@@ -46,6 +46,21 @@ def test_a_machine_with_everything_is_told_so_as_json() -> None:
     assert float(played[2]) >= live_loop.LIVE_S
 
 
+def test_threads_are_told_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")  # torch is loaded: it is the reason alone that changes
+    monkeypatch.setenv("SPLITSIM_CORES", "1")
+    found = look("threads").found
+    assert re.fullmatch(
+        r"\d+ for the language model \(OMP_NUM_THREADS = 3\); 1 simulators at a time", found
+    ), found
+    monkeypatch.setenv("SPLITSIM_CORES", "none")
+    assert look("threads") == Finding(
+        Status.FAIL,
+        "UserError: SPLITSIM_CORES = 'none': valid: a whole number, 1 or more",
+        "mend what the message says, or report it as a bug",
+    )
+
+
 def test_a_missing_simulator_fails_with_the_command_that_builds_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
