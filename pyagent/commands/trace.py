@@ -13,15 +13,19 @@ from rich.table import Table
 from pyagent.errors import UserError
 
 if TYPE_CHECKING:
+    from pyagent.traces.clock import ClockBack
     from pyagent.traces.radio import RadioTrace
     from pyagent.traces.radio.samples import Direction
+    from pyagent.traces.radio.times import TimeUnit
 
 WIDTH = 100
 _PICTURES = (".png", ".pdf")
 
 
 def trace(
-    file: Annotated[Path, typer.Argument(help="Trace of a link's rate over time.")],
+    file: Annotated[
+        str, typer.Argument(help="Trace of a link's rate over time: a file, or the name of one that ships.")
+    ],
     format: Annotated[
         str | None,
         typer.Option(help="How to read it; a wrong name lists the right ones (default: by its first lines)."),
@@ -35,6 +39,25 @@ def trace(
     step: Annotated[
         float | None, typer.Option(help="Seconds between lines, where they have no time (default: 1).")
     ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option(help="Column of times of any CSV: its name in the header, or its number from 1."),
+    ] = None,
+    rate_column: Annotated[
+        str | None,
+        typer.Option(help="Column of rates of any CSV: its name in the header, or its number from 1."),
+    ] = None,
+    time_unit: Annotated[
+        str | None,
+        typer.Option(help="s, ms, us or ns, where --time-column has numbers (default: by its name or size)."),
+    ] = None,
+    clock_back: Annotated[
+        str,
+        typer.Option(
+            help="Where a time is before the one above it: refuse the file, drop the rows until the "
+            "clock has caught up, or shift all later rows."
+        ),
+    ] = "refuse",
     max_hold: Annotated[
         float | None,
         typer.Option(help="Seconds that a rate may stand in for missing ones (default: 5, or three steps)."),
@@ -50,14 +73,20 @@ def trace(
 ) -> None:
     """Sum up a recorded link: rates, outages, how fast it varies, and how the file was understood.
 
-    Example: splitsim trace ns3_scenarios/scenarios/traces/tram-lte.csv --plot tram-lte
+    Example: splitsim trace tram-lte --plot tram-lte
     """
     from pyagent.traces.radio import read_radio_trace
+    from pyagent.traces.shipped import find_radio_trace
 
     whole = read_radio_trace(
-        file,
+        find_radio_trace(file),
         format,
-        direction=cast("Direction | None", direction),  # read_radio_trace refuses what is neither
+        # read_radio_trace refuses any other text
+        direction=cast("Direction | None", direction),
+        time_unit=cast("TimeUnit | None", time_unit),
+        clock_back=cast("ClockBack", clock_back),
+        time_column=time_column,
+        rate_column=rate_column,
         rate_unit=rate_unit,
         step_s=step,
         max_hold_s=max_hold,
@@ -68,7 +97,8 @@ def trace(
         print(json.dumps({**part.summary(), "files": [str(each) for each in files]}))
         return
     console = Console(width=max(Console().width, WIDTH), markup=False, highlight=False)
-    console.print(f"{part.source}, read as {part.format}", soft_wrap=True)
+    how = "recognised by its content" if format is None and rate_column is None else "as asked for"
+    console.print(f"{part.source}, read as {part.format} ({how})", soft_wrap=True)
     for table in _tables(part.summary()):
         console.print(table)
     for each in files:

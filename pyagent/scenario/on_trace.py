@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from pyagent.scenario.load import parse_scenario
 from pyagent.scenario.schema import ReplayLink, Scenario
@@ -17,6 +18,11 @@ _OF_THE_TRACE = {
     "rate_unit",
     "step_s",
     "max_hold_s",
+    "time_column",
+    "rate_column",
+    "downlink_rate_column",
+    "time_unit",
+    "clock_back",
     "start_s",
     "end_s",
     "rate_scale",
@@ -30,8 +36,7 @@ def on_trace(
     trace: Path,
     *,
     downlink: Path | None = None,
-    format: str | None = None,
-    rate_unit: str | None = None,
+    **reading: Any,
 ) -> Scenario:
     """The scenario over a recorded link.
 
@@ -42,13 +47,13 @@ def on_trace(
         scenario: what to change.
         trace: of the uplink, and of the downlink too unless that has one of its own.
         downlink: its own trace.
-        format, rate_unit: as in `link` of the scenario file.
+        reading: how and which part of the traces is read, as in `link` of the scenario file.
 
     Raises:
         ScenarioError: a trace can't be used.
     """
     data = scenario.model_dump(mode="json")
-    link = {"technology": "replay", "uplink": str(trace), "format": format, "rate_unit": rate_unit}
+    link = {"technology": "replay", "uplink": str(trace), **reading}
     if isinstance(scenario.link, ReplayLink):
         kept = {name: value for name, value in data["link"].items() if name not in _OF_THE_TRACE}
         link = {**kept, **link}

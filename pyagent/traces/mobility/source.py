@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
 
 from pyagent.traces.errors import TraceError, at_line
+from pyagent.traces.files import opened
 from pyagent.traces.mobility.options import Options
 
 CHUNK_BYTES = 2**16
@@ -48,12 +45,12 @@ class Source:
 
     def head(self) -> str:
         """The first characters, to tell the format from."""
-        with self._opened() as stream:
+        with opened(self.path) as stream:
             return stream.read(HEAD_BYTES).decode("utf-8-sig", errors="replace")
 
     def chunks(self) -> Iterator[bytes]:
         """All bytes, unpacked, piece by piece."""
-        with self._opened() as stream:
+        with opened(self.path) as stream:
             size = 0
             while chunk := stream.read(CHUNK_BYTES):
                 size += len(chunk)
@@ -63,7 +60,7 @@ class Source:
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """Line numbers, from 1, and lines without their ends and outer blanks."""
-        with self._opened() as stream:
+        with opened(self.path) as stream:
             size = 0
             number = 0
             while raw := stream.readline(MAX_LINE_BYTES + 1):
@@ -123,19 +120,3 @@ class Source:
 
     def _too_large(self) -> TraceError:
         return TraceError(f"{self.path}: larger than {self.options.max_bytes} bytes (max_bytes)")
-
-    @contextmanager
-    def _opened(self) -> Iterator[IO[bytes]]:
-        try:
-            with self.path.open("rb") as plain:
-                packed = plain.read(2) == b"\x1f\x8b"
-                plain.seek(0)
-                if not packed:
-                    yield plain
-                    return
-                with gzip.GzipFile(fileobj=plain) as unpacked:
-                    yield cast(IO[bytes], unpacked)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise TraceError(f"{self.path}: damaged gzip file: {error}") from error
-        except OSError as error:
-            raise TraceError(f"{self.path}: can't be read: {error.strerror or error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyagent.traces.radio.read import FORMATS, read_radio_trace
+from pyagent.traces.radio.samples import DirectionError
 from pyagent.traces.radio.trace import RadioTrace
 
-__all__ = ["FORMATS", "RadioTrace", "read_radio_trace"]
+__all__ = ["FORMATS", "DirectionError", "RadioTrace", "read_radio_trace"]

@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import datetime
 
 from pyagent.traces.radio.limits import SIGNAL_RANGES
-from pyagent.traces.radio.samples import Direction, Request, Row, Rules, assemble
+from pyagent.traces.radio.samples import Direction, DirectionError, Request, Row, Rules, assemble
 from pyagent.traces.radio.text import Table, counted, number, read_table, shown
 from pyagent.traces.radio.trace import RadioTrace
 
@@ -51,12 +51,13 @@ def read(request: Request) -> RadioTrace:
 
 
 def _rate_column(request: Request, table: Table) -> str:
-    if request.direction is not None:
-        column = _RATE_COLUMNS[request.direction]
-        table.needed(column)
-        return column
     there = [column for column in _RATE_COLUMNS.values() if table.column(column) is not None]
-    return there[0] if there else next(iter(_RATE_COLUMNS.values()))
+    if request.direction is None or not there:
+        return there[0] if there else _RATE_COLUMNS[request.direction or "uplink"]
+    column = _RATE_COLUMNS[request.direction]
+    if column not in there:
+        raise DirectionError(f"{request.path}:{table.header_line}: no column {column}")
+    return column
 
 
 def _rows(request: Request, table: Table, column: str, per_mbps: float, notes: list[str]) -> list[Row]:

@@ -27,6 +27,7 @@ def looks_like(head: list[str]) -> bool:
 def read(request: Request) -> RadioTrace:
     """A step per second; a file of several runs is refused, because they don't follow each other in time."""
     request.no_rate_unit("throughput_mbps says Mbit/s")
+    request.no_clock()
     table = read_table(request.path, request.text)
     step_s = request.step_or_second()
     how = "as asked for" if request.step_s is not None else "assumed"

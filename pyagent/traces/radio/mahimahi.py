@@ -33,6 +33,7 @@ def read(request: Request) -> RadioTrace:
     and a packet at 0 is taken into the first millisecond.
     """
     request.no_rate_unit("each line of this format is a time in ms; rates are --format rate-per-line")
+    request.no_clock()
     request.no_step()
     request.no_hold()
     at_ms = _read_milliseconds(request)

@@ -28,6 +28,7 @@ def looks_like(head: list[str]) -> bool:
 
 def read(request: Request) -> RadioTrace:
     """Steps of step_s, 1 s unless it says otherwise; a line's own unit counts for that line."""
+    request.no_clock()
     request.no_hold()
     step_s = request.step_or_second()
     found = [_rate(request, line, text) for line, text in data_lines(request.text)]

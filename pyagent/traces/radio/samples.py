@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pyagent.traces.clock import ClockBack, first_step_back, repaired
 from pyagent.traces.errors import TraceError, at_line
 from pyagent.traces.radio.text import counted, number, shown
 from pyagent.traces.radio.trace import RadioTrace
@@ -32,6 +33,10 @@ LAST_TIME_S = 4_102_444_800.0
 """2100-01-01 as a UNIX time; what is later is no time in seconds."""
 
 
+class DirectionError(TraceError):
+    """The file has rates, but none of the direction that was asked for."""
+
+
 @dataclass(frozen=True)
 class Request:
     """A file and how it is to be read; None leaves it to the format."""
@@ -42,6 +47,10 @@ class Request:
     rate_unit: str | None = None
     step_s: float | None = None
     max_hold_s: float | None = None
+    time_column: str | None = None
+    rate_column: str | None = None
+    time_unit: str | None = None
+    clock_back: ClockBack = "refuse"
 
     def at(self, line: int, problem: str) -> TraceError:
         """The error for one line."""
@@ -67,6 +76,11 @@ class Request:
             raise self.refuse(
                 f"a rate may hold for {self.max_hold_s:g} s, but none is missing in this format"
             )
+
+    def no_clock(self) -> None:
+        """Refuse a repair of the clock where the file has none."""
+        if self.clock_back != "refuse":
+            raise self.refuse(f"clock back: {self.clock_back} was asked for, but this format has no clock")
 
     def unit_or(self, usual: str) -> tuple[str, float]:
         """The unit of the rates and how many of it are 1 Mbit/s."""
@@ -159,7 +173,7 @@ def assemble(
             than may be held, or more than `MAX_DURATION_S`.
     """
     at = at or request.at
-    _check_order(rows, rules, at)
+    rows = _in_order(request, rows, rules, notes, at)
     rows = _merged(rows, rules, notes)
     rows = _from_first_rate(request, rows, rules, notes)
     known = _known(rows)
@@ -185,11 +199,32 @@ def assemble(
     )
 
 
-def _check_order(rows: list[Row], rules: Rules, at: Callable[[int, str], TraceError]) -> None:
+def _in_order(
+    request: Request, rows: list[Row], rules: Rules, notes: list[str], at: Callable[[int, str], TraceError]
+) -> list[Row]:
+    """Rows whose times don't go back: as they are, or as `clock_back` makes them."""
+    times_s = np.array([row.time_s for row in rows], dtype=np.float64)
+    if (place := first_step_back(times_s)) is not None:
+        back_s, line = times_s[place - 1] - times_s[place], rows[place].line
+        if request.clock_back == "refuse":
+            raise at(
+                line,
+                f"time goes back by {back_s:.10g} s; valid: rows in the order of time, or --clock-back "
+                "drop (leaves such rows out) or shift (moves all later rows)",
+            )
+        repair = repaired(times_s, request.clock_back)
+        notes.append(f"{repair.note}; first: {rules.place} {line}, by {back_s:.10g} s")
+        rows = [
+            replace(row, time_s=float(time_s))
+            for row, time_s, kept in zip(rows, repair.times_s, repair.kept, strict=True)
+            if kept
+        ]
+    _check_times(rows, rules, at)
+    return rows
+
+
+def _check_times(rows: list[Row], rules: Rules, at: Callable[[int, str], TraceError]) -> None:
     for before, row in pairwise(rows):
-        if row.time_s < before.time_s:
-            back_s = before.time_s - row.time_s
-            raise at(row.line, f"time goes back by {back_s:.10g} s; rows must be in the order of time")
         if row.time_s == before.time_s and not rules.merges:
             raise at(row.line, f"time {row.time_s:.10g} s is there twice; every row needs its own")
     if rows and rows[-1].time_s - rows[0].time_s > MAX_DURATION_S:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -10,40 +11,48 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyagent.traces.errors import TraceError, at_line
+from pyagent.traces.files import opened
 
 MAX_BYTES = 64 * 1024 * 1024
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"([+-]?[0-9]*),([0-9]+(?:[eE][+-]?[0-9]+)?)")
+_TITLE_UNIT = re.compile(r"(?:.*[^A-Za-z/])?([A-Za-z]+(?:/[A-Za-z]+)?)[)\]\s]*")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _SHOWN_CHARACTERS = 40
 
 
 def read_text(path: Path) -> str:
-    """A whole file.
+    """A whole file, unpacked where it is gzip, in UTF-8 or in UTF-16 with a byte order mark.
 
     Raises:
-        TraceError: no regular file, unreadable, empty, larger than `MAX_BYTES`, or not text in UTF-8.
+        TraceError: no regular file, unreadable, empty, larger than `MAX_BYTES`, or not text.
     """
-    try:
-        if path.is_dir():
-            raise TraceError(f"{path}: a folder, not a trace file")
-        if path.exists() and not path.is_file():
-            raise TraceError(f"{path}: not a regular file")
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise TraceError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    with opened(path) as file:
+        content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise TraceError(f"{path}: more than {MAX_BYTES // 2**20} MiB, which is the most that is read")
-    if b"\0" in content:
-        raise TraceError(
-            f"{path}:{_line_of(content, content.index(0))}: a zero byte; this is not a text file"
-        )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TraceError(f"{path}:{_line_of(content, error.start)}: not UTF-8 text") from error
+    text = _decoded(path, content)
     if not text.strip():
         raise TraceError(f"{path}: empty")
+    return text
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not wide and b"\0" in content:
+        line = _line_of(content, content.index(0))
+        raise TraceError(
+            f"{path}:{line}: a zero byte; valid: text in UTF-8, or in UTF-16 with a byte order mark"
+        )
+    try:
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = 1 if wide else _line_of(content, error.start)
+        raise TraceError(
+            f"{path}:{line}: not UTF-{16 if wide else 8} text; valid: UTF-8, or UTF-16 with a byte order mark"
+        ) from error
+    if "\0" in text:
+        raise TraceError(f"{path}:{text.count(chr(10), 0, text.index(chr(0))) + 1}: a zero character")
     return text
 
 
@@ -94,6 +103,18 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 
+def decimal(text: str) -> str:
+    """A number with a decimal comma as one with a decimal point; anything else as it is."""
+    match = _DECIMAL_COMMA.fullmatch(text)
+    return f"{match[1]}.{match[2]}" if match else text
+
+
+def title_unit(title: str) -> str:
+    """The last word of a column's name, which may be a unit: `Mbit/s` of `DL (Mbit/s)`, `ms` of `t_ms`."""
+    match = _TITLE_UNIT.fullmatch(title)
+    return match[1] if match else ""
+
+
 @dataclass(frozen=True)
 class Table:
     """A CSV with header: column names as written, and per row its line and cells, stripped."""
@@ -126,31 +147,45 @@ class Table:
         return place
 
 
+def cells_problem(count: int, columns: int) -> str:
+    """The problem of a row with another number of cells than the header."""
+    return f"{count} cells, and the header has {columns} columns"
+
+
+def records(path: Path, text: str, separator: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Line number and stripped cells of every record of a CSV that isn't blank, comments included.
+
+    Raises:
+        TraceError: not readable as CSV, for instance quotes that don't close.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        for record in reader:
+            cells = [cell.strip() for cell in record]
+            if any(cells):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise at_line(path, reader.line_num, f"not readable as CSV: {error}") from error
+
+
 def read_table(path: Path, text: str) -> Table:
     """A CSV with commas whose first line that is neither blank nor a # comment is the header.
 
     Raises:
         TraceError: quotes that don't close, or a row with more or fewer cells than the header.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
     header_line = 0
     rows: list[tuple[int, list[str]]] = []
-    try:
-        for record in reader:
-            cells = [cell.strip() for cell in record]
-            if not any(cells) or cells[0].startswith("#"):
-                continue
-            if not header:
-                header, header_line = cells, reader.line_num
-            elif len(cells) != len(header):
-                raise at_line(
-                    path, reader.line_num, f"{len(cells)} cells, and the header has {len(header)} columns"
-                )
-            else:
-                rows.append((reader.line_num, cells))
-    except csv.Error as error:
-        raise at_line(path, reader.line_num, f"not readable as CSV: {error}") from error
+    for line, cells in records(path, text):
+        if cells[0].startswith("#"):
+            continue
+        if not header:
+            header, header_line = cells, line
+        elif len(cells) != len(header):
+            raise at_line(path, line, cells_problem(len(cells), len(header)))
+        else:
+            rows.append((line, cells))
     if not header:
         raise TraceError(f"{path}: no header")
     return Table(path, header_line, header, rows)

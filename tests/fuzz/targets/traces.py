@@ -6,10 +6,11 @@ import gzip
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from pyagent.traces.clock import CLOCK_BACK
 from pyagent.traces.errors import TraceError
 from pyagent.traces.mobility import FORMATS as MOBILITY_FORMATS
 from pyagent.traces.mobility import read_tracks
@@ -50,8 +51,17 @@ _RADIO = {
     "ntrace": b'{"version": 1, "entries": [\n{"dateTime": "2020-11-10T12:50:03.550+01:00", "dlBw": 36620},\n'
     b'{"dateTime": "2020-11-10T12:50:13.224+01:00", "dlBw": null, "ulBw": 7.5},\n'
     b'{"dateTime": "2020-11-10T12:50:22.758+01:00", "dlBw": 96221, "ulBw": 100}]}\n',
+    "iperf3": b'{"start": {"connecting_to": {"host": "h"}, "test_start": {"protocol": "UDP"}},\n'
+    b'"intervals": [{"streams": [], "sum": {"start": 0, "end": 1.0, "bits_per_second": 10000000.5, '
+    b'"omitted": false, "sender": false, "jitter_ms": 0.5, "lost_packets": 1, "lost_percent": 10}},\n'
+    b'{"streams": [{"start": 1.0, "end": 2, "bits_per_second": 2e7, "sender": false}]}], "error": "stopped"}',
+    "csv": b"made by a phone\nat;rate (Mbit/s);place\n2023-04-20 13:57:01 CDT;14,5;a\n"
+    b"2023-04-20 13:57:02 CDT;-;b\n2023-04-20 13:57:02 CDT;10,8;\n2023-04-20 13:57:04 CDT;1e1;d\n",
     "5gophers": b"num_tcp_conn,seq_num,throughput_mbps\n8,3,92.1\n8,4,\n8,5,0\n8,7,150\n",
 }
+
+
+_NO_CLOCK = ("mahimahi", "rate-per-line", "5gophers", "iperf3")
 
 
 class _Trace(FileTarget):
@@ -103,7 +113,13 @@ class _MobilityTrace(_Trace):
 
 class _RadioTrace(_Trace):
     def check(self, path: Path, told: str | None) -> None:
-        _check_radio(read_radio_trace(path, told))
+        size = path.stat().st_size
+        options: dict[str, Any] = {}
+        if self.format not in _NO_CLOCK:
+            options["clock_back"] = CLOCK_BACK[size % len(CLOCK_BACK)]
+        if self.format == "csv":
+            options |= {"time_column": ("at", "1")[size % 2], "rate_column": "2", "rate_unit": "Mbit/s"}
+        _check_radio(read_radio_trace(path, told, **options))
 
 
 def _check_radio(trace: RadioTrace) -> None:

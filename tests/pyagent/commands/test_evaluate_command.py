@@ -296,7 +296,18 @@ def test_the_template_is_a_policy_of_fifteen_lines_or_so(folder: Path) -> None:
     assert policy.act(context_of(phy_rate_mbps=50, recent_loss=0.5, link_age_s=1)) == 2
 
 
+def test_a_part_of_a_trace_and_columns_by_name(folder: Path) -> None:
+    (folder / "any.csv").write_text("at;down\n0;2,5\n1;3,5\n2;4,5\n3;5,5\n")
+    reading = {"time_column": "at", "rate_column": "down", "rate_unit": "Mbit/s"}
+    part = on_trace(
+        small_scenario(), Path("any.csv"), **reading, start_s=1.0, end_s=3.0, offset_s=(1.0, 1.0)
+    ).link
+    assert isinstance(part, ReplayLink)
+    assert part.uplink_trace().rate_mbps.tolist() == [3.5, 4.5]
+    assert part.simulator()["offset_s"] == (1.0, 1.0)
+
+
 def test_how_a_trace_is_read_needs_a_trace() -> None:
     done = CliRunner().invoke(app, ["evaluate", "--format", "mahimahi"])
     assert isinstance(done.exception, UserError)
-    assert str(done.exception).startswith("--downlink, --format and --rate-unit say how --trace is read")
+    assert str(done.exception) == "--format says how --trace is read, and --trace is not given"

@@ -40,7 +40,7 @@ def cells(table: str, first: str) -> list[str]:
 
 def test_the_table_says_what_the_file_holds_and_what_was_assumed(own: Path) -> None:
     table = run(own)
-    assert table.splitlines()[0] == f"{own}, read as splitsim"
+    assert table.splitlines()[0] == f"{own}, read as splitsim (recognised by its content)"
     assert cells(table, "mean rate") == ["mean rate", "4.8", "Mbit/s"]
     assert cells(table, "max rate") == ["max rate", "10", "Mbit/s, of means over 1 s"]
     assert cells(table, "duration, then it begins again")[1:] == ["10", "s"]
@@ -73,6 +73,24 @@ def test_options_reach_the_reader(tmp_path: Path) -> None:
     )
     found = json.loads(run(drive, "--direction", "downlink", "--max-hold", "20", "--json"))
     assert found["rate_mbps"]["mean"] == 2
+
+
+def test_columns_of_any_csv_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "any.csv"
+    path.write_text("at;down\n500;2,5\n1500;3,5\n1000;4,5\n")
+    options = ("--time-column", "at", "--time-unit", "ms", "--rate-column", "down", "--rate-unit", "Mbit/s")
+    found = json.loads(run(path, *options, "--clock-back", "drop", "--json"))
+    assert (found["format"], found["rate_mbps"]["mean"], found["rows"]) == ("csv", 3.0, 2)
+    assert run(path, *options, "--clock-back", "drop").startswith(f"{path}, read as csv (as asked for)")
+
+
+def test_a_shipped_trace_is_known_by_its_name() -> None:
+    found = json.loads(run("tram-lte", "--json"))
+    assert (found["duration_s"], Path(found["source"]).name) == (300, "tram-lte.csv")
+    with pytest.raises(UserError) as caught:
+        run("trams")
+    names = "cell-uplink, tram-lte, tram-lte.down"
+    assert str(caught.value) == f"trams: no such file, and no trace that ships; valid: a file, or {names}"
 
 
 def test_a_plot_is_written_as_png_and_pdf(own: Path, tmp_path: Path) -> None:

@@ -60,6 +60,30 @@ def test_a_trace_is_cut_and_scaled(tmp_path: Path) -> None:
     assert link["offset_s"] == [1, 2]
 
 
+def test_columns_of_any_csv_each_way(tmp_path: Path) -> None:
+    text = "at_ms,up,down\n0,1,8\n1000,2,9\n500,5,5\n2000,3,7\n"
+    link = given(
+        tmp_path,
+        text,
+        time_column="at_ms",
+        rate_column="up",
+        downlink_rate_column="down",
+        rate_unit="Mbit/s",
+        clock_back="drop",
+    )
+    assert (link["uplink"]["t_s"], link["uplink"]["rate_mbps"]) == ([0, 1, 2], [1, 2, 3])
+    assert link["downlink"]["rate_mbps"] == [8, 9, 7]
+
+
+def test_a_file_of_one_direction_serves_both(tmp_path: Path) -> None:
+    one_way = '{"start": {}, "intervals": [{"sum": {"start": 0, "end": 1, "bits_per_second": 8e6}}]}'
+    link = given(tmp_path, one_way)
+    assert link["uplink"]["rate_mbps"] == [8]
+    assert link["downlink"] is None  # as the uplink
+    with pytest.raises(ScenarioError, match=r"link\.csv: this test has no downlink, valid: uplink"):
+        scenario_of(tmp_path, one_way, downlink="link.csv")
+
+
 def test_directions_come_from_the_columns(tmp_path: Path) -> None:
     link = given(tmp_path, DRIVE)
     assert link["uplink"]["rate_mbps"] == [1, 2, 0, 3]

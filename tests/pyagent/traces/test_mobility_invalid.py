@@ -414,7 +414,7 @@ def test_every_bad_file_is_in_the_table() -> None:
     ("path", "format", "options", "message"),
     [
         ("gone.csv", None, {}, "gone.csv: can't be read: No such file or directory"),
-        (".", None, {}, ".: can't be read: Is a directory"),
+        (".", None, {}, ".: a folder; valid: a trace file"),
         ("gone.csv", "kml", {}, "format = 'kml': not known; valid: ns2, fcd, bonnmotion, gpx, csv"),
         (
             "csv-jump.csv",

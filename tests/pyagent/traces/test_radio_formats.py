@@ -38,6 +38,8 @@ VALID = {
     "drive-test": drive(("40.04", "100", "50"), ("40.05", "-", "60"), ("40.06", "300", "70")),
     "rate-per-line": "13.9,Mbits/sec\n500,Kbits/sec\n0,bits/sec\n1,Gbits/sec\n",
     "ntrace": ntrace(("50:03.550", "36620"), ("50:13.224", "null"), ("50:22.758", "96221")),
+    "iperf3": '{"start": {"version": "iperf 3.12"}, "intervals": [{"streams": [], "sum": '
+    '{"start": 0, "end": 1.0, "bits_per_second": 1e7, "omitted": false, "sender": true}}]}',
     "5gophers": "num_tcp_conn,seq_num,throughput_mbps\n8,3,92.1\n8,4,\n8,5,0\n8,6,150\n",
 }
 
@@ -57,7 +59,7 @@ def steps(trace: RadioTrace) -> tuple[list[float], list[float]]:
     return [*trace.times_s.tolist(), trace.duration_s], trace.rate_mbps.tolist()
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "csv"])  # csv: never guessed
 def test_a_format_is_known_by_its_first_lines_also_after_windows(read: Any, name: str) -> None:
     plain, windows = read(VALID[name]), read("\ufeff" + VALID[name].replace("\n", "\r\n"))
     assert plain.format == windows.format == name

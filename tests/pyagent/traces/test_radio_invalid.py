@@ -19,10 +19,17 @@ KNOWN = (
     "drive-test (G-NetTrack CSV, kbit/s); "
     "rate-per-line (a rate per line, unit beside it); "
     "ntrace (JSON with entries of dateTime and dlBw, kbit/s); "
-    "5gophers (CSV with seq_num and throughput_mbps)"
+    "5gophers (CSV with seq_num and throughput_mbps); "
+    "iperf3 (JSON of iperf3 -J); "
+    "csv (any CSV, columns named by --time-column and --rate-column)"
 )
 HOLD = "; one may hold for 5 s, --max-hold sets another limit"
 UNIT = " Mbit/s is more than any link has; is the unit right?"
+ORDER = (
+    "valid: rows in the order of time, or --clock-back drop (leaves such rows out) or shift "
+    "(moves all later rows)"
+)
+TEXT = "; valid: UTF-8, or UTF-16 with a byte order mark"
 MILLISECONDS = ", valid: a whole number of milliseconds >= 0"
 
 # What follows the file's path.
@@ -33,7 +40,7 @@ ERRORS = {
     "drive-absent-rows.csv": f":5: no UL_bitrate for 34 s{HOLD}",
     "drive-bits.csv": f":2: UL_bitrate is 250000000: 250000{UNIT}",
     "drive-gap.csv": f":8: no UL_bitrate for 6 s{HOLD}",
-    "drive-goes-back.csv": ":4: time goes back by 2 s; rows must be in the order of time",
+    "drive-goes-back.csv": ":4: time goes back by 2 s; " + ORDER,
     "drive-negative.csv": ":2: UL_bitrate is -5, valid: >= 0",
     "drive-no-rate.csv": ": no row has a UL_bitrate",
     "drive-short-row.csv": ":3: 14 cells, and the header has 15 columns",
@@ -46,7 +53,7 @@ ERRORS = {
     "gophers-negative.csv": ":2: throughput_mbps is -1, valid: >= 0",
     "gophers-sequence.csv": ":3: seq_num is '2.5', valid: a whole number",
     "gophers-two-runs.csv": ":4: seq_num is 1 after 2: another run or flow; keep one per file",
-    "latin1.csv": ":3: not UTF-8 text",
+    "latin1.csv": ":3: not UTF-8 text" + TEXT,
     "mahimahi-decimal.up": f":25: '25.5'{MILLISECONDS}",
     "mahimahi-goes-back.up": ":4: 4 ms after 5 ms: times must not go back (rates are --format rate-per-line)",
     "mahimahi-negative.up": f":25: '-3'{MILLISECONDS}",
@@ -59,16 +66,16 @@ ERRORS = {
     "ntrace-cut-off.ntrace": ":3: not readable as JSON: Expecting value",
     "ntrace-date.ntrace": ': entries[0]: dateTime is "10.11.2020", valid: like 2020-11-10T12:50:03.550+01:00',
     "ntrace-empty.ntrace": ": no list of objects `entries`",
-    "ntrace-goes-back.ntrace": ": entries[1]: time goes back by 5 s; rows must be in the order of time",
+    "ntrace-goes-back.ntrace": ": entries[1]: time goes back by 5 s; " + ORDER,
     "ntrace-nan.ntrace": ": entries[0]: dlBw is NaN, valid: a number",
     "ntrace-negative.ntrace": ": entries[0]: dlBw is -5, valid: >= 0",
     "ntrace-no-date.ntrace": ": entries[0]: dateTime is null, valid: like 2020-11-10T12:50:03.550+01:00",
-    "ntrace-no-entries.ntrace": ": no list of objects `entries`",
+    "ntrace-no-entries.ntrace": f": no known format; --format says which of: {KNOWN}",
     "ntrace-no-rate.ntrace": ": no entry has ulBw or dlBw",
     "ntrace-text.ntrace": ': entries[0]: dlBw is "5", valid: a number',
     "ntrace-zone.ntrace": ": entries[1]: dateTime is with a time zone in some entries only",
     "own-duplicate-time.csv": ":3: time 0 s is there twice; every row needs its own",
-    "own-goes-back.csv": ":3: time goes back by 2 s; rows must be in the order of time",
+    "own-goes-back.csv": ":3: time goes back by 2 s; " + ORDER,
     "own-loss-percent.csv": ":3: loss is 5, valid: 0 to 1",
     "own-missing-delay.csv": ":2: delay_ms is '-', valid: a number",
     "own-missing-rate.csv": ":3: rate_mbps is '', valid: a number",
@@ -92,7 +99,7 @@ ERRORS = {
     "three-columns.txt": f": no known format; --format says which of: {KNOWN}",
     "time-rate-bits.txt": f":1: rate is 5000000: 5e+06{UNIT}",
     "time-rate-decimal-comma.txt": f": no known format; --format says which of: {KNOWN}",
-    "time-rate-goes-back.txt": ":3: time goes back by 0.5 s; rows must be in the order of time",
+    "time-rate-goes-back.txt": ":3: time goes back by 0.5 s; " + ORDER,
     "time-rate-inf.txt": ":2: rate is 'inf', valid: a number",
     "time-rate-milliseconds.txt": ":1: time is 1576503604000: after the year 2100 if these are seconds",
     "time-rate-nan.txt": ":2: rate is 'nan', valid: a number",
@@ -101,9 +108,9 @@ ERRORS = {
     "time-rate-overflow.txt": ":2: rate is '1e999', valid: a finite number",
     "time-rate-short-row.txt": ":2: number of columns is 1, valid: 2, time (s) and rate (Mbit/s)",
     "time-rate-week.txt": ":2: more than 604800 s after the first row; are the times in seconds?",
-    "utf16.csv": ":1: a zero byte; this is not a text file",
+    "utf16.csv": ":1: not UTF-16 text" + TEXT,
     "words.txt": f": no known format; --format says which of: {KNOWN}",
-    "zero-byte.up": ":3: a zero byte; this is not a text file",
+    "zero-byte.up": ":3: a zero byte; valid: text in UTF-8, or in UTF-16 with a byte order mark",
 }
 
 
@@ -148,11 +155,11 @@ def test_a_hostile_file_is_one_line(tmp_path: Path, text: str, problem: str) -> 
 
 
 def test_what_is_no_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(TraceError, match=r"^\S+: a folder, not a trace file$"):
+    with pytest.raises(TraceError, match=r"^\S+: a folder; valid: a trace file$"):
         read_radio_trace(tmp_path)
-    with pytest.raises(TraceError, match=r"^\S+/none: No such file or directory$"):
+    with pytest.raises(TraceError, match=r"^\S+/none: can't be read: No such file or directory$"):
         read_radio_trace(tmp_path / "none")
-    with pytest.raises(TraceError, match=r"^/dev/zero: not a regular file$"):
+    with pytest.raises(TraceError, match=r"^/dev/zero: no regular file; valid: a trace file$"):
         read_radio_trace("/dev/zero")
 
 
@@ -183,7 +190,7 @@ NO_HOLD = ": a rate may hold for 2 s, but none is missing in this format"
             TIMED,
             {"format": "pcap"},
             ": unknown format 'pcap', valid: splitsim, mahimahi, time-rate, drive-test, rate-per-line, "
-            "ntrace, 5gophers",
+            "ntrace, 5gophers, iperf3, csv",
         ),
         (TIMED, {"direction": "up"}, ": direction is 'up', valid: uplink or downlink"),
         (TIMED, {"step_s": 0.0}, ": step is 0 s, valid: 0.001 to 604800"),
@@ -225,7 +232,7 @@ NO_HOLD = ": a rate may hold for 2 s, but none is missing in this format"
         (RATES * 2, {"step_s": 604800.0}, ": 2 steps of 604800 s, valid: up to 604800 s in all"),
         (STAMPED, {"direction": "uplink"}, ": no entry has ulBw"),
         (OWN, {"format": "drive-test"}, ":1: no column Timestamp"),
-        (OWN, {"format": "drive-test", "direction": "downlink"}, ":1: no column DL_bitrate"),
+        (OWN, {"format": "drive-test", "direction": "downlink"}, ":1: no column Timestamp"),
         (OWN, {"format": "5gophers"}, ":1: no column seq_num"),
         (
             TIMED,

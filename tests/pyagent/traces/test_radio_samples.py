@@ -81,3 +81,30 @@ def test_movements_are_sent_to_the_right_command(name: str) -> None:
         TraceError, match=r"holds movements, not rates; `splitsim scenario preview` draws them$"
     ):
         read_radio_trace(sample(name))
+
+
+# What people reported as unreadable; the right values are those of the folder's INDEX.md.
+
+
+def test_a_drive_test_with_rates_and_positions() -> None:
+    path = sample("reports/drive-csv-rate-and-gps.csv")
+    trace = read_radio_trace(path, time_column="time", rate_column="throughput", rate_unit="Mbit/s")
+    assert (trace.times_s.tolist(), trace.rate_mbps.tolist()) == ([0, 1, 2], [14.0, 19.7, 10.8])
+    with pytest.raises(TraceError, match=r"the columns 'time', 'throughput', .*; --time-column and --rate"):
+        read_radio_trace(path)
+
+
+def test_iperf3() -> None:
+    trace = read_radio_trace(sample("reports/iperf3.json"))
+    assert (trace.format, trace.duration_s) == ("iperf3", 2)
+    assert (trace.times_s.tolist(), trace.rate_mbps.tolist()) == ([0, 1], [10, 20])
+
+
+def test_a_drive_test_whose_clock_steps_back() -> None:
+    path = sample("reports/drive-test-clock-back-1s.csv")
+    with pytest.raises(TraceError, match=r"csv:4: time goes back by 1 s; valid: .* --clock-back drop"):
+        read_radio_trace(path)
+    dropped = read_radio_trace(path, direction="downlink", clock_back="drop")
+    assert (dropped.times_s.tolist(), dropped.rate_mbps.tolist()) == ([0, 1, 2], [0.7, 0.8, 0.9])
+    shifted = read_radio_trace(path, direction="downlink", clock_back="shift")
+    assert (shifted.times_s.tolist(), shifted.rate_mbps.tolist()) == ([0, 1, 2, 4], [0.7, 0.8, 0.9, 0.9])

@@ -21,8 +21,10 @@ from pyagent.scenario.schema.base import (
     require_order,
 )
 from pyagent.scenario.schema.links.base import Backhaul, RadioLink
+from pyagent.traces.clock import ClockBack
 from pyagent.traces.errors import TraceError
-from pyagent.traces.radio import RadioTrace, read_radio_trace
+from pyagent.traces.radio import DirectionError, RadioTrace, read_radio_trace
+from pyagent.traces.radio.times import TimeUnit
 
 Direction = Literal["uplink", "downlink"]
 Floats = NDArray[np.float64]
@@ -73,6 +75,16 @@ class ReplayLink(RadioLink):
     """between the lines where a file has no times; default: 1 s"""
     max_hold_s: Positive | None = None
     """how long a rate may stand in for missing ones"""
+    time_column: str | None = None
+    """column of times of any CSV: its name, or its number from 1"""
+    rate_column: str | None = None
+    """column of rates of any CSV: its name, or its number from 1; of the uplink where that has its own"""
+    downlink_rate_column: str | None = None
+    """column of the downlink's rates; default: rate_column"""
+    time_unit: TimeUnit | None = None
+    """of times that are numbers, in any CSV; default: by the column's name or the size of the numbers"""
+    clock_back: ClockBack = "refuse"
+    """where a time is before the one above it: refuse the file, drop such rows, or shift all later ones"""
     start_s: NotNegative = 0.0
     """what of the traces is replayed"""
     end_s: Positive | None = None
@@ -94,6 +106,8 @@ class ReplayLink(RadioLink):
     def _traces_can_be_replayed(self) -> ReplayLink:
         if self.downlink is not None and self.downlink_rate_mbps is not None:
             raise ValueError("downlink and downlink_rate_mbps say the same; give one of them")
+        if self.downlink_rate_column is not None and self.downlink_rate_mbps is not None:
+            raise ValueError("downlink_rate_column and downlink_rate_mbps say the same; give one of them")
         if self.offset_s is not None:
             require_order(self, "offset_s")
             if self.offset_s[0] < 0:
@@ -123,7 +137,7 @@ class ReplayLink(RadioLink):
         Raises:
             TraceError: the file can't be used, or is shorter than what is to be replayed.
         """
-        return self._read(self.uplink, self.uplink_from)
+        return self._read(self.uplink, self.uplink_from, self.rate_column)
 
     def downlink_trace(self) -> RadioTrace | None:
         """What UEs receive over, cut and scaled; None: a constant rate.
@@ -133,13 +147,29 @@ class ReplayLink(RadioLink):
         """
         if self.downlink_rate_mbps is not None:
             return None
-        return self._read(self.downlink or self.uplink, "downlink")
+        column = self.downlink_rate_column or self.rate_column
+        try:
+            return self._read(self.downlink or self.uplink, "downlink", column)
+        except DirectionError:
+            if self.downlink is not None:
+                raise
+            return self.uplink_trace()
 
-    def _read(self, path: Path, direction: Direction | None) -> RadioTrace:
+    def _read(self, path: Path, direction: Direction | None, rate_column: str | None) -> RadioTrace:
         status = path.stat()
         version = (status.st_mtime_ns, status.st_size)
         trace = _read_once(
-            path, version, self.format, direction, self.rate_unit, self.step_s, self.max_hold_s
+            path,
+            version,
+            self.format,
+            direction=direction,
+            rate_unit=self.rate_unit,
+            step_s=self.step_s,
+            max_hold_s=self.max_hold_s,
+            time_column=self.time_column,
+            rate_column=rate_column,
+            time_unit=self.time_unit,
+            clock_back=self.clock_back,
         )
         end_s = trace.duration_s if self.end_s is None else self.end_s
         return trace.cut(self.start_s, end_s).scaled(self.rate_scale)
@@ -182,19 +212,9 @@ class ReplayLink(RadioLink):
 
 
 @lru_cache(maxsize=8)
-def _read_once(
-    path: Path,
-    version: tuple[int, int],
-    format: str | None,
-    direction: Direction | None,
-    rate_unit: str | None,
-    step_s: float | None,
-    max_hold_s: float | None,
-) -> RadioTrace:
+def _read_once(path: Path, version: tuple[int, int], format: str | None, **options: Any) -> RadioTrace:
     """Scenarios are validated often, files change seldom; `version` tells when one did."""
-    return read_radio_trace(
-        path, format, direction=direction, rate_unit=rate_unit, step_s=step_s, max_hold_s=max_hold_s
-    )
+    return read_radio_trace(path, format, **options)
 
 
 def _rates_bps(trace: RadioTrace) -> Floats:
