@@ -53,6 +53,7 @@ class CheckedModel:
     Attributes:
         hidden_size: width d of its residual stream.
         positions: longest sequence of tokens that it was made for; None: no limit is known.
+        vocab_rows: rows V of its embedding.
     """
 
     tokenizer: Any
@@ -60,6 +61,7 @@ class CheckedModel:
     num_layers: int
     hidden_size: int
     positions: int | None
+    vocab_rows: int
 
 
 _kept: dict[tuple[str, str, torch.dtype], QualityModel] | None = None
@@ -161,6 +163,7 @@ def _check(name: str, location: str, local: bool, stamp: tuple[object, ...]) -> 
         num_layers=int(config.num_hidden_layers),
         hidden_size=int(config.hidden_size),
         positions=None if positions is None else int(positions),
+        vocab_rows=int(model.get_input_embeddings().num_embeddings),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from llm_split.models import QualityModel, load_quality_model
 from llm_split.partition import CannotSplitError, SplitModel
 from llm_split.quality import QualityEvaluator, QualityResult, proxy_split
-from llm_split.texts import TextNotFoundError, prompt_windows, text_sha256
+from llm_split.texts import text_sha256
 from pyagent.envs.comparison import ComparedByValue
 from pyagent.envs.network import is_exact, is_lossy, record_network
 from pyagent.envs.observation import FEATURES, NAMES, Feature
@@ -21,13 +20,12 @@ from pyagent.envs.record import DeliveryRecord
 from pyagent.reward import TERMS, RewardComposer, RewardContext, compose
 from pyagent.scenario.compile import Deployment, deploy
 from pyagent.scenario.load import ScenarioError
-from pyagent.scenario.quality_model import check_quality
+from pyagent.scenario.quality_model import Part as Part  # those who score name it
+from pyagent.scenario.quality_model import check_channels, check_quality, quality_prompts
 from pyagent.scenario.schema import Scenario
 from pyagent.surrogate.scales import ComponentScales
 from pyagent.threads import model_threads
 
-Part = Literal["train", "test"]
-PROMPT_SEED = 0
 NO_SPLIT = -1
 """What stands for the split before the first decision."""
 
@@ -111,33 +109,13 @@ class Scorer:
     def evaluator(self, part: Part) -> QualityEvaluator:
         """The evaluator of one part's prompts."""
         if part not in self._evaluators:
-            config = self.scenario.model
-            parts = config.impairment().coded_parts(len(self.deployment.fragment_bytes))
-            if parts > self.model.hidden_size:
-                raise ScenarioError(
-                    f"model.interleaving = {config.interleaving}: a token of {config.deployed} has "
-                    f"{parts} parts, {config.quality} only {self.model.hidden_size} channels"
-                )
-            try:
-                windows = prompt_windows(
-                    self.model.tokenizer,
-                    config.prompts,
-                    self.scenario.requests.max_tokens,
-                    PROMPT_SEED,
-                    part,
-                    config.text,
-                )
-            except TextNotFoundError as error:
-                raise ScenarioError(f"model.text: {error}") from error
-            except ValueError as error:
-                raise ScenarioError(
-                    f"model.prompts = {config.prompts} of model.text = {config.text!r}: {error}"
-                ) from error
+            check_channels(self.scenario, self.model.hidden_size)
+            windows = quality_prompts(self.scenario, self.model.tokenizer, part)
             self._evaluators[part] = QualityEvaluator(
                 self._split_model,
                 windows,
                 [self.proxy(split) for split in self.deployment.splits],
-                impairment=config.impairment(),
+                impairment=self.scenario.model.impairment(),
                 delta_nll_clip=self.scenario.reward.delta_nll_clip,
             )
         return self._evaluators[part]
