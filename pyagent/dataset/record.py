@@ -24,6 +24,7 @@ from pyagent.envs.scoring import Scorer
 from pyagent.errors import writing
 from pyagent.files import LOCK, hold, write_text_whole, write_whole
 from pyagent.policies.best_static import BestStaticPolicy
+from pyagent.scenario.quality_model import check_quality
 from pyagent.scenario.schema import Scenario
 from pyagent.temporary import TemporaryFolder
 
@@ -86,10 +87,12 @@ def record(plan: Plan, out: Path, *, command: str, progress: PhaseProgress, slim
         All of it.
 
     Raises:
+        ScenarioError: the scenario's quality model can't be used; nothing was written.
         DatasetError: `out` can't be written, its parts are those of another plan, or another recording is
             using them.
         SimulatorDied, SimulatorTimeout: ns-3 failed; what was finished is kept.
     """
+    check_quality(plan.scenario)
     parts = out.with_name(out.name + ".parts")
     with _held(plan, out, parts):
         dataset = _recorded(plan, parts, command, progress)
