@@ -18,7 +18,7 @@ DEMO = (
     *("random", "all-local", "min-split", "best-static", "threshold", "two-threshold", "neurosurgeon"),
     *("linucb", "surrogate-argmax"),
 )
-WIDTH = 120
+WIDTH = 152
 
 
 def compare(

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from pyagent.dataset import Dataset, RecordedTable
+from pyagent.evaluation.summary import split_shares
 from pyagent.learning.learners import OnlineLearner, make_model_based
 from pyagent.learning.model_based import Key, ModelBasedLearner, Played
 from pyagent.policies.base import Policy
 from pyagent.reward import FloatArray
+from pyagent.surrogate.types import Indices
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Checkpoint:
         wall_s: spent learning, judging not counted.
         reward: mean on the test table.
         per_seed: mean reward of each test seed, float64 [seeds].
+        split_shares: of the test decisions, see `pyagent.evaluation.summary.split_shares`.
         policy: what was judged; None where it is not kept.
     """
 
@@ -33,6 +36,7 @@ class Checkpoint:
     wall_s: float
     reward: float
     per_seed: FloatArray
+    split_shares: dict[str, float]
     policy: Policy | None = None
 
 
@@ -108,14 +112,19 @@ def learn(
 
 def judged(policy: Policy, dataset: Dataset, decisions: int, evaluations: int, wall_s: float) -> Checkpoint:
     """What a policy is worth on the test part, after what it cost."""
-    reward, per_seed = judge(policy, dataset)
-    return Checkpoint(decisions, evaluations, wall_s, reward, per_seed, policy)
+    actions = dataset.test.play_all(policy)
+    shares = split_shares(np.asarray(dataset.deployment.splits)[actions])
+    return Checkpoint(decisions, evaluations, wall_s, *_earned(actions, dataset), shares, policy)
 
 
 def judge(policy: Policy, dataset: Dataset) -> tuple[float, FloatArray]:
     """Mean reward of a policy on all replicates of the test part, and of each seed [seeds]."""
+    return _earned(dataset.test.play_all(policy), dataset)
+
+
+def _earned(actions: Indices, dataset: Dataset) -> tuple[float, FloatArray]:
+    """Mean reward of actions [K, R] on the test part, and of each seed [seeds]."""
     table = dataset.test
-    actions = table.play_all(policy)
     rewards = np.stack(
         [table.rewards_of(actions[:, r], r, dataset.switching_cost) for r in range(table.replicates)], axis=1
     )

@@ -22,6 +22,7 @@ from pyagent.evaluation.learning_curves import (
     stratified_interval,
 )
 from pyagent.evaluation.statistics import Interval, mean
+from pyagent.evaluation.summary import below_static, shares_text
 from pyagent.learning.comparison import (
     MODEL_BASED,
     Run,
@@ -34,6 +35,8 @@ from pyagent.learning.comparison import (
 from pyagent.learning.confirm import Confirmation, confirm
 from pyagent.plots import style
 from pyagent.plots.learning_curves import figure_learning_curves
+from pyagent.policies.base import Policy
+from pyagent.policies.rules import rules_of
 from pyagent.scenario.compile import Deployment
 from pyagent.threads import one_thread
 
@@ -53,6 +56,8 @@ class Standing:
         gain: share of the oracle's gain over random.
         arrival: evaluations until `TARGET` of it; None for a policy with one run or one checkpoint.
         evaluations, decisions, wall_s: means over runs, in all.
+        split_shares: of all runs' test decisions, the most frequent split first.
+        rule: the first run's, in one line; empty for a policy without one.
     """
 
     name: str
@@ -65,6 +70,8 @@ class Standing:
     evaluations: float
     decisions: float
     wall_s: float
+    split_shares: dict[str, float]
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,16 @@ class Ranking:
         """The best mean reward."""
         return self.standings[0]
 
+    @property
+    def warnings(self) -> list[str]:
+        """Of each policy that learned and lies below the best static split, where that is ranked too."""
+        static = next((s for s in self.standings if s.name == "best-static"), None)
+        if static is None:
+            return []
+        rewards = {s.name: {"reward": s.reward.estimate} for s in self.standings if not s.rule}
+        split = int(next(iter(static.split_shares)))
+        return below_static(rewards, rewards, static.reward.estimate, split)
+
     def to_json(self) -> dict[str, Any]:
         """Every number, JSON-ready."""
         return {
@@ -100,6 +117,7 @@ class Ranking:
             "clairvoyant": self.clairvoyant,
             "target": TARGET,
             "policies": {s.name: _numbers(s) for s in self.standings},
+            "warnings": self.warnings,
             "probability_of_improvement": {name: _three(found) for name, found in self.improvement.items()},
         }
 
@@ -114,6 +132,7 @@ class Ranking:
             "gain",
             "real evals",
             f"to {TARGET:.0%}",
+            "splits",
             "runs",
             "train s",
         )
@@ -131,6 +150,7 @@ class Ranking:
                 f"{s.gain:.0%}".replace("%", " %"),
                 f"{s.evaluations:.0f}",
                 _arrived(s.arrival),
+                shares_text(s.split_shares, 2),
                 str(len(s.runs)),
                 f"{s.wall_s:.1f}",
             )
@@ -139,7 +159,8 @@ class Ranking:
     def remarks(self) -> list[str]:
         """What a reader should not miss."""
         found = {s.name: s for s in self.standings}
-        lines = []
+        lines = [f"{s.name}: {s.rule}{_of_runs(s)}" for s in self.standings if s.rule]
+        lines += [f"warning: {warning}" for warning in self.warnings]
         rules = [found[name] for name in ("threshold", "two-threshold", "linucb") if name in found]
         ours = [found[name] for name in MODEL_BASED if name in found]
         if rules and ours:
@@ -182,7 +203,7 @@ def rank(
             lambda name: progress.advance(note=name),
             unlimited=unlimited,
         )
-    standings = [_standing(name, found, measure) for name, found in runs.items()]
+    standings = [_standing(name, found, measure, dataset.deployment) for name, found in runs.items()]
     standings.sort(key=lambda s: -s.reward.estimate)
     return Ranking(
         dataset.scenario.name,
@@ -198,7 +219,7 @@ def _holds_all(deployment: Deployment) -> bool:
     return deployment.num_layers in deployment.splits
 
 
-def _standing(name: str, runs: list[Run], measure: Yardstick) -> Standing:
+def _standing(name: str, runs: list[Run], measure: Yardstick, deployment: Deployment) -> Standing:
     cells = final_rewards(runs)
     alone = len(runs) == 1
     reward = stratified_interval(cells, statistic=mean, resample_seeds=alone)
@@ -215,7 +236,26 @@ def _standing(name: str, runs: list[Run], measure: Yardstick) -> Standing:
         float(np.mean([run[-1].evaluations for run in runs])),
         float(np.mean([run[-1].decisions for run in runs])),
         float(np.mean([run[-1].wall_s for run in runs])),
+        _mean_shares([run[-1].split_shares for run in runs]),
+        _rule(runs[0][-1].policy, deployment),
     )
+
+
+def _mean_shares(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Shares of the splits over runs with equally many decisions, the most frequent first."""
+    splits = dict.fromkeys(split for shares in runs for split in shares)
+    means = {split: float(np.mean([shares.get(split, 0.0) for shares in runs])) for split in splits}
+    return dict(sorted(means.items(), key=lambda item: -item[1]))
+
+
+def _rule(policy: Policy | None, deployment: Deployment) -> str:
+    told = rules_of({"it": policy}, deployment) if policy is not None else {}
+    return str(told["it"]["text"]) if told else ""
+
+
+def _of_runs(standing: Standing) -> str:
+    """Which run a rule is of, where runs are tuned apart."""
+    return f" (run 1 of {len(standing.runs)})" if len(standing.runs) > 1 else ""
 
 
 def _improvements(runs: dict[str, list[Run]]) -> dict[str, Interval]:
@@ -240,6 +280,8 @@ def _numbers(s: Standing) -> dict[str, Any]:
         "gain": s.gain,
         "evaluations": s.evaluations,
         "decisions": s.decisions,
+        "split_shares": s.split_shares,
+        "rule": s.rule or None,
         "train_wall_s": s.wall_s,
         "runs": len(s.runs),
         "evaluations_to_95": None if s.arrival is None else s.arrival.median,

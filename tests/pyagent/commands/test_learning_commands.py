@@ -1,6 +1,7 @@
 """`splitsim record`, `train`, `compare` and `demo`: what they print, and what they refuse."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,15 @@ def test_compare_ranks_and_writes_what_it_shows(tmp_path: Path) -> None:
     assert rewards == sorted(rewards, reverse=True)
     assert names[0] == "threshold"
     assert found["random"] < found["oracle"]
+    # The rate below which the tram's phone keeps everything; a rule in the words of docs/policies.md.
+    threshold, static = found["policies"]["threshold"], found["policies"]["best-static"]
+    assert re.fullmatch(r"phy_rate < \d\.\d+ Mbit/s -> 32, else 1", threshold["rule"])
+    assert set(threshold["split_shares"]) == {"1", "32"}
+    assert sum(threshold["split_shares"].values()) == pytest.approx(1)
+    ((split, share),) = static["split_shares"].items()
+    assert (static["rule"], share) == (f"always {split}", 1)
+    assert found["policies"]["random"]["rule"].startswith("one of 1, ")
+    assert found["warnings"] == []  # nobody learned
     assert (tmp_path / "c" / "learning.png").stat().st_size > 10_000
     assert (tmp_path / "c" / "learning.pdf").is_file()
 
