@@ -49,7 +49,7 @@ from pyagent.policies.planner import PlannerPolicy
 from pyagent.policies.ppo_imagination import PpoImaginationPolicy, PpoSettings
 from pyagent.policies.random import RandomPolicy
 from pyagent.report import write_report
-from pyagent.scenario.preview import preview_json
+from pyagent.scenario.preview import NoPreviewError, preview_json
 from pyagent.scenario.schema import Scenario
 
 LIVE_REPLICATES = 2
@@ -204,7 +204,10 @@ def _look(run: Experiment) -> None:
     """The first test episode as ns-3 shows it, the ground of the map; what ns-3 refuses is told early."""
     seed = run.seeds.test(run.scenario.evaluation.test_seeds)[0]
     with run.progress.phase("preview", "Looking at the first test episode", 1):
-        run.folder.write_text("preview.json", json.dumps(preview_json(run.scenario, seed)))
+        try:
+            run.folder.write_text("preview.json", json.dumps(preview_json(run.scenario, seed)))
+        except NoPreviewError as error:
+            run.progress.note(f"note: {error}; the report's map has no sites and no coverage")
         run.progress.advance()
 
 

@@ -19,7 +19,14 @@ Buy = Annotated[Purchase, typer.Option(help="Evaluations that they buy.")]
 PerDecision = Annotated[
     float, typer.Option(min=0.001, max=1.0, help="Evaluations per decision, except with --buy all.")
 ]
-RunSeed = Annotated[int, typer.Option(min=0, max=MAX_RUN_SEED, help="Seed of the whole run.")]
+RunSeed = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=MAX_RUN_SEED,
+        help="Seed of the run: those of its training, tuning and test episodes follow.",
+    ),
+]
 RunOut = Annotated[Path | None, typer.Option(help="Run folder. [default: runs/<name>-<hash>]")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on where a run with the same options was stopped.")

@@ -13,12 +13,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
+from matplotlib.path import Path as MarkerPath
 from numpy.typing import NDArray
 
 from pyagent.plots import style
 from pyagent.plots.terrain import HALO, best_server, draw_environment, draw_heat, draw_sites
 from pyagent.scenario.preview import Preview
-from pyagent.scenario.schema import Environment, Scenario
+from pyagent.scenario.schema import Environment, LteLink, Scenario
 
 SITE_COLOURS = (
     style.BLUE,
@@ -35,6 +37,9 @@ _OTHER = "#5F5F5F"
 _FAINT = "#BBBBBB"
 _BARS_IN = 2.2
 _ARROWS = 7
+_ARROW = MarkerPath([(-0.5, 0.8), (0.5, 0.0), (-0.5, -0.8)])
+"""An open angle that points to the right: a filled triangle would look like a site."""
+_UPPER_PART = 0.75
 _SMALLEST_MAP_IN = 1.25
 _PANEL_IN = 0.95
 _STRIP_IN = 0.34
@@ -78,6 +83,7 @@ def draw_preview(scenario: Scenario, seen: Preview) -> PreviewFigure:
         sum(heights) + 0.2 * len(panels) + 1.1,
         [
             "shades and thin lines: mean over fading, from ns-3's own propagation" if seen.heat else "",
+            _about_line_of_sight(scenario),
             "no request is made here, so only the others' traffic is on the air",
         ],
     )
@@ -87,7 +93,7 @@ def draw_preview(scenario: Scenario, seen: Preview) -> PreviewFigure:
     axes = figure.subplots(len(heights), 1, height_ratios=heights)
     ground, below = axes[0], list(axes[1:])
     draw_map(ground, seen, scenario.environment)
-    ground.set_title(f"{scenario.name} ({scenario.link.technology}), seed {seen.seed}")
+    ground.set_title(f"{scenario.name} ({scenario.link.technology}), episode seed {seen.seed}")
     for panel, (_, draw) in zip(below, panels, strict=True):
         draw(panel, seen)
         panel.set_xlim(seen.time_s[0], max(seen.time_s[-1], seen.time_s[0] + 1.0))
@@ -98,6 +104,14 @@ def draw_preview(scenario: Scenario, seen: Preview) -> PreviewFigure:
     style.foot_legend(figure, _panel_legend(below))
     style.foot_legend(figure, _map_legend(seen))
     return PreviewFigure(figure, ground, below)
+
+
+def _about_line_of_sight(scenario: Scenario) -> str:
+    """Why the mean jumps from place to place, where it does; else empty."""
+    link = scenario.link
+    if isinstance(link, LteLink) and link.path_loss.changes_with_sight:
+        return "jumps of the mean: line of sight comes and goes from place to place (link.path_loss)"
+    return ""
 
 
 def draw_map(axes: Axes, seen: Preview, environment: Environment) -> None:
@@ -129,10 +143,20 @@ def _draw_agent(axes: Axes, seen: Preview) -> None:
     path, time_s = seen.ues_m[0][there, :2], seen.time_s[there]
     if seen.moving[0]:
         _draw_path(axes, path, time_s, jumps=np.diff(np.flatnonzero(there)) > 1)
-        for (x, y), text, colour in ((path[0], "start", "s"), (path[-1], "end", "D")):
-            axes.plot(x, y, colour, ms=7, mfc="white", mec=style.BLACK, mew=1.3, zorder=4.5)
+        _, _, south, north = seen.frame_m()
+        for (x, y), text, marker in ((path[0], "start", "s"), (path[-1], "end", "D")):
+            axes.plot(x, y, marker, ms=7, mfc="white", mec=style.BLACK, mew=1.3, zorder=4.5)
+            # Near the upper edge above the place would be in the title.
+            above = (y - south) / (north - south) < _UPPER_PART
             axes.annotate(
-                text, (x, y), (0, 8), textcoords="offset points", ha="center", path_effects=HALO, zorder=6
+                text,
+                (x, y),
+                (0, 7 if above else -7),
+                textcoords="offset points",
+                ha="center",
+                va="bottom" if above else "top",
+                path_effects=HALO,
+                zorder=6,
             )
     else:
         axes.plot(*path[0], "o", ms=8, color=style.VERMILLION, mec="white", mew=1.0, zorder=4.5)
@@ -155,7 +179,7 @@ def _draw_path(
 
 
 def _draw_arrows(axes: Axes, path: NDArray[np.float64]) -> None:
-    """Arrowheads at equal distances along the way."""
+    """Open arrowheads at equal distances along the way."""
     step = np.diff(path, axis=0)
     length = np.hypot(*step.T)
     way = np.cumsum(length)
@@ -163,21 +187,10 @@ def _draw_arrows(axes: Axes, path: NDArray[np.float64]) -> None:
         return
     places = np.unique(np.searchsorted(way, way[-1] * (np.arange(_ARROWS) + 0.5) / _ARROWS))
     places = places[(places < len(step)) & (length[np.minimum(places, len(step) - 1)] > 0)]
-    ahead = step[places] / length[places, None]
-    axes.quiver(
-        *path[places].T,
-        *ahead.T,
-        angles="xy",
-        pivot="mid",
-        units="inches",
-        scale=8.0,
-        width=0.016,
-        headwidth=8,
-        headlength=8,
-        headaxislength=7,
-        color=style.BLACK,
-        zorder=3.6,
-    )
+    for (x, y), (east, north) in zip(path[places], step[places], strict=True):
+        arrow = MarkerStyle(_ARROW).rotated(rad=float(np.arctan2(north, east)))
+        axes.plot(x, y, marker=arrow, ms=8, mfc="none", mec="white", mew=3.4, zorder=3.6)
+        axes.plot(x, y, marker=arrow, ms=8, mfc="none", mec=style.BLACK, mew=1.5, zorder=3.7)
 
 
 def _map_legend(seen: Preview) -> list[Line2D]:
@@ -187,7 +200,9 @@ def _map_legend(seen: Preview) -> list[Line2D]:
     if there.any() and not moving[0]:
         handles.append(style.dot(style.VERMILLION, "agent's UE"))
     if moving[0]:
-        handles.append(Line2D([], [], color=style.REDDISH_PURPLE, lw=2.2, label="agent's UE, by time"))
+        path = Line2D([], [], color=style.REDDISH_PURPLE, lw=2.2, label="agent's UE, by time")
+        path.set(marker=MarkerStyle(_ARROW), ms=6, mfc="none", mec=style.BLACK, mew=1.5)
+        handles.append(path)
     if moving[0] and (np.diff(np.flatnonzero(there)) > 1).any():
         handles.append(Line2D([], [], color=style.BLACK, lw=1.0, ls="--", label="not there"))
     if moving[1:].any():

@@ -30,6 +30,7 @@ SAMPLES = 500
 """How many samples a preview has at most, about."""
 
 SHORTEST_STEP_S = 0.1
+_HEAD_CHARACTERS = 64 * 1024
 HEAT_CELLS = 96
 """Points of the heat map along its longer side."""
 
@@ -40,8 +41,16 @@ Frame = tuple[float, float, float, float]
 """West, east, south, north in metres."""
 
 
+UNKNOWN_OPTION = "Invalid command-line argument: "
+"""How ns-3's CommandLine begins its help in a program that does not know an option."""
+
+
 class PreviewError(UserError):
     """ns-3 can't show the scenario."""
+
+
+class NoPreviewError(PreviewError):
+    """The scenario's own program has no preview."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +182,7 @@ def preview(
     Raises:
         SimulatorNotFoundError: nothing was built.
         ScenarioError: ns-3 refuses the scenario.
+        NoPreviewError: the scenario's own program has no preview.
         PreviewError: ns-3 failed.
         SimulatorTimeout, SimulatorDied: it took too long, or somebody killed it.
     """
@@ -219,9 +229,7 @@ def frame_m(places_m: NDArray[np.float64]) -> Frame:
 
 
 def _step_s(scenario: Scenario, duration_s: float | None) -> float:
-    requests = scenario.requests
-    expected_s = requests.start_s + requests.count * (requests.min_gap_s + requests.mean_extra_gap_s)
-    return max(SHORTEST_STEP_S, (duration_s or expected_s) / SAMPLES)
+    return max(SHORTEST_STEP_S, (duration_s or scenario.requests.expected_end_s) / SAMPLES)
 
 
 def _grid(data: dict[str, Any]) -> dict[str, Any]:
@@ -248,7 +256,8 @@ def _ask(
         wanted = folder / "preview.json"
         wanted.write_text(json.dumps(asked), encoding="utf-8")
         arguments = [f"--config={config}", f"--preview={wanted}", f"--simSeed={seed}", *(options or [])]
-        with SimulatorProcess(simulator_executable(), arguments, log_dir=folder) as process:
+        program = simulator_executable(scenario.program)
+        with SimulatorProcess(program, arguments, log_dir=folder) as process:
             bound_s = PATIENCE * step_timeout_s()
             status = process.wait(bound_s)
             if status is None:
@@ -259,16 +268,40 @@ def _ask(
             if status == -signal.SIGKILL:
                 raise SimulatorDied(f"ns-3 {describe_exit(status)} while it showed the scenario", status)
             if status != 0:
-                raise _failure(status, process.stderr_tail())
-        try:
-            data = json.loads(process.stdout_path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise PreviewError(f"ns-3 printed no preview ({error})") from error
-    assert isinstance(data, dict)
+                raise _failure(scenario, status, process)
+        return _printed(scenario, process.stdout_path.read_text(encoding="utf-8", errors="replace"))
+
+
+def _printed(scenario: Scenario, stdout: str) -> dict[str, Any]:
+    """The last line of what a program printed; its own lines may stand before."""
+    lines = stdout.splitlines() or [""]
+    try:
+        data = json.loads(lines[-1])
+    except ValueError as error:
+        if scenario.program:
+            raise _no_preview(scenario) from error
+        raise PreviewError(f"ns-3 printed no preview ({error})") from error
+    if not isinstance(data, dict) or "ues" not in data:
+        raise _no_preview(scenario) if scenario.program else PreviewError("ns-3 printed no preview")
     return data
 
 
-def _failure(status: int, said: str) -> UserError:
+def _knows_no_option(process: SimulatorProcess) -> bool:
+    with open(process.stderr_path, encoding="utf-8", errors="replace") as file:
+        return UNKNOWN_OPTION in file.read(_HEAD_CHARACTERS)
+
+
+def _no_preview(scenario: Scenario) -> NoPreviewError:
+    return NoPreviewError(
+        f"program {scenario.program}: has no --preview; valid: a program that runs by ScenarioProgram, "
+        "built against this version (docs/own-scenario-cpp.md)"
+    )
+
+
+def _failure(scenario: Scenario, status: int, process: SimulatorProcess) -> UserError:
+    if scenario.program and _knows_no_option(process):
+        return _no_preview(scenario)
+    said = process.stderr_tail()
     if status == REFUSED:
         return ScenarioError(f"ns-3 refuses it: {_reason(said)}")
     how = f"status {status}" if status > 0 else f"signal {-status}"

@@ -46,6 +46,11 @@ class Requests(Section):
         return self
 
     @property
+    def expected_end_s(self) -> float:
+        """When an episode is over, on average over the seeds."""
+        return self.start_s + (self.count - 1) * (self.min_gap_s + self.mean_extra_gap_s) + self.deadline_s
+
+    @property
     def max_tokens(self) -> int:
         """Longest prompt plus longest output."""
         return self.prompt_tokens[1] + self.output_tokens[1]

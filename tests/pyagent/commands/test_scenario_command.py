@@ -14,12 +14,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from llm_split.fields import Field, fields, unit_of
+from pyagent.campaign.seeds import Seeds
 from pyagent.cli import app
 from pyagent.errors import UserError
 from pyagent.paths import REPOSITORY, shipped_scenarios
-from pyagent.scenario.compile import deploy
+from pyagent.scenario.compile import deploy, simulator_config
 from pyagent.scenario.json_schema import DIALECT, json_schema
-from pyagent.scenario.load import load_scenario
+from pyagent.scenario.load import load_scenario, parse_scenario
+from pyagent.scenario.notes import notes
 from pyagent.scenario.reference import reference
 from pyagent.scenario.schema import Scenario
 
@@ -138,7 +140,7 @@ def test_an_mp4_needs_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_every_shipped_scenario_is_valid() -> None:
-    lines = scenario("validate", *SHIPPED).splitlines()
+    lines = [line for line in scenario("validate", *SHIPPED).splitlines() if ": note: " not in line]
     assert len(lines) == len(SHIPPED)
     for line, name in zip(lines, SHIPPED, strict=True):
         deployment, data = deploy(load_scenario(name)), load_scenario(name)
@@ -170,14 +172,52 @@ def test_each_file_that_is_not_valid_is_one_line_and_the_status_is_2(tmp_path: P
     assert len(errors) == 3
 
 
+def test_a_path_that_goes_on_behind_the_episode_is_a_note(tmp_path: Path) -> None:
+    """Two requests: 2 s, a gap of 4 s and of 1 s on average, and 4 s until the last is cut."""
+    path = tmp_path / "long.yaml"
+    walk = {"model": "waypoints", "waypoints": [[0, 0, 0, 1.5], [200, 9, 0, 1.5]]}
+    path.write_text(yaml.safe_dump(SHORT | {"mobility": walk}))
+    lines = scenario("validate", path).splitlines()
+    assert len(lines) == 2
+    (note,) = (line for line in lines if ": note: " in line)
+    assert note == (
+        f"splitsim: {path}: note: the path of mobility goes on to 200 s, but an episode ends at about 11 s; "
+        "requests.count makes it longer, and mobility.offset_s lets seeds begin later on the path"
+    )
+    longest_s = max(track.duration_s for track in load_scenario("highway").mobility.tracks())
+    assert f"goes on to {longest_s:.0f} s" in notes(load_scenario("highway"))[0]
+
+
+@pytest.mark.parametrize(
+    ("mobility", "said"),
+    [
+        ({"waypoints": [[0, 0, 0, 1.5], [200, 9, 0, 1.5]]}, True),
+        ({"waypoints": [[0, 0, 0, 1.5], [10, 9, 0, 1.5]]}, False),  # 2 s + one gap of 5 s + 4 s
+        ({"waypoints": [[0, 0, 0, 1.5], [200, 9, 0, 1.5]], "offset_s": [0, 190]}, False),
+    ],
+)
+def test_the_note_counts_what_seeds_can_see(mobility: dict[str, Any], said: bool) -> None:
+    given = parse_scenario(SHORT | {"mobility": {"model": "waypoints", **mobility}})
+    assert bool(notes(given)) is said
+
+
 # preview
+
+
+@pytest.mark.ns3
+def test_preview_shows_the_episode_that_a_run_is_tested_on(tmp_path: Path, short: Path) -> None:
+    options = ("--duration", "1", "--out", tmp_path / "a.png", "--json")
+    of_run = json.loads(scenario("preview", short, "--seed", "3", *options))
+    assert of_run["seed"] == Seeds(3).test(1)[0]
+    of_episode = json.loads(scenario("preview", short, "--episode-seed", str(of_run["seed"]), *options))
+    assert of_episode == of_run
 
 
 @pytest.mark.ns3
 def test_preview_draws_and_animates(tmp_path: Path, short: Path) -> None:
     picture, film, scene = tmp_path / "a.png", tmp_path / "a.gif", tmp_path / "a.xml"
     options = ("--duration", "4", "--out", picture, "--animate", film, "--netanim", scene)
-    seen = json.loads(scenario("preview", short, "--seed", "3", "--json", *options))
+    seen = json.loads(scenario("preview", short, "--episode-seed", "3", "--json", *options))
     assert seen["files"] == [str(picture), str(film), str(scene)]
     assert seen["seed"] == 3
     assert seen["ues"][0]["x_m"][-1] == pytest.approx(2 + seen["time_s"][-1])
@@ -216,6 +256,9 @@ def test_show_prints_the_file_or_all_of_it(tmp_path: Path) -> None:
     assert scenario("show", "default") == shipped_scenarios()["default"].read_text()
     data = json.loads(scenario("show", "control", "--json"))
     assert data == load_scenario("control").model_dump(mode="json")
+    assert json.loads(scenario("show", "control", "--ns3")) == json.loads(
+        json.dumps(simulator_config(load_scenario("control")))
+    )
     full = tmp_path / "full.yaml"
     full.write_text(scenario("show", "control", "--resolved"))
     assert load_scenario(full) == load_scenario("control")

@@ -97,7 +97,50 @@ def test_the_map_keeps_lengths_equal_and_names_the_sites() -> None:
     ground = drawn(two_sites()).ground
     assert ground.get_aspect() == 1
     assert {"start", "end", "ap-0", "ap-1"} <= {text.get_text() for text in ground.texts}
-    assert ground.get_title() == "shown (wifi), seed 201"
+    assert ground.get_title() == "shown (wifi), episode seed 201"
+
+
+def test_arrows_on_the_path_are_no_sites() -> None:
+    """Sites are filled triangles; what shows the direction is an open angle that points along the path."""
+    data = one_site()
+    data["ues"][0] |= {"x_m": np.linspace(0, 30, DECISIONS).tolist(), "y_m": [4.0] * DECISIONS}
+    ground = drawn(data).ground
+    open_markers = [line for line in ground.lines if line.get_markerfacecolor() == "none"]
+    filled = [line for line in ground.lines if line.get_marker() == "^"]
+    assert len(open_markers) == 14  # seven, each with a halo
+    assert all(line.get_ydata()[0] == pytest.approx(4) for line in open_markers)
+    assert len(filled) == 1
+    assert len(filled[0].get_xdata()) == 1
+
+
+@pytest.mark.parametrize("y_m", [19.0, -19.0])
+def test_labels_of_the_path_stay_on_the_map(y_m: float) -> None:
+    data = one_site()
+    data["ues"][0] |= {"x_m": np.linspace(0, 60, DECISIONS).tolist(), "y_m": [y_m] * DECISIONS}
+    picture = drawn(data)
+    with styled():
+        picture.figure.draw_without_rendering()
+        frame = picture.ground.get_window_extent()
+        title = picture.ground.title.get_window_extent()
+        labels = [text for text in picture.ground.texts if text.get_text() in ("start", "end")]
+        boxes = [text.get_window_extent() for text in labels]
+    assert len(boxes) == 2
+    assert all(box.y1 <= frame.y1 and not box.overlaps(title) for box in boxes)
+
+
+def test_jumps_of_the_mean_are_explained_where_there_are_any() -> None:
+    def notes(**link: Any) -> str:
+        scenario = parse_scenario(
+            {"name": "shown", "mobility": {"model": "constant", "position_m": [5, 0, 1.5]}, "link": link}
+        )
+        figure = draw_preview(scenario, Preview.from_json(one_site())).figure
+        return next(text.get_text() for text in figure.texts if text.get_gid() == NOTE_ID)
+
+    lte = {"technology": "lte", "enbs_m": [[0, 0, 25]]}
+    assert "line of sight comes and goes" in notes(**lte)
+    assert "line of sight" not in notes(**lte, path_loss={"line_of_sight": "always"})
+    assert "line of sight" not in notes(**lte, path_loss={"model": "friis"})
+    assert "line of sight" not in notes(technology="wifi")
 
 
 def test_an_agent_that_is_never_there_is_drawn_nowhere() -> None:

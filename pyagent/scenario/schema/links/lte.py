@@ -84,6 +84,11 @@ class LtePathLoss(Section):
     exponent: Positive = 3.5
     """log-distance: 2 in free space, 3 to 4 in towns"""
 
+    @property
+    def changes_with_sight(self) -> bool:
+        """Whether a UE comes into line of sight of a site and loses it on its way."""
+        return self.model in ("uma", "umi", "rma") and self.line_of_sight == "by-distance"
+
 
 class LteFading(Section):
     """Small-scale fading, the same in both directions and whatever is sent.
