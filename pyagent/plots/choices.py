@@ -54,6 +54,7 @@ def figure_choices(run: Path) -> Figure:
     figure = style.new_figure(
         _ROW_IN * len(shown) + 0.9,
         [
+            f"split: blocks on the UE, of {layers}",
             "dots: test decisions, jittered",
             f"one split all the time: {', '.join(held)}" if held else "",
             proxy_note(run),
@@ -63,7 +64,6 @@ def figure_choices(run: Path) -> Figure:
     colours = style.split_colours(sorted({int(split) for split in rows["split"]}), layers)
     for (name, explanation), pair in zip(shown.items(), panels, strict=True):
         _draw_policy(pair, name, explanation, rows[rows["policy"] == name], colours)
-    figure.supylabel(f"Split [blocks on the UE, of {layers}]", fontsize=9)
     dots = [style.dot(colour, f"split {split}") for split, colour in colours.items()]
     rule = Line2D([], [], color=style.BLACK, lw=1.4, label="own rule")
     tree = Line2D([], [], color=style.BLACK, lw=1.1, ls="--", label="cut of the fitted tree")
@@ -100,6 +100,7 @@ def _draw_policy(
         axes.set_ylim(-0.6, len(places) - 0.4)
     for axes in pair[len(features) :]:
         axes.set_axis_off()
+    pair[0].set_ylabel("Split [blocks]")
     lines = textwrap.wrap(
         f"{name}: {_words(explanation)}", _TITLE_CHARACTERS, max_lines=2, placeholder=" ..."
     )
@@ -148,4 +149,4 @@ def _draw_rule(
 
 def _label(axes: Axes, feature: str) -> None:
     about = FEATURES[NAMES.index(feature)]
-    axes.set_xlabel(f"{about.quantity}{f' [{about.unit}]' if about.unit else ''}", labelpad=1)
+    axes.set_xlabel(f"{about.quantity} [{about.unit or 1}]", labelpad=1)

@@ -179,12 +179,13 @@ def _limits(panel: Panel, rows: pd.DataFrame) -> tuple[float, float]:
 
 def _title(panel: Panel, rows: pd.DataFrame, entry: dict[str, Any]) -> str:
     rank, coverage = as_number(entry.get("rank_correlation")), as_number(entry.get("coverage_90"))
-    whose = "test seeds"
+    whose = "test seeds: "
     if np.isnan(rank) and np.isnan(coverage):
-        rank, coverage, whose = _rank_correlation(rows), _coverage_90(rows), "these points"
+        rank, coverage, whose = _rank_correlation(rows), _coverage_90(rows), "here: "
     parts = [f"rank corr. {rank:.2f}"] if np.isfinite(rank) else []
     parts += [f"90 % interval covers {100 * coverage:.0f} %"] if np.isfinite(coverage) else []
-    return f"{panel.title} ({whose})\n{', '.join(parts)}" if parts else panel.title
+    title = f"{panel.title} of training decisions"
+    return f"{title}\n{whose}{', '.join(parts)}" if parts else title
 
 
 def _rank_correlation(rows: pd.DataFrame) -> float:

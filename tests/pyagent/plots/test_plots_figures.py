@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
+from matplotlib.patches import StepPatch
 from synthetic_run import CONFIG, HELD, SEEDS
 
-from pyagent.plots import FIGURES, MissingDataError
+from pyagent.evaluation.rules import StepRule
+from pyagent.plots import FIGURES, MissingDataError, NothingToDrawError
 from pyagent.plots.style import NOTE_ID, POLICY_COLOURS, styled
 
 PROXY = "quality proxy: smollm2-135m for llama-2-7b"
@@ -165,8 +167,10 @@ def test_a_policy_without_decisions_is_said_to_have_none(run):
 def test_surrogate_titles_fall_back_to_the_points(complete_run):
     titles = [axes.get_title() for axes in FIGURES["surrogate"](complete_run).axes]
 
-    assert titles[0] == "Latency (test seeds)\nrank corr. 0.81, 90 % interval covers 87 %"
-    assert titles[2].startswith("UE energy (these points)\nrank corr. 0.9")
+    assert (
+        titles[0] == "Latency of training decisions\ntest seeds: rank corr. 0.81, 90 % interval covers 87 %"
+    )
+    assert titles[2].startswith("UE energy of training decisions\nhere: rank corr. 0.9")
 
 
 def test_reliability_shows_the_curves_there_are(run):
@@ -232,7 +236,7 @@ def test_one_policy_one_seed_one_decision(run):
     edit(run, "predictions", lambda t: t[t["decision"] == 0])
     edit_summary(run, lambda s: s.update(policies={"all-local": {"reward": -1.0, "reward_ci": None}}))
 
-    assert drawable(run) == set(FIGURES)
+    assert drawable(run) == set(FIGURES) - {"choices"}  # one split is no choice
 
 
 def test_all_local_and_all_failed(run):
@@ -242,8 +246,8 @@ def test_all_local_and_all_failed(run):
         lambda t: t[t["phase"] != "oracle"].assign(split=32, mean_delay_s=np.nan, failed=True),
     )
 
-    # Nothing was sent: no link to show, and nothing that the language model was asked about.
-    assert drawable(run) == set(FIGURES) - {"links", "quality"}
+    # Nothing was sent: no link to show, nothing that the language model was asked about, and no choice.
+    assert drawable(run) == set(FIGURES) - {"links", "quality", "choices"}
 
 
 @pytest.mark.parametrize(
@@ -289,3 +293,34 @@ def test_no_proxy_note_where_the_deployed_model_is_run(run):
     edit_summary(run, lambda s: s.pop("proxy_note"))
 
     assert "proxy" not in note(FIGURES["regret"](run))
+
+
+def test_choices_stand_over_what_each_policy_decides_by_with_its_rule(run):
+    """The synthetic policies play 32 below 17 dB and 1 above, but for 15 %; only the threshold told it."""
+    rule = StepRule("snr_db", (17.0,), (32, 1)).to_json()
+    told = {"threshold": rule, "random": {"text": "any", "chance": True}}
+    edit_summary(run, lambda summary: summary.update(rules=told))
+    figure = FIGURES["choices"](run)
+
+    rows = dict(zip([axes.get_title(loc="left") for axes in figure.axes[::2]], figure.axes[::2], strict=True))
+    (threshold,) = (
+        axes for title, axes in rows.items() if title.startswith("threshold: snr < 17 dB -> 32, else 1")
+    )
+    (learned,) = (axes for title, axes in rows.items() if title.startswith("surrogate-argmax: snr < 17"))
+    assert threshold.get_xlabel() == "snr [dB]"
+    (steps,) = (patch for patch in threshold.patches if isinstance(patch, StepPatch))
+    assert steps.get_data().edges[1] == 17
+    splits = [label.get_text() for label in threshold.get_yticklabels()]
+    assert [splits[int(place)] for place in steps.get_data().values] == ["32", "1"]
+    (cut,) = learned.lines
+    assert cut.get_xdata()[0] == pytest.approx(17, abs=0.5)
+    assert "one split all the time: all-local 32, min-split 1, best-static 16" in note(figure)
+    dots = pd.read_parquet(run / "decisions.parquet").query("policy == 'threshold'")
+    assert len(threshold.collections[0].get_offsets()) == len(dots)
+
+
+def test_choices_of_policies_that_hold_one_split_are_no_picture(run):
+    held = ("all-local", "min-split")
+    edit_summary(run, lambda s: s.update(policies={name: s["policies"][name] for name in held}))
+    with pytest.raises(NothingToDrawError, match="every policy holds one split"):
+        FIGURES["choices"](run)
