@@ -12,11 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pyagent.campaign.collect import EpisodePool, Job
 from pyagent.campaign.folder import FolderError, Plan, describe, git_commit, open_run_folder
+from pyagent.campaign.progress import PhaseProgress
+from pyagent.campaign.run import _look
 from pyagent.campaign.seeds import MAX_RUN_SEED, Seeds
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
@@ -191,3 +194,19 @@ def test_a_stopped_simulator_holds_nobody_up_who_leaves(tmp_path: Path) -> None:
 
 def _simulators() -> list[int]:
     return [process.pid for process in simulators()]
+
+
+def test_a_run_goes_on_where_the_scenarios_own_program_has_no_preview(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\necho 'Invalid command-line argument: --preview=x' >&2\nexit 1\n")
+    program.chmod(0o755)
+    scenario = small_scenario().model_copy(update={"program": program})
+    with open_run_folder(tmp_path / "run", PLAN) as folder, PhaseProgress() as progress:
+        _look(SimpleNamespace(scenario=scenario, seeds=Seeds(1), folder=folder, progress=progress))
+        assert not (folder.path / "preview.json").exists()
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 1
+    assert f"program {program}: has no --preview" in notes[0]
+    assert notes[0].endswith("the report's map has no sites and no coverage")
