@@ -37,10 +37,15 @@ def reason(error: BaseException, limit: int = 200) -> str:
 
 
 def did_you_mean(name: object, valid: Iterable[str]) -> str:
-    """A question that names the likeliest of the valid names; empty where none resembles `name`."""
+    """A question that names the likeliest of the valid names; empty where none resembles `name`.
+
+    A name that is a word of a longer one resembles it: `rate` and `phy_rate_mbps`.
+    """
     if not isinstance(name, str):
         return ""
-    near = difflib.get_close_matches(name.lower()[:MOST_LETTERS], list(valid), n=1)
+    meant, names = name.lower()[:MOST_LETTERS], list(valid)
+    near = difflib.get_close_matches(meant, names, n=1)
+    near = near or [one for one in names if meant in re.split(r"[_-]", one)]
     return f"did you mean {near[0]}?" if near else ""
 
 

@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from llm_split.plain import did_you_mean
+
 _UNITS = {
     "_db_per_s": "dB/s",
     "_dbm": "dBm",
@@ -127,7 +129,23 @@ def normalise(raw: Sequence[float] | NDArray[np.float64], num_layers: int) -> ND
     return np.array([f.normalise(physical[f.name]) for f in FEATURES], dtype=np.float32)
 
 
-def physical(context: NDArray[np.float32], num_layers: int) -> dict[str, float]:
+class UnknownFeatureError(KeyError):
+    """A policy asked for a feature that is not in the observation."""
+
+    def __str__(self) -> str:
+        name = self.args[0]
+        guess = did_you_mean(name, NAMES)
+        return f"no feature is called {name!r}; {guess and guess + ' '}valid: {', '.join(NAMES)}"
+
+
+class NamedFeatures(dict[str, float]):
+    """Features by name; a name that is not one of them raises UnknownFeatureError, which lists them."""
+
+    def __missing__(self, name: str) -> float:
+        raise UnknownFeatureError(name)
+
+
+def physical(context: NDArray[np.float32], num_layers: int) -> NamedFeatures:
     """A policy's observation by feature name in physical units: `normalise` undone.
 
     Args:
@@ -137,7 +155,8 @@ def physical(context: NDArray[np.float32], num_layers: int) -> dict[str, float]:
     Returns:
         Values to about six digits; what was beyond a feature's range is at its end.
     """
-    return {name: physical_value(name, share, num_layers) for name, share in zip(NAMES, context, strict=True)}
+    shares = zip(NAMES, context, strict=True)
+    return NamedFeatures((name, physical_value(name, share, num_layers)) for name, share in shares)
 
 
 def physical_value(name: str, share: float, num_layers: int) -> float:

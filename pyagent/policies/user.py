@@ -268,6 +268,10 @@ def _run_file(path: Path) -> ModuleType:
     return module
 
 
+_LONGEST_ERROR = 500
+"""Characters of a policy's error; room for the names of all features."""
+
+
 def _described(error: BaseException, path: Path) -> str:
     """Type, text and the last line of the user's file that was running."""
     lines = [
@@ -276,7 +280,7 @@ def _described(error: BaseException, path: Path) -> str:
         if Path(frame.filename).resolve() == path.resolve()
     ]
     where = f" (line {lines[-1]})" if lines else ""
-    return f"{type(error).__name__}: {one_line(str(error))}{where}"
+    return f"{type(error).__name__}: {one_line(str(error), _LONGEST_ERROR)}{where}"
 
 
 def _hyphens(class_name: str) -> str:

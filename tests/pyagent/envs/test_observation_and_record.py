@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyagent.envs.observation import FEATURES, NAMES, FeatureMismatchError, check_features, normalise
+from pyagent.envs.observation import (
+    FEATURES,
+    NAMES,
+    FeatureMismatchError,
+    UnknownFeatureError,
+    check_features,
+    normalise,
+    physical,
+)
 from pyagent.envs.record import DeliveryRecord, Outcome
 
 
@@ -19,6 +27,18 @@ def test_every_feature_maps_its_range_to_zero_and_one() -> None:
         middle = feature.restore(0.5)
         assert feature.low < middle < feature.high
         assert feature.normalise(middle) == pytest.approx(0.5)
+
+
+def test_a_name_that_is_no_feature_lists_the_features() -> None:
+    """`rate` is a word of phy_rate_mbps; nothing resembles `colour`."""
+    features = physical(np.full(len(NAMES), 0.5, dtype=np.float32), num_layers=32)
+    with pytest.raises(KeyError) as caught:
+        features["rate"]
+    names = ", ".join(NAMES)
+    assert str(caught.value) == f"no feature is called 'rate'; did you mean phy_rate_mbps? valid: {names}"
+    with pytest.raises(UnknownFeatureError, match=f"^no feature is called 'colour'; valid: {names}$"):
+        features["colour"]
+    assert features.get("colour") is None
 
 
 def test_values_beyond_the_range_are_clipped_and_the_split_becomes_a_share() -> None:
