@@ -171,7 +171,8 @@ def test_tuning_sees_the_rewards_of_every_split() -> None:
             "my.py:Raises: split raised UnknownFeatureError: no feature is called 'snr'; did you mean "
             "snr_db? valid: snr_db, snr_trend_db_per_s, snr_age_s, rsrp_dbm, phy_rate_mbps, mcs, "
             "retry_share, handover_age_s, recent_loss, recent_delay_s, link_age_s, queue_packets, speed_mps, "
-            "distance_m, prompt_tokens, output_tokens, previous_split, edge_backlog_s, serving_cell (line 30)",
+            "distance_m, prompt_tokens, output_tokens, previous_split, edge_backlog_s, serving_cell "
+            "(line 30)",
         ),
         ("my.py:NoFeatures", "my.py:NoFeatures: split raised TypeError: NoFeatures.split() takes 2 "),
         ("my.py:NoSplit", "my.py:NoSplit: split returned 17; valid: one of 1, 16, 32"),
