@@ -17,6 +17,14 @@ class InvalidArgumentError(UserError, ValueError):
     """An argument of an environment is not valid; the text names it, its value and what is valid."""
 
 
+class RenderModeError(InvalidArgumentError, TypeError):
+    """There is no such render mode.
+
+    A TypeError, because stable-baselines3's `make_vec_env` asks every environment for "rgb_array" and goes on
+    without a mode after a TypeError.
+    """
+
+
 def check_whole(name: str, value: Any, low: int, high: int | None = None) -> int:
     """A whole number within bounds.
 
@@ -99,10 +107,10 @@ def check_render_mode(render_mode: str | None) -> None:
     """Only None: the environments draw nothing.
 
     Raises:
-        InvalidArgumentError: another mode.
+        RenderModeError: another mode.
     """
     if render_mode is not None:
-        raise InvalidArgumentError(
+        raise RenderModeError(
             f"render_mode is {_shown(render_mode)}, valid: None; the environment draws nothing "
             "(`splitsim report` draws a run)"
         )

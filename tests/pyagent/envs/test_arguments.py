@@ -11,9 +11,11 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from stable_baselines3.common.env_util import make_vec_env
 
 import pyagent  # noqa: F401 (registers)
-from pyagent.bridge import Ns3Env, make_vec
+from pyagent.bridge import Ns3Env
+from pyagent.bridge import make_vec as make_simulators
 from pyagent.dataset import open_dataset, shipped_dataset
 from pyagent.envs.replay import ReplayEnv, ReplayVecEnv
 from pyagent.envs.seed_split import SeedSplitEnv
@@ -89,10 +91,19 @@ def test_an_option_that_is_unknown_or_out_of_range_is_refused(
     assert env.observation_space.contains(env.reset(options={})[0])
 
 
+@pytest.mark.filterwarnings("ignore:.*render_mode='human'")
 @pytest.mark.parametrize("name", IDS)
 def test_a_render_mode_is_refused(name: str) -> None:
     with pytest.raises(UserError, match="render_mode is 'human', valid: None"):
         gymnasium.make(name, render_mode="human")
+
+
+@pytest.mark.filterwarnings("ignore:.*render_mode='rgb_array'")
+def test_stable_baselines3_makes_a_vector_by_name() -> None:
+    """`make_vec_env` asks for "rgb_array" first, and goes on without after a TypeError."""
+    envs = make_vec_env("pyagent/Replay-v0", n_envs=2, seed=1)
+    assert envs.reset().shape == (2, 19)
+    envs.close()
 
 
 @pytest.mark.parametrize("threads", [0, 1.5, True, "2"])
@@ -157,7 +168,7 @@ def test_the_bridge_has_no_options_and_no_render_mode(fake: Ns3Env) -> None:
 
 
 def test_a_vector_of_simulators_knows_one_option() -> None:
-    envs = make_vec(1, sys.executable, [str(FAKE_SIM)], connect_timeout_s=20, step_timeout_s=20)
+    envs = make_simulators(1, sys.executable, [str(FAKE_SIM)], connect_timeout_s=20, step_timeout_s=20)
     with pytest.raises(UserError, match="options has 'mask', valid: reset_mask"):
         envs.reset(options={"mask": [True]})
     envs.close()
