@@ -61,6 +61,28 @@ class _Window(NamedTuple):
     nll: Tensor
 
 
+CHANCE_MARGIN_NATS = 1.0
+"""A model whose NLL is no further below that of a uniform guess has learned next to nothing."""
+
+
+def chance_note(model: str, nll: float, vocab_size: int) -> str:
+    """A warning that a model predicts its text no better than chance; empty where it does.
+
+    Args:
+        model: its name.
+        nll: mean NLL of a text without impairment, nats per token.
+        vocab_size: V; a uniform guess over V tokens has an NLL of ln V and a perplexity of V.
+    """
+    if math.isfinite(nll) and nll < math.log(vocab_size) - CHANCE_MARGIN_NATS:
+        return ""
+    perplexity = math.exp(min(nll, 700.0))
+    return (
+        f"{model} has a perplexity of {perplexity:.4g} on its text, and a uniform guess over its "
+        f"vocabulary {vocab_size}: it looks untrained, or its tokenizer is another's; losses of quality then "
+        "mean nothing"
+    )
+
+
 class QualityEvaluator:
     """Scores delivery records on real prompts.
 

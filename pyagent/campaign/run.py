@@ -161,7 +161,8 @@ def _recorded(run: Experiment, command: str) -> dict[str, Any]:
 
 def _run(run: Experiment) -> dict[str, Any]:
     with run.progress.phase("load", "Loading the language model", 1):
-        run.scorer.evaluator("train")
+        if note := run.scorer.chance_note():
+            run.progress.note(f"warning: model.quality = {note}")
         run.progress.advance()
     _look(run)
     trained = _train(run)

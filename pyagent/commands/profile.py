@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,6 +67,7 @@ def profile(
     from llm_split.devices import load_shape
     from llm_split.models import load_quality_model
     from llm_split.profile import Plan
+    from llm_split.quality import chance_note
 
     if dtype not in _DTYPES:
         raise UserError(f"--dtype is {dtype!r}, valid: {', '.join(_DTYPES)}")
@@ -97,6 +99,9 @@ def profile(
         work = _profile(plan, out, loaded)
     with usage_errors():
         result = _run(work, loaded)
+    reference_ppl = float(read_profile(out)["reference_ppl"].iloc[0])
+    if note := chance_note(loaded.name, math.log(reference_ppl), int(loaded.model.config.vocab_size)):
+        print(f"splitsim: warning: {note}", file=sys.stderr)
     files = _draw([out], out / "profile")
     if as_json:
         print(

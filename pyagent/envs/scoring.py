@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from llm_split.models import QualityModel, load_quality_model
 from llm_split.partition import CannotSplitError, SplitModel
-from llm_split.quality import QualityEvaluator, QualityResult, proxy_split
+from llm_split.quality import QualityEvaluator, QualityResult, chance_note, proxy_split
 from llm_split.texts import text_sha256
 from pyagent.envs.comparison import ComparedByValue
 from pyagent.envs.network import is_exact, is_lossy, record_network
@@ -119,6 +119,12 @@ class Scorer:
                 delta_nll_clip=self.scenario.reward.delta_nll_clip,
             )
         return self._evaluators[part]
+
+    def chance_note(self) -> str:
+        """As `llm_split.quality.chance_note`, on the first prompt for training; it stays in the cache."""
+        with model_threads(self._threads):
+            nll = float(self.evaluator("train").reference_nll(0).mean())
+        return chance_note(self.scenario.model.quality, nll, int(self.model.model.config.vocab_size))
 
     def prompt_index(self, seed: int, replicate: int, request: int) -> int:
         """Which prompt a request gets, in [0, prompts)."""

@@ -12,7 +12,7 @@ from llm_split.codecs import get_codec
 from llm_split.impairment import CONCEALMENTS, DeliveryMask, Impairment, apply
 from llm_split.models import QualityModel
 from llm_split.partition import SplitModel
-from llm_split.quality import QualityEvaluator, proxy_split
+from llm_split.quality import QualityEvaluator, chance_note, proxy_split
 from llm_split.texts import prompt_windows
 
 P, N, F = 12, 9, 3
@@ -220,3 +220,22 @@ def test_real_model_reads_english_and_suffers_from_loss(real: QualityModel) -> N
     assert np.mean([r.delta_nll for r in results]) > 0.3
     clean = subject.evaluate(0, 5, "fp16", DeliveryMask.perfect(64, 32, 1))
     assert abs(clean.delta_nll) < 0.01  # fp16 on the wire costs nothing
+
+
+def test_a_model_at_chance_gets_a_warning(tiny: SplitModel, prompts: torch.Tensor) -> None:
+    """Random weights predict random tokens no better than a uniform guess, whose NLL is ln V."""
+    nll = float(evaluator(tiny, prompts).reference_nll(0).mean())
+    assert nll > math.log(131) - 1
+    note = chance_note("tiny", nll, 131)
+    assert note.startswith(f"tiny has a perplexity of {math.exp(nll):.4g} on its text, and a uniform guess ")
+    assert "untrained" in note
+    assert chance_note("good", math.log(20), 49152) == ""
+    assert "perplexity of 4.915e+04" in chance_note("uniform", math.log(49152), 49152)
+    assert "untrained" in chance_note("broken", math.nan, 49152)
+
+
+@pytest.mark.model
+def test_a_trained_model_gets_no_warning(real: QualityModel) -> None:
+    windows = prompt_windows(real.tokenizer, 2, 64, 0, "train")
+    scored = QualityEvaluator(SplitModel(real.model), windows, [15])
+    assert chance_note("smollm2", float(scored.reference_nll(0).mean()), real.model.config.vocab_size) == ""
