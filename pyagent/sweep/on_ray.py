@@ -87,7 +87,7 @@ def _connected(address: str | None, cores: int | None) -> Any:
         options |= {"num_cpus": cores, "include_dashboard": False, "_node_ip_address": _LOOPBACK}
     try:
         ray.init(address=address or "local", **options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # also a TMPDIR too long for its sockets
         where = f"engine.address = {address!r}" if address else "engine = ray"
         reason = " ".join(str(error).split())
         raise EngineError(f"{where}: {reason}; valid: the address of a running cluster") from error
