@@ -9,7 +9,7 @@ Two kinds of classes will do, both made without arguments:
 Both may have `name`, `reset(seed)`, `describe()`, which tells the rule in one line, and `tune`, which sees
 the rewards of every split on the training seeds:
 `tune(features, splits, rewards)` with a list of K features, or `tune(contexts, rewards)` with float32 [K, D];
-rewards are float64 [K, S].
+rewards are float64 [K, S]. Before a run a copy is tuned on made-up rewards and tried out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import inspect
+import os
 import re
 import sys
 import traceback
@@ -32,6 +33,7 @@ from pyagent.envs.observation import NAMES, physical
 from pyagent.errors import UserError
 from pyagent.evaluation.rules import StepRule
 from pyagent.policies.base import Context, Mask, OfflinePolicy, allowed_actions
+from pyagent.policies.trial import DECISIONS, class_attributes_kept, made_up_rewards
 from pyagent.reward import FloatArray
 from pyagent.surrogate.types import Contexts
 
@@ -64,6 +66,7 @@ class UserPolicy:
         self.rename(name or str(getattr(policy, "name", _hyphens(type(policy).__name__))))
         self._splits: tuple[int, ...] = ()
         self._num_layers = 0
+        self._remark = ""
 
     def rename(self, name: str) -> None:
         """Give it another name in tables.
@@ -79,17 +82,26 @@ class UserPolicy:
         self.name = name
 
     def prepare(self, splits: tuple[int, ...], num_layers: int) -> None:
-        """Say what the actions stand for, and try a copy out on a context in the middle of everything.
+        """Set what the actions stand for, and try a copy on a context in the middle of all ranges.
+
+        A copy that tunes is tuned on made-up rewards first. Nothing of the trial stays in the policy.
 
         Raises:
             PolicyError: the copy did something wrong.
         """
         self._splits, self._num_layers = splits, num_layers
         trial = self.copy()
-        trial.reset(0)
-        trial.act(np.full(len(NAMES), 0.5, dtype=np.float32))
-        if not self.tunes:  # one that is not tuned yet may have nothing to tell
+        with class_attributes_kept(type(trial._policy)):
+            if trial.tunes:
+                trial._tune_on_made_up_rewards()
+            trial.reset(0)
+            trial.act(np.full(len(NAMES), 0.5, dtype=np.float32))
             trial.own_words()
+
+    def _tune_on_made_up_rewards(self) -> None:
+        self._remark = f" (trial before the run: {DECISIONS} decisions with made-up rewards)"
+        self.tune(*made_up_rewards(len(self._splits)))
+        self._remark = " (trial before the run: tuned on made-up rewards)"
 
     def copy(self) -> UserPolicy:
         """One that learns and remembers on its own.
@@ -100,7 +112,7 @@ class UserPolicy:
         try:
             return copy.deepcopy(self)
         except Exception as error:
-            raise self._mistake("can't be copied", error) from error
+            raise self._mistake("can't be copied", error) from _cause(error)
 
     @property
     def tunes(self) -> bool:
@@ -142,7 +154,9 @@ class UserPolicy:
         if hasattr(self._policy, "describe"):
             text = self._call("describe")
             if not isinstance(text, str):
-                raise PolicyError(f"{self.source}: describe returned {one_line(repr(text))}; valid: a text")
+                raise PolicyError(
+                    f"{self.source}: describe returned {one_line(repr(text))}; valid: a text{self._remark}"
+                )
             return one_line(text)
         prints = getattr(type(self._policy), "__str__", None) is not object.__str__
         return one_line(self._call("__str__")) if prints else ""
@@ -177,17 +191,18 @@ class UserPolicy:
         if not whole or int(chosen) not in valid:
             one_of = ", ".join(map(str, valid))
             raise PolicyError(
-                f"{self.source}: {method} returned {one_line(repr(chosen))}; valid: one of {one_of}"
+                f"{self.source}: {method} returned {one_line(repr(chosen))}; "
+                f"valid: one of {one_of}{self._remark}"
             )
 
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
             return getattr(self._policy, method)(*arguments)
         except Exception as error:
-            raise self._mistake(f"{method} raised", error) from error
+            raise self._mistake(f"{method} raised", error) from _cause(error)
 
     def _mistake(self, what: str, error: BaseException) -> PolicyError:
-        return PolicyError(f"{self.source}: {what} {_described(error, self._path)}")
+        return PolicyError(f"{self.source}: {what} {_described(error, self._path)}{self._remark}")
 
 
 class _Rule:
@@ -245,7 +260,8 @@ def load_policy(source: str) -> UserPolicy:
     try:
         policy = made()
     except Exception as error:
-        raise PolicyError(f"{source}: can't be made without arguments: {_described(error, path)}") from error
+        reason = f"can't be made without arguments: {_described(error, path)}"
+        raise PolicyError(f"{source}: {reason}") from _cause(error)
     return UserPolicy(source, path, policy)
 
 
@@ -264,8 +280,13 @@ def _run_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise PolicyError(f"{path}: can't be run: {_described(error, path)}") from error
+        raise PolicyError(f"{path}: can't be run: {_described(error, path)}") from _cause(error)
     return module
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """The error itself with `splitsim --debug`; else None: the message has its text and line already."""
+    return error if os.environ.get("SPLITSIM_DEBUG") else None
 
 
 _LONGEST_ERROR = 500

@@ -80,8 +80,8 @@ def test_an_own_policy_is_ranked_on_an_own_trace(tmp_path: Path) -> None:
 
 
 def test_a_policy_that_fails_on_the_way_ends_the_run_with_its_line(tmp_path: Path) -> None:
-    # In tuning, which the trial run at the start doesn't do.
-    (tmp_path / "my.py").write_text(POLICY.format(trouble=True))
+    # On the run's own 2 decisions (1 seed, 2 requests), which the trial before the run doesn't have.
+    (tmp_path / "my.py").write_text(POLICY.format(trouble="len(features) == 2"))
     done = evaluate(tmp_path, "--against", "none")
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
