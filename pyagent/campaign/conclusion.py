@@ -51,6 +51,7 @@ def conclude(
         targets=run.scenario.targets.stated,
     )
     static = table.rewards[:, tuned.best_static].mean(1)
+    paired = _paired(run, judged)
     rules = rules_of(_tellers(run, tuned), run.scorer.deployment)
     guests = [guest.name for guest in run.contenders.guests]
     compared = [name for name in policies if name not in rules or name in guests]
@@ -67,12 +68,14 @@ def conclude(
         "proxy_splits": {str(split): run.scorer.proxy(split) for split in run.splits},
         "policies": policies,
         "rules": rules,
-        "warnings": below_static(policies, compared, float(static.mean()), run.splits[tuned.best_static]),
+        "warnings": below_static(
+            policies, compared, float(static.mean()), run.splits[tuned.best_static], paired
+        ),
         "guests": guests,
         "best_static_split": run.splits[tuned.best_static],
         "threshold": _described(tuned.threshold, run.splits),
         "oracle": oracle_metrics(best, table.seeds, run.splits),
-        "paired": _paired(run, judged),
+        "paired": paired,
         "oracle_over_best_static": gap.estimate,
         "oracle_over_best_static_ci": [gap.low, gap.high],
         "decisions": len(run.rows),

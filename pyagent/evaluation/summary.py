@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -87,7 +88,11 @@ def _percent(share: float) -> str:
 
 
 def below_static(
-    policies: Mapping[str, Metrics], names: Iterable[str], static_reward: float, split: int
+    policies: Mapping[str, Metrics],
+    names: Iterable[str],
+    static_reward: float,
+    split: int,
+    paired: Mapping[str, Metrics] | None = None,
 ) -> list[str]:
     """A warning for each policy that earns less than the best static split.
 
@@ -96,14 +101,20 @@ def below_static(
         names: of the policies to look at; unknown ones are passed over.
         static_reward: mean reward of the best static split on the same decisions.
         split: that one.
+        paired: differences as :func:`compare` finds them; those named `NAME - best-static` are told.
     """
-    low = [(name, policies[name]["reward"]) for name in names if name in policies]
-    return [
-        f"{name} lies below the best static split: its reward is {reward:.3f}, that of always {split} "
-        f"{static_reward:.3f}"
-        for name, reward in low
-        if round(reward, 3) < round(static_reward, 3)  # as they are shown
-    ]
+    warnings = []
+    for name in names:
+        reward = policies[name]["reward"] if name in policies else math.inf
+        if round(reward, 3) < round(static_reward, 3):  # as they are shown
+            found = (paired or {}).get(f"{name} - best-static")
+            low, high = found["difference_ci"] if found else (0.0, 0.0)
+            interval = f", difference {found['difference']:+.3f} [{low:+.3f}, {high:+.3f}]" if found else ""
+            warnings.append(
+                f"{name} lies below the best static split: its reward is {reward:.3f}, "
+                f"that of always {split} {static_reward:.3f}{interval}"
+            )
+    return warnings
 
 
 def check_decisions(decisions: pd.DataFrame) -> None:

@@ -69,6 +69,11 @@ def write_evaluation(
         },
         targets=scenario.targets.stated,
     )
+    paired = {
+        f"{guest.name} - {other}": compare(judged, guest.name, other)
+        for i, guest in enumerate(guests, 1)
+        for other in list(contenders)[i:]
+    }
     compared = [name for name in contenders if name not in rules or name not in trained]
     static = float(best.static_value.mean()), splits[best.static_action]
     summary = {
@@ -77,15 +82,11 @@ def write_evaluation(
         "splits": list(splits),
         "policies": policies,
         "rules": rules,
-        "warnings": below_static(policies, compared, *static),
+        "warnings": below_static(policies, compared, *static, paired),
         "guests": [guest.name for guest in guests],
         "oracle": oracle_metrics(best, table.seeds, splits),
         "best_static_split": splits[best.static_action],
-        "paired": {
-            f"{guest.name} - {other}": compare(judged, guest.name, other)
-            for i, guest in enumerate(guests, 1)
-            for other in list(contenders)[i:]
-        },
+        "paired": paired,
         "oracle_over_best_static": gap.estimate,
         "oracle_over_best_static_ci": [gap.low, gap.high],
         "decisions": len(judged),

@@ -215,6 +215,9 @@ def test_a_policy_below_the_best_static_split_is_warned_of():
     policies = {"a": {"reward": -1.2}, "b": {"reward": -1.0004}, "c": {"reward": -9.0}}
     (warning,) = below_static(policies, ["a", "b", "unknown"], -1.0, 32)
     assert warning == ("a lies below the best static split: its reward is -1.200, that of always 32 -1.000")
+    paired = {"a - best-static": {"difference": -0.2, "difference_ci": [-0.3, 0.05]}}
+    (warning,) = below_static(policies, ["a"], -1.0, 32, paired)
+    assert warning.endswith("that of always 32 -1.000, difference -0.200 [-0.300, +0.050]")
 
 
 def test_failed_requests_have_no_first_token_but_count_everywhere_else():
