@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -108,6 +109,7 @@ def evaluate(
     from pyagent.policies.user import load_policy
     from pyagent.scenario.load import load_scenario
     from pyagent.scenario.on_trace import on_trace
+    from pyagent.scenario.reading import reading_notes
     from pyagent.traces.shipped import find_radio_trace
 
     options = {
@@ -140,6 +142,7 @@ def evaluate(
             downlink=None if downlink is None else find_radio_trace(downlink),
             **reading,
         )
+        print("\n".join(reading_notes(chosen)), file=sys.stderr)
     result = run_experiment(
         chosen,
         seed=seed,

@@ -122,6 +122,7 @@ def preview(
     from pyagent.scenario.compile import deploy
     from pyagent.scenario.load import load_scenario
     from pyagent.scenario.preview import Preview, preview_json
+    from pyagent.scenario.reading import reading_notes
 
     scenario = load_scenario(file)
     deploy(scenario)
@@ -143,7 +144,7 @@ def preview(
     if as_json:
         print(json.dumps({**data, "files": written}))
         return
-    print(_in_words(scenario, seen), file=sys.stderr)
+    print("\n".join([*reading_notes(scenario), _in_words(scenario, seen)]), file=sys.stderr)
     print("\n".join(written))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +21,8 @@ from pyagent.scenario.schema.base import (
     Share,
     require_order,
 )
+from pyagent.traces.clock import ClockBack
+from pyagent.traces.errors import TraceError
 from pyagent.traces.mobility import FORMATS, Options, Track, Tracks, read_tracks
 
 AtEnd = Literal["stay", "leave", "loop", "return"]
@@ -215,7 +218,9 @@ class TraceMobility(Movement):
     elevation: bool = False
     """gpx: heights from the file"""
     speed_mps: Positive | None = None
-    """gpx without times: the constant speed"""
+    """gpx: the constant speed; times of the file are not used then"""
+    clock_back: ClockBack = "refuse"
+    """gpx, csv: where a time is before the one above it: refuse, drop such points, or shift all later ones"""
 
     @model_validator(mode="after")
     def _readable(self) -> TraceMobility:
@@ -231,13 +236,26 @@ class TraceMobility(Movement):
         Raises:
             TraceError: the file can't be used, or holds no such node.
         """
-        tracks = _read(self.file, self.format, self._options())
+        tracks = self.recorded()
         if self.origin is not None:
             tracks = tracks.recentred(self.origin)
         if self.start_s > 0 or self.end_s is not None:
             end_s = tracks.end_s if self.end_s is None else self.end_s
             tracks = tracks.cut(self.start_s, max(end_s, self.start_s + 1e-9)).shifted(time_s=-self.start_s)
         return [tracks.select(self.node)] if self.node is not None else list(tracks.tracks.values())
+
+    def recorded(self) -> Tracks:
+        """The file's tracks as it has them. A fault of another node than the one named is no error.
+
+        Raises:
+            TraceError: the file can't be used.
+        """
+        try:
+            return _read(self.file, self.format, self._options())
+        except TraceError:
+            if self.node is None:
+                raise
+            return _read(self.file, self.format, replace(self._options(), node=self.node))
 
     def simulator(self) -> dict[str, Any]:
         """What ns-3 is given: the tracks."""
@@ -271,6 +289,7 @@ class TraceMobility(Movement):
             dimensions=self.dimensions,
             elevation=self.elevation,
             speed_mps=self.speed_mps,
+            clock_back=self.clock_back,
         )
 
 

@@ -20,28 +20,30 @@ def _read(source: Source) -> list[Track]:
     count = 0
     for count, (line, text) in enumerate(source.lines(), start=1):
         values = text.split()
-        fields = ("t", "x", "y", "z")[:width]
-        if not values or len(values) % width:
-            hint = (
-                "; for t x y z say dimensions = 3" if width == 3 and values and len(values) % 4 == 0 else ""
-            )
-            raise source.error(
-                line,
-                f"{len(values)} values; valid: one or more times the {width} of {' '.join(fields)}{hint}",
-            )
-        for at in range(0, len(values), width):
-            waypoint = values[at : at + width]
-            time_s = source.time(line, "t", waypoint[0])
-            place = [
-                source.coordinate(line, field, text)
-                for field, text in zip(fields[1:], waypoint[1:], strict=True)
-            ]
-            nodes.add(str(count - 1), line, time_s, place[0], place[1], place[2] if width == 4 else 0.0)
-        could_be_3d = could_be_3d and _increases([float(value) for value in values[::4]], len(values))
+        with source.sparing(str(count - 1)):
+            _read_node(source, nodes, str(count - 1), line, values, width)
+            could_be_3d = could_be_3d and _increases([float(value) for value in values[::4]], len(values))
     tracks = nodes.tracks(stays=True)
     if could_be_3d and tracks:
         raise source.error(count, "all lines fit t x y and t x y z; valid: say dimensions = 2 or 3")
     return tracks
+
+
+def _read_node(source: Source, nodes: Nodes, node: str, line: int, values: list[str], width: int) -> None:
+    fields = ("t", "x", "y", "z")[:width]
+    if not values or len(values) % width:
+        hint = "; for t x y z say dimensions = 3" if width == 3 and values and len(values) % 4 == 0 else ""
+        raise source.error(
+            line,
+            f"{len(values)} values; valid: one or more times the {width} of {' '.join(fields)}{hint}",
+        )
+    for at in range(0, len(values), width):
+        waypoint = values[at : at + width]
+        time_s = source.time(line, "t", waypoint[0])
+        place = [
+            source.coordinate(line, field, text) for field, text in zip(fields[1:], waypoint[1:], strict=True)
+        ]
+        nodes.add(node, line, time_s, place[0], place[1], place[2] if width == 4 else 0.0)
 
 
 def _increases(times_s: list[float], count: int) -> bool:

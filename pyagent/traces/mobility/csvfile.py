@@ -29,12 +29,13 @@ def _read(source: Source) -> list[Track]:
         if len(cells) != len(header):
             raise source.error(line, f"{len(cells)} values; valid: {len(header)}, {','.join(header)}")
         row = dict(zip(header, cells, strict=True))
-        time_s = source.time(line, "t_s", row["t_s"])
-        x, y, z = (source.coordinate(line, axis, row.get(axis, "0")) for axis in ("x_m", "y_m", "z_m"))
-        nodes.add(row["node"], line, time_s, x, y, z)
+        with source.sparing(row["node"]):
+            time_s = source.time(line, "t_s", row["t_s"])
+            x, y, z = (source.coordinate(line, axis, row.get(axis, "0")) for axis in ("x_m", "y_m", "z_m"))
+            nodes.add(row["node"], line, time_s, x, y, z)
     if not header:
         raise TraceError(f"{source.path}: no header; valid: t_s,node,x_m,y_m[,z_m]")
-    return nodes.tracks()
+    return nodes.tracks(recorded=True)
 
 
 def _cells(source: Source, line: int, text: str) -> list[str]:
@@ -69,4 +70,5 @@ FORMAT = Format(
     suffixes=(".csv",),
     recognises=_recognises,
     read=_read,
+    options=frozenset({"clock_back"}),
 )

@@ -53,7 +53,8 @@ class _Reader(Handler):
                 raise self._source.error(
                     line, f"element {path[2]!r} in a timestep; valid: {', '.join(_MOVERS)}"
                 )
-            self._sample(line, path[2], attributes)
+            with self._source.sparing(attributes.get("id", "")):
+                self._sample(line, path[2], attributes)
 
     def _timestep(self, line: int, attributes: dict[str, str]) -> None:
         time_s = self._source.time(line, "time", attributes.get("time", ""))
@@ -89,13 +90,20 @@ def _read(source: Source) -> list[Track]:
     if not reader.extras:
         return []
     for samples in reader.nodes:
-        _refuse_absence(source, samples, reader.extras[samples.node])
+        with source.sparing(samples.node):
+            _refuse_absence(source, samples, reader.extras[samples.node])
+    if not list(reader.nodes):
+        return []
     in_degrees = _in_degrees(source, reader)
     tables = (
         project(source, list(reader.nodes)) if in_degrees else [samples.table for samples in reader.nodes]
     )
-    tracks = [samples.track(source, table=table) for samples, table in zip(reader.nodes, tables, strict=True)]
-    _refuse_other_unit(source, reader, [table[:, 1:] for table in tables])
+    tracks, moved = [], []
+    for samples, table in zip(reader.nodes, tables, strict=True):
+        with source.sparing(samples.node):
+            tracks.append(samples.track(source, table=table))
+            moved.append(table[:, 1:])
+    _refuse_other_unit(source, reader, moved)
     return tracks
 
 

@@ -1,13 +1,16 @@
 """GPX 1.0 and 1.1: recorded tracks, or planned routes in a file without tracks.
 
 Each track (or route) is a node. Times count from the earliest in the file; places are metres about
-the middle of the file's box (`projection.LocalProjection`). Waypoints are ignored.
+the middle of the file's box (`projection.LocalProjection`). Waypoints are ignored. A fault in one track
+is raised when the tracks have their names, unless every track is needed.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain, count
@@ -26,6 +29,8 @@ _POINTS = (("gpx", "trk", "trkseg", "trkpt"), ("gpx", "rte", "rtept"))
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(?:Z|([+-])([01]\d):([0-5]\d))?", re.ASCII
 )
+_SAME_TIME = timedelta(milliseconds=1)
+_GPS_START = datetime(1980, 1, 6, tzinfo=UTC)
 
 
 @dataclass
@@ -36,6 +41,8 @@ class _Path:
     node: str
     name: str = ""
     segments: list[int] = field(default_factory=list)  # index of each one's first point
+    points: int = 0
+    fault: TraceError | None = None
 
 
 class _Reader(Handler):
@@ -43,53 +50,111 @@ class _Reader(Handler):
         self._source = source
         self._samples = Nodes(source)
         self._paths: list[_Path] = []
-        self._first: datetime | None = None
         self._point = [math.nan] * 4
         self._line = 0
-        self._count = 0
+        self.first: datetime | None = None
+        self.latest_s = 0.0
+        self.times = 0
 
     def start(self, line: int, path: tuple[str, ...], attributes: dict[str, str]) -> None:
         if path in (("gpx", "trk"), ("gpx", "rte")):
             self._paths.append(_Path(path[1], f"{path[1]} {len(self._paths) + 1}"))
-            self._count = 0
         elif path == ("gpx", "trk", "trkseg"):
-            self._paths[-1].segments.append(self._count)
+            self._paths[-1].segments.append(self._paths[-1].points)
         elif path in _POINTS:
-            places = [self._source.number(line, name, attributes.get(name, "")) for name in ("lon", "lat")]
-            self._point = [math.nan, *places, math.nan]
             self._line = line
+            with self._later():
+                places = [
+                    self._source.number(line, name, attributes.get(name, "")) for name in ("lon", "lat")
+                ]
+                self._point = [math.nan, *places, math.nan]
 
     def end(self, line: int, path: tuple[str, ...], text: str) -> None:
-        if path in _POINTS:
-            self._samples.add(self._paths[-1].node, self._line, *self._point)
-            self._count += 1
-        elif path[:-1] in _POINTS and path[-1] == "time":
-            self._point[0] = self._since_first(line, text)
-        elif path[:-1] in _POINTS and path[-1] == "ele":
-            self._point[3] = self._source.coordinate(line, "ele", text)
-        elif path in (("gpx", "trk", "name"), ("gpx", "rte", "name")):
+        if path in (("gpx", "trk", "name"), ("gpx", "rte", "name")):
             self._paths[-1].name = text
+        elif path in _POINTS or path[:-1] in _POINTS:
+            with self._later():
+                self._end_in_point(line, path, text)
+
+    def _end_in_point(self, line: int, path: tuple[str, ...], text: str) -> None:
+        if path in _POINTS:
+            self._paths[-1].points += 1
+            if self._paths[-1].fault is None:
+                self._samples.add(self._paths[-1].node, self._line, *self._point)
+        elif path[-1] == "time":
+            self.times += 1
+            if self._source.options.speed_mps is None:
+                self._point[0] = self._since_first(line, text)
+        elif path[-1] == "ele":
+            self._point[3] = self._source.coordinate(line, "ele", text)
+
+    @contextmanager
+    def _later(self) -> Iterator[None]:
+        """Keep the first fault of a track until it is clear whether the track is needed."""
+        try:
+            yield
+        except TraceError as error:
+            if self._source.options.node is None:
+                raise
+            self._paths[-1].fault = self._paths[-1].fault or error
 
     def chosen(self) -> list[tuple[_Path, Samples]]:
-        """The tracks that have points, else such routes, each under a name of its own."""
+        """The sound tracks that have points, else such routes, each under a name of its own."""
         samples = {each.node: each for each in self._samples}
-        filled = [path for path in self._paths if path.node in samples]
+        filled = [path for path in self._paths if path.points]
         tracks = [path for path in filled if path.kind == "trk"]
-        result: dict[str, tuple[_Path, Samples]] = {}
+        names: set[str] = set()
+        result = []
         for path in tracks or filled:
-            each = samples[path.node]
-            name = path.name or path.node
-            names = chain([name], (f"{name} ({again})" for again in count(2)))
-            each.node = next(free for free in names if free not in result)
-            result[each.node] = path, each
-        return list(result.values())
+            name = _free_name(path.name or path.node, names)
+            names.add(name)
+            with self._source.sparing(name):
+                if path.fault is not None:
+                    raise path.fault
+                each = samples[path.node]
+                each.node = name
+                result.append((path, each))
+        return result
 
     def _since_first(self, line: int, text: str) -> float:
         time = _instant(text)
         if time is None:
             raise self._source.bad(line, "time", text, "not a time; valid: YYYY-MM-DDThh:mm:ss[.s][Z|+hh:mm]")
-        self._first = self._first or time
-        return (time - self._first).total_seconds()
+        self.first = self.first or time
+        since_s = (time - self.first).total_seconds()
+        self.latest_s = max(self.latest_s, since_s)
+        return since_s
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    names = chain([name], (f"{name} ({again})" for again in count(2)))
+    return next(free for free in names if free not in taken)
+
+
+class _TimeTexts(Handler):
+    """The texts of the times of the points that begin in one line."""
+
+    def __init__(self, line: int) -> None:
+        self._sought = line
+        self._line = 0
+        self.texts: list[str] = []
+
+    def start(self, line: int, path: tuple[str, ...], attributes: dict[str, str]) -> None:
+        if path in _POINTS:
+            self._line = line
+
+    def end(self, line: int, path: tuple[str, ...], text: str) -> None:
+        if path[:-1] in _POINTS and path[-1] == "time" and self._line == self._sought:
+            self.texts.append(text)
+
+
+def _time_text(source: Source, line: int, time: datetime) -> str:
+    """The time of a point that begins in a line, as the file writes it; the file is read again."""
+    handler = _TimeTexts(line)
+    scan(source, "gpx", handler)
+    instants = ((_instant(text), text) for text in handler.texts)
+    same = (text for instant, text in instants if instant is not None and abs(instant - time) < _SAME_TIME)
+    return next(same, time.isoformat())
 
 
 def _instant(text: str) -> datetime | None:
@@ -110,72 +175,115 @@ def _instant(text: str) -> datetime | None:
 def _read(source: Source) -> list[Track]:
     reader = _Reader(source)
     scan(source, "gpx", reader)
-    chosen = reader.chosen()
-    if not chosen:
+    sound = []
+    for path, samples in reader.chosen():
+        with source.sparing(samples.node):
+            _refuse_gap(source, path, samples)
+            _refuse_missing_fields(source, samples)
+            _refuse_placeholders(source, reader, samples)
+            sound.append(samples)
+    if not sound:
         return []
-    all_samples = [samples for _, samples in chosen]
-    _refuse_gaps(source, chosen)
-    tables = project(source, all_samples)
-    _set_heights(source, all_samples, tables)
-    _set_times(source, all_samples, tables)
-    return [samples.track(source, table=table) for samples, table in zip(all_samples, tables, strict=True)]
+    sound, tables = _projected(source, sound)
+    _set_heights(source, tables)
+    begin = _set_times(source, reader, tables)
+
+    def quote(line: int, time_s: float) -> str:
+        return _time_text(source, line, begin + timedelta(seconds=time_s))
+
+    tracks = []
+    for samples, table in zip(sound, tables, strict=True):
+        with source.sparing(samples.node):
+            tracks.append(samples.track(source, table=table, recorded=True, quote=quote))
+    return tracks
 
 
-def _refuse_gaps(source: Source, chosen: list[tuple[_Path, Samples]]) -> None:
-    for path, samples in chosen:
-        starts = [start for start in path.segments if 0 < start < len(samples)]
-        if starts and source.options.gaps == "refuse":
-            raise source.error(
-                samples.lines[starts[0]],
-                f"track {samples.node!r} has a new segment here, and where it was in between is not known; "
-                "valid: one segment, or gaps = 'join' for a straight line",
-            )
+def _projected(source: Source, sound: list[Samples]) -> tuple[list[Samples], list[FloatArray]]:
+    """Nodes with their places in metres; only the node that is needed where others are too far away."""
+    try:
+        return sound, project(source, sound)
+    except TraceError as error:
+        needed = [samples for samples in sound if samples.node == source.options.node]
+        if not needed or len(sound) == 1:
+            raise
+        for samples in sound:
+            if samples not in needed:
+                source.faults.setdefault(samples.node, str(error))
+        return needed, project(source, needed)
 
 
-def _set_heights(source: Source, all_samples: list[Samples], tables: list[FloatArray]) -> None:
-    if not source.options.elevation:
-        for table in tables:
-            table[:, 3] = 0.0
+def _refuse_gap(source: Source, path: _Path, samples: Samples) -> None:
+    starts = [start for start in path.segments if 0 < start < len(samples)]
+    if starts and source.options.gaps == "refuse":
+        raise source.error(
+            samples.lines[starts[0]],
+            f"track {samples.node!r} has a new segment here, and where it was in between is not known; "
+            "valid: one segment, or gaps = 'join' for a straight line",
+        )
+
+
+def _refuse_missing_fields(source: Source, samples: Samples) -> None:
+    if source.options.elevation:
+        _refuse_missing(source, samples, 3, "ele, which elevation = true needs; valid: in every point")
+    if source.options.speed_mps is None:
+        _refuse_missing(source, samples, 0, "time; valid: in every point, or speed_mps for a constant speed")
+
+
+def _refuse_placeholders(source: Source, reader: _Reader, samples: Samples) -> None:
+    """Times that no clock has shown: all the same, or before GPS while others of the file are after."""
+    if source.options.speed_mps is not None or reader.first is None:
         return
-    _refuse_missing(
-        source, all_samples, tables, 3, "ele, which elevation = true needs; valid: in every point"
+    table = samples.table
+    times_s = table[:, 0]
+    moves = len(table) > 1 and bool(np.ptp(table[:, 1:3], axis=0).any())
+    if moves and not np.ptp(times_s):
+        problem = f"the same in all {len(table)} points of track {samples.node!r}"
+    elif (times_s < _gps_start_s(reader)).any() and reader.latest_s >= _gps_start_s(reader):
+        problem = f"before GPS (1980), and others are after: a placeholder in track {samples.node!r}"
+    else:
+        return
+    at = int(np.argmin(times_s))
+    line, text = (
+        samples.lines[at],
+        _time_text(source, samples.lines[at], reader.first + timedelta(seconds=float(times_s[at]))),
     )
+    valid = "valid: times of a clock, or speed_mps for a constant speed"
+    raise source.bad(line, "time", text, f"{problem}; {valid}")
+
+
+def _gps_start_s(reader: _Reader) -> float:
+    """The begin of GPS time, in seconds after the file's first time."""
+    assert reader.first is not None
+    return (_GPS_START - reader.first).total_seconds()
+
+
+def _set_heights(source: Source, tables: list[FloatArray]) -> None:
     ground_m = tables[0][0, 3]
     for table in tables:
-        table[:, 3] -= ground_m
+        table[:, 3] = table[:, 3] - ground_m if source.options.elevation else 0.0
 
 
-def _set_times(source: Source, all_samples: list[Samples], tables: list[FloatArray]) -> None:
-    speed = source.options.speed_mps
-    missing = [bool(np.isnan(table[:, 0]).all()) for table in tables]
-    if speed is None or not all(missing):
-        _refuse_missing(
-            source,
-            all_samples,
-            tables,
-            0,
-            "time; valid: in every point, or in none and speed_mps for a constant speed",
-        )
-        if speed is not None:
-            raise TraceError(
-                f"{source.path}: speed_mps = {speed!r}: the points have times; valid: leave it out"
-            )
+def _set_times(source: Source, reader: _Reader, tables: list[FloatArray]) -> datetime:
+    """Times after the earliest of the file, which is returned; or by speed_mps, whatever the file says."""
+    speed_mps = source.options.speed_mps
+    begin = reader.first or _GPS_START
+    if speed_mps is None:
         first_s = min(float(table[:, 0].min()) for table in tables)
         for table in tables:
             table[:, 0] -= first_s
-        return
+        return begin + timedelta(seconds=first_s)
+    if reader.times:
+        source.notes.append(f"the times of the file are not used: speed_mps = {speed_mps:g}")
     for table in tables:
         ways_m = np.linalg.norm(np.diff(table[:, 1:], axis=0), axis=1)
-        table[:, 0] = np.concatenate([[0.0], np.cumsum(ways_m)]) / speed
+        table[:, 0] = np.concatenate([[0.0], np.cumsum(ways_m)]) / speed_mps
+    return begin
 
 
-def _refuse_missing(
-    source: Source, all_samples: list[Samples], tables: list[FloatArray], column: int, what: str
-) -> None:
-    for samples, table in zip(all_samples, tables, strict=True):
-        missing = np.isnan(table[:, column])
-        if missing.any():
-            raise source.error(samples.lines[int(np.argmax(missing))], f"point has no {what}")
+def _refuse_missing(source: Source, samples: Samples, column: int, what: str) -> None:
+    missing = np.isnan(samples.table[:, column])
+    if missing.any():
+        raise source.error(samples.lines[int(np.argmax(missing))], f"point has no {what}")
 
 
 FORMAT = Format(
@@ -184,5 +292,5 @@ FORMAT = Format(
     suffixes=(".gpx",),
     recognises=lambda head: re.search(r"<([\w.-]+:)?gpx[\s>]", head) is not None,
     read=_read,
-    options=frozenset({"gaps", "elevation", "speed_mps"}),
+    options=frozenset({"gaps", "elevation", "speed_mps", "clock_back"}),
 )

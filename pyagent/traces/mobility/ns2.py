@@ -28,6 +28,7 @@ _AT = r"\$ns_\s+at\s+(?P<time>\S+)\s+"
 _PLACE = re.compile(_SET + _END)
 _LATE_PLACE = re.compile(rf'{_AT}"\s*{_SET}\s*"{_END}')
 _SETDEST = re.compile(rf'{_AT}"\s*{_NODE}\s+setdest\s+(?P<x>\S+)\s+(?P<y>\S+)\s+(?P<speed>[^\s"]+)\s*"{_END}')
+_FORMS = (_SETDEST, _PLACE, _LATE_PLACE)
 _GOD = re.compile(r'(?:\$ns_\s+at\s+\S+\s+")?\$god_\s.*')
 _ACTIVITY = re.compile(rf'{_AT}"\s*\$g\((?P<node>[^()\s"$]+)\)\s+(?P<what>start|stop)\s*"{_END}')
 
@@ -59,19 +60,24 @@ class _Reader:
         for line, text in self._source.lines():
             if not text or text.startswith("#") or _GOD.fullmatch(text):
                 continue
-            if found := _SETDEST.fullmatch(text):
-                self._setdest(line, found)
-            elif found := _PLACE.fullmatch(text):
-                self._set(line, found, 0.0)
-            elif found := _LATE_PLACE.fullmatch(text):
-                self._set(line, found, self._source.time(line, "time", found["time"]))
-            else:
+            found = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
+            if found is None:
                 raise self._source.bad(line, "line", text, f"not a movement; valid: {_VALID}")
+            if found["node"] in self._source.faults:
+                continue
+            with self._source.sparing(found["node"]):
+                if found.re is _SETDEST:
+                    self._setdest(line, found)
+                else:
+                    late = found.re is _LATE_PLACE
+                    self._set(line, found, self._source.time(line, "time", found["time"]) if late else 0.0)
         for name, node in self._nodes.items():
-            self._finish(name, node)
+            if name not in self._source.faults:
+                with self._source.sparing(name):
+                    self._finish(name, node)
         tracks = {track.node: track for track in self._samples.tracks(stays=True)}
         self._refuse_degrees(list(tracks.values()))
-        return [tracks[name] for name in self._nodes]
+        return [tracks[name] for name in self._nodes if name in tracks]
 
     def _set(self, line: int, found: re.Match[str], time_s: float) -> None:
         node = self._nodes.setdefault(found["node"], _Node())
@@ -175,7 +181,7 @@ class _Reader:
     def _refuse_degrees(self, tracks: list[Track]) -> None:
         claimed_m = sum(node.claimed_m for node in self._nodes.values())
         moved_m = sum(node.moved_m for node in self._nodes.values())
-        if not claimed_m > DEGREES_FACTOR * moved_m > 0:
+        if not tracks or not claimed_m > DEGREES_FACTOR * moved_m > 0:
             return
         if within_degrees(np.concatenate([track.positions_m[:, :2] for track in tracks])):
             line = next(node.command_line for node in self._nodes.values() if node.moved_m > 0)
@@ -218,9 +224,14 @@ def _while_active(tracks: list[Track], activity: Source) -> list[Track]:
         (active, names, "starts but has no movement; valid: the nodes of the movements"),
     ):
         for node in wanted:
-            if node not in given:
+            if node not in given and activity.options.node in (None, node):
                 raise TraceError(f"{activity.path}: node {node!r} {problem}")
-    return [_part(track, *active[track.node], activity) for track in tracks]
+    parts = []
+    for track in tracks:
+        with activity.sparing(track.node):
+            if track.node in active:
+                parts.append(_part(track, *active[track.node], activity))
+    return parts
 
 
 def _part(track: Track, start_s: float, stop_s: float, activity: Source) -> Track:

@@ -15,6 +15,7 @@ from pyagent.traces.mobility.tracks import Tracks
 _MODULES = ("ns2", "fcd", "bonnmotion", "gpx", "csvfile")
 """Each has a FORMAT: a new format is one file beside these and its name here."""
 _FORMATS: list[Format] = [import_module(f"pyagent.traces.mobility.{module}").FORMAT for module in _MODULES]
+_LISTED = 12
 FORMATS = {known.name: known for known in _FORMATS}
 
 
@@ -34,9 +35,26 @@ def read_tracks(path: str | Path, format: str | None = None, options: Options | 
     known = _named(format) if format is not None else _told(source)
     _check_options(source, known)
     tracks = known.read(source)
+    if not tracks and source.faults:
+        valid = _listed(list(source.faults))
+        raise TraceError(f"{source.path}: node {source.options.node!r}: not in the file; valid: {valid}")
     if not tracks:
         raise TraceError(f"{source.path}: holds no node; valid: {known.title}")
-    return Tracks(source.path, known.name, {track.node: track for track in tracks})
+    _note_faults(source)
+    return Tracks(source.path, known.name, {track.node: track for track in tracks}, tuple(source.notes))
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{', '.join(names[:_LISTED])}{more}"
+
+
+def _note_faults(source: Source) -> None:
+    if source.faults:
+        count, (node, fault) = len(source.faults), next(iter(source.faults.items()))
+        source.notes.append(
+            f"{count} node{'s' if count > 1 else ''} with a fault left out, first {node!r}: {fault}"
+        )
 
 
 def _named(name: str) -> Format:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyagent.traces.errors import TraceError, at_line
@@ -28,11 +29,25 @@ class Source:
     Attributes:
         path: as the caller named it; errors begin with it.
         options: the caller's.
+        notes: what was changed in reading.
+        faults: of nodes that are left out, the first fault of each.
     """
 
     def __init__(self, path: Path, options: Options) -> None:
         self.path = path
         self.options = options
+        self.notes: list[str] = []
+        self.faults: dict[str, str] = {}
+
+    @contextmanager
+    def sparing(self, node: str) -> Iterator[None]:
+        """Leave a node out, instead of raising its fault, where another node is the only one needed."""
+        try:
+            yield
+        except TraceError as error:
+            if self.options.node in (None, node):
+                raise
+            self.faults.setdefault(node, str(error))
 
     def error(self, line: int, problem: str) -> TraceError:
         """The error for a line."""

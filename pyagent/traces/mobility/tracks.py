@@ -115,11 +115,13 @@ class Tracks:
         source: the file.
         format: its format's name.
         tracks: node name -> track, in the file's order; at least one.
+        notes: what was changed or left out in reading.
     """
 
     source: Path
     format: str
     tracks: Mapping[str, Track] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.tracks:

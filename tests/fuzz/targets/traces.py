@@ -13,7 +13,7 @@ import numpy as np
 from pyagent.traces.clock import CLOCK_BACK
 from pyagent.traces.errors import TraceError
 from pyagent.traces.mobility import FORMATS as MOBILITY_FORMATS
-from pyagent.traces.mobility import read_tracks
+from pyagent.traces.mobility import Options, read_tracks
 from pyagent.traces.radio import FORMATS as RADIO_FORMATS
 from pyagent.traces.radio import RadioTrace, read_radio_trace
 from tests.fuzz.mutate import damaged, damaged_text
@@ -103,7 +103,13 @@ class _MobilityTrace(_Trace):
         return gzip.compress(changed, 1, mtime=0) if rng.randrange(20) == 0 else changed
 
     def check(self, path: Path, told: str | None) -> None:
-        tracks = read_tracks(path, told)
+        size = path.stat().st_size
+        options: dict[str, Any] = {"node": "a"} if size % 3 else {}
+        if self.format in ("gpx", "csv"):
+            options["clock_back"] = CLOCK_BACK[size % len(CLOCK_BACK)]
+        if self.format == "gpx" and size % 5 == 0:
+            options["speed_mps"] = 2.0
+        tracks = read_tracks(path, told, Options(**options))
         assert tracks.tracks
         for track in tracks.tracks.values():
             assert np.isfinite(track.positions_m).all()

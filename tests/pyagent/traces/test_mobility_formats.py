@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyagent.traces.errors import TraceError
 from pyagent.traces.mobility import FORMATS, Options, Track, Tracks, read_tracks
 
 Read = Callable[..., Tracks]
@@ -307,6 +308,98 @@ def test_csv_with_and_without_heights(read: Read) -> None:
 def test_the_speed_limit_is_the_callers(read: Read) -> None:
     text = "t_s,node,x_m,y_m\n0,plane,0,0\n1,plane,250,0\n"
     assert read("a.csv", text, max_speed_mps=250.0).tracks["plane"].max_speed_mps == 250
+
+
+# What receivers do
+
+
+def test_gpx_speed_decides_whatever_the_times_are(read: Read) -> None:
+    times = ("2024-05-01T10:00:00Z", "no time", "2024-05-01T09:00:00Z", "")
+    text = gpx(trk("".join(trkpt(50 + 0.0001 * i, 8, time) for i, time in enumerate(times))))
+    tracks = read("a.gpx", text, speed_mps=2.0)
+    track = tracks.tracks["trk 1"]
+    assert track.times_s == pytest.approx(track.length_m / 2 / 3 * np.arange(4))
+    assert tracks.notes == ("the times of the file are not used: speed_mps = 2",)
+
+
+def test_a_clock_that_steps_back_in_gpx_and_csv(read: Read) -> None:
+    seconds = (0, 1, 2, 1, 3)
+    text = "t_s,node,x_m,y_m\n" + "".join(f"{t},a,{i},0\n" for i, t in enumerate(seconds))
+    dropped = read("a.csv", text, clock_back="drop")
+    assert points(dropped.tracks["a"]) == [[0, 0, 0, 0], [1, 1, 0, 0], [2, 2, 0, 0], [3, 4, 0, 0]]
+    assert dropped.notes == (
+        "node 'a': the clock goes back once: 1 of an earlier time left out (clock back: drop)",
+    )
+    # After the step a second later than the point above, and all later points as much: 2 s.
+    assert read("a.csv", text, clock_back="shift").tracks["a"].times_s.tolist() == [0, 1, 2, 3, 5]
+    track = "".join(trkpt(50 + 1e-5 * i, 8, f"2024-05-01T10:00:0{t}Z") for i, t in enumerate(seconds))
+    assert read("a.gpx", gpx(trk(track)), clock_back="drop").tracks["trk 1"].times_s.tolist() == [0, 1, 2, 3]
+
+
+def test_points_of_one_second_far_apart_are_a_jump(read: Read) -> None:
+    far = [(50.0, "10:00:00"), (50.01, "10:00:01"), (50.0, "10:00:01"), (50.0, "10:00:02")]
+    text = gpx(trk("".join(trkpt(lat, 8, f"2024-05-01T{clock}Z") for lat, clock in far)))
+    with pytest.raises(TraceError, match=r":3: time = '2024-05-01T10:00:01Z': .* in two places, 556\.\d+ m"):
+        read("a.gpx", text)
+
+
+GOOD_TRACK = trk(
+    trkpt(50, 8, "2024-05-01T10:00:00Z") + trkpt(50.0001, 8, "2024-05-01T10:00:09Z"), name="good"
+)
+FAULTY_TRACKS = {
+    "placeholder": trkpt(50, 8, "1970-01-01T00:00:00Z") + trkpt(50.0001, 8, "1970-01-01T00:00:00Z"),
+    "back": trkpt(50, 8, "2024-05-01T10:00:09Z") + trkpt(50.0001, 8, "2024-05-01T10:00:00Z"),
+    "no time": trkpt(50, 8),
+    "bad time": trkpt(50, 8, "noon"),
+    "nowhere": trkpt(95, 8, "2024-05-01T10:00:00Z"),
+    "far": trkpt(10, 8, "2024-05-01T10:00:00Z"),
+    "jump": trkpt(50, 8, "2024-05-01T10:00:00Z") + trkpt(50.1, 8, "2024-05-01T10:00:01Z"),
+    "no place": '<trkpt lon="8"><time>2024-05-01T10:00:00Z</time></trkpt>',
+}
+
+
+@pytest.mark.parametrize("name", FAULTY_TRACKS)
+def test_a_fault_in_another_track_does_not_stop_the_chosen_one(read: Read, name: str) -> None:
+    text = gpx(trk(FAULTY_TRACKS[name], name="faulty"), GOOD_TRACK)
+    with pytest.raises(TraceError):
+        read("a.gpx", text)
+    tracks = read("a.gpx", text, node="good")
+    assert tracks.tracks["good"].times_s.tolist() == [0, 9]
+    assert tracks.notes[-1].startswith("1 node with a fault left out, first 'faulty': ")
+    if name != "far":  # then the good track is the one that is far away
+        with pytest.raises(TraceError):
+            read("a.gpx", text, node="faulty")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "node"),
+    [
+        ("a.csv", "t_s,node,x_m,y_m\n0,b,1,-\n0,a,1,2\n1,a,1,3\n", "a"),
+        ("a.csv", "t_s,node,x_m,y_m\n0,b,1,1\n1,b,900,1\n0,a,1,2\n1,a,1,3\n", "a"),
+        ("a.movements", "0 1 2 5 900000 2\n0 1 2 9 1 3\n", "1"),
+        ("a.movements", "0 1 2 nan 1 2\n0 1 2 9 1 3\n", "1"),
+        (
+            "a.tcl",
+            '$ns_ at 1.0 "$node_(1) setdest 1 1 1"\n$node_(1) set X_ 1\n' + ns2("0 10 0 1"),
+            "0",
+        ),
+        (
+            "a.xml",
+            fcd(
+                (0, '<vehicle id="a" x="200" y="0"/><vehicle id="b" x="0" y="0"/>'),
+                (1, '<vehicle id="a" x="201" y="0"/>'),
+                (2, '<vehicle id="a" x="202" y="0"/><vehicle id="b" x="0" y="0"/>'),
+            ),
+            "a",
+        ),
+    ],
+)
+def test_the_chosen_node_is_read_in_every_format(read: Read, name: str, text: str, node: str) -> None:
+    with pytest.raises(TraceError):
+        read(name, text)
+    tracks = read(name, text, node=node)
+    assert list(tracks.tracks) == [node]
+    assert len(tracks.notes) == 1
 
 
 # Telling formats apart

@@ -81,7 +81,8 @@ REFUSED: list[tuple[str, Options, str]] = [
     (
         "csv-backwards.csv",
         Options(),
-        "csv-backwards.csv:4: time = 1.0: node 'a' goes back in time; valid: not before 2 s",
+        "csv-backwards.csv:4: time = 1.0: node 'a' goes back in time; valid: not before 2 s, "
+        "or clock_back = 'drop' or 'shift'",
     ),
     (
         "csv-column-twice.csv",
@@ -142,7 +143,8 @@ REFUSED: list[tuple[str, Options, str]] = [
     (
         "csv-two-places.csv",
         Options(),
-        "csv-two-places.csv:3: time = 2.0: node 'a' is in two places; valid: one place a time",
+        "csv-two-places.csv:2: time = 2.0: node 'a' is in two places, 200 m from their mean; valid: one "
+        "place a time, or within 150 m (max_speed_mps, a second)",
     ),
     (
         "csv-underscore.csv",
@@ -237,7 +239,8 @@ REFUSED: list[tuple[str, Options, str]] = [
     (
         "gpx-backwards.gpx",
         Options(),
-        "gpx-backwards.gpx:5: time = 0.0: node 'walk' goes back in time; valid: not before 4 s",
+        "gpx-backwards.gpx:5: time = '2024-05-01T10:00:03Z': node 'walk' goes back in time; valid: not "
+        "before '2024-05-01T10:00:07Z', or clock_back = 'drop' or 'shift'",
     ),
     (
         "gpx-bad-time.gpx",
@@ -268,8 +271,7 @@ REFUSED: list[tuple[str, Options, str]] = [
     (
         "gpx-no-time.gpx",
         Options(),
-        "gpx-no-time.gpx:4: point has no time; valid: in every point, or in none and speed_mps "
-        "for a constant speed",
+        "gpx-no-time.gpx:4: point has no time; valid: in every point, or speed_mps for a constant speed",
     ),
     (
         "gpx-null-island.gpx",
@@ -280,18 +282,20 @@ REFUSED: list[tuple[str, Options, str]] = [
     (
         "gpx-one-time-missing.gpx",
         Options(),
-        "gpx-one-time-missing.gpx:5: point has no time; valid: in every point, or in none and "
+        "gpx-one-time-missing.gpx:5: point has no time; valid: in every point, or "
         "speed_mps for a constant speed",
     ),
     (
         "gpx-same-second.gpx",
         Options(),
-        "gpx-same-second.gpx:5: time = 0.0: node 'walk' is in two places; valid: one place a time",
+        "gpx-same-second.gpx:4: time = '2024-05-01T10:00:00Z': the same in all 2 points of track 'walk'; "
+        "valid: times of a clock, or speed_mps for a constant speed",
     ),
     (
-        "gpx-speed-and-time.gpx",
-        Options(speed_mps=1.4),
-        "gpx-speed-and-time.gpx: speed_mps = 1.4: the points have times; valid: leave it out",
+        "gpx-placeholder.gpx",
+        Options(),
+        "gpx-placeholder.gpx:4: time = '1970-01-01T01:00:00+01:00': before GPS (1980), and others are "
+        "after: a placeholder in track 'walk'; valid: times of a clock, or speed_mps for a constant speed",
     ),
     (
         "gpx-two-segments.gpx",
@@ -420,7 +424,7 @@ def test_every_bad_file_is_in_the_table() -> None:
             "csv-jump.csv",
             None,
             {"elevation": True},
-            "csv-jump.csv: elevation = True: not an option of format csv; valid: none",
+            "csv-jump.csv: elevation = True: not an option of format csv; valid: clock_back",
         ),
         (
             "fcd-empty.xml",

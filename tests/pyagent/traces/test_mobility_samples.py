@@ -160,3 +160,29 @@ def test_the_script_makes_the_same_again(maker: ModuleType, tmp_path: Path) -> N
     for run in maker.RUNS:
         made = maker.make(run, tmp_path)
         assert gzip.decompress(made.read_bytes()) == gzip.decompress((TRACES / made.name).read_bytes())
+
+
+# What people reported as unreadable; the right values are those of the folder's INDEX.md.
+
+
+@needs_samples
+def test_placeholder_times_and_a_speed() -> None:
+    path = SAMPLES / "reports" / "placeholder-times.gpx"
+    with pytest.raises(TraceError, match=r":3: time = '1970-01-01T00:00:00Z': .*; valid: .* or speed_mps"):
+        read_tracks(path)
+    tracks = read_tracks(path, options=Options(speed_mps=10.0))
+    track = tracks.tracks["trk 1"]
+    # 0.001 degrees at 10 degrees north on WGS 84: 110.61 m north, 109.64 m east.
+    assert track.times_s == pytest.approx([0, 11.061, 22.025], abs=0.002)
+    assert tracks.notes == ("the times of the file are not used: speed_mps = 10",)
+
+
+@needs_samples
+def test_two_points_in_one_second() -> None:
+    tracks = read_tracks(SAMPLES / "reports" / "two-points-in-one-second.gpx")
+    track = tracks.tracks["trk 1"]
+    assert track.times_s.tolist() == [0, 1, 3]
+    north = track.positions_m[:, 1] - track.positions_m[0, 1]
+    assert north / north[-1] == pytest.approx([0, 25 / 60, 1])  # the mean of 20 and 30 of 60
+    assert len(tracks.notes) == 1
+    assert "2 points that share a time (first: line 5) are averaged to 1" in tracks.notes[0]
