@@ -24,7 +24,7 @@ DistanceLink::DistanceLink(const DistanceLinkConfig& config)
 }
 
 void
-DistanceLink::Build(const LinkContext& context)
+DistanceLink::DoBuild(const LinkContext& context)
 {
     NS_ABORT_MSG_IF(context.ues.GetN() != 1, "this link has room for one UE");
     m_ue = context.ues.Get(0);

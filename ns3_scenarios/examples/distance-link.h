@@ -27,7 +27,6 @@ class DistanceLink : public splitsim::Link
   public:
     explicit DistanceLink(const DistanceLinkConfig& config);
 
-    void Build(const splitsim::LinkContext& context) override;
     ns3::Ipv4Address GetEdgeAddress() const override;
     ns3::Ipv4Address GetUeAddress(uint32_t ue) const override;
     splitsim::LinkState GetState() const override;
@@ -39,6 +38,7 @@ class DistanceLink : public splitsim::Link
                                      ns3::Ptr<ns3::MobilityModel> where) const override;
 
   private:
+    void DoBuild(const splitsim::LinkContext& context) override;
     double LossAt(ns3::Ptr<ns3::MobilityModel> where) const;
 
     DistanceLinkConfig m_config;

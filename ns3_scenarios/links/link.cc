@@ -32,6 +32,19 @@ Link::GetTypeId()
     return tid;
 }
 
+void
+Link::Build(const LinkContext& context)
+{
+    m_ues = context.ues;
+    DoBuild(context);
+}
+
+NodeContainer
+Link::GetUes() const
+{
+    return m_ues;
+}
+
 bool
 Link::LosesInSilence() const
 {

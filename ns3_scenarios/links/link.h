@@ -41,7 +41,7 @@ struct LinkState
 struct Site
 {
     std::string name;
-    Position position;
+    Point position;
 };
 
 /** What could be received at a place, without fading. */
@@ -80,7 +80,9 @@ class Link : public ns3::Object
     static ns3::TypeId GetTypeId();
 
     /** Makes devices, internet stacks, addresses and routes. @param context between what */
-    virtual void Build(const LinkContext& context) = 0;
+    void Build(const LinkContext& context);
+    /** @return the UEs that it was built between, the agent's first; none before Build */
+    ns3::NodeContainer GetUes() const;
 
     /** @return where the edge listens */
     virtual ns3::Ipv4Address GetEdgeAddress() const = 0;
@@ -108,6 +110,12 @@ class Link : public ns3::Object
      *         fragment proves it lost
      */
     virtual bool LosesInSilence() const;
+
+  private:
+    /** Does what Build promises. @param context between what */
+    virtual void DoBuild(const LinkContext& context) = 0;
+
+    ns3::NodeContainer m_ues;
 };
 
 /** Makes a link of the scenario's `link` section. @throws ConfigError for a field that isn't valid */

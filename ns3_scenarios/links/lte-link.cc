@@ -74,7 +74,7 @@ struct LteConfig
     double enbNoiseFigureDb{5};
     double ueNoiseFigureDb{9};
     bool uplinkPowerControl{true};
-    std::vector<Position> enbs;
+    std::vector<Point> enbs;
     std::string scheduler;
     HandoverConfig handover;
     PathLossConfig pathLoss;
@@ -178,7 +178,6 @@ class LteLink : public Link
   public:
     explicit LteLink(LteConfig config);
 
-    void Build(const LinkContext& context) override;
     Ipv4Address GetEdgeAddress() const override;
     Ipv4Address GetUeAddress(uint32_t ue) const override;
     LinkState GetState() const override;
@@ -190,6 +189,7 @@ class LteLink : public Link
     bool LosesInSilence() const override;
 
   private:
+    void DoBuild(const LinkContext& context) override;
     void SetDefaults(uint32_t ues) const;
     void PlaceSites();
     Ptr<PropagationLossModel> MakeLoss(const LinkContext& context) const;
@@ -226,7 +226,7 @@ LteLink::LteLink(LteConfig config)
 }
 
 void
-LteLink::Build(const LinkContext& context)
+LteLink::DoBuild(const LinkContext& context)
 {
     SetDefaults(context.ues.GetN());
     PlaceSites();

@@ -242,7 +242,6 @@ class ReplayLink : public Link
   public:
     explicit ReplayLink(ReplayConfig config);
 
-    void Build(const LinkContext& context) override;
     Ipv4Address GetEdgeAddress() const override;
     Ipv4Address GetUeAddress(uint32_t ue) const override;
     LinkState GetState() const override;
@@ -253,6 +252,7 @@ class ReplayLink : public Link
     Reception GetReception(uint32_t site, Ptr<MobilityModel> where) const override;
 
   private:
+    void DoBuild(const LinkContext& context) override;
     Ptr<ReplayNetDevice> MakeDevice(Ptr<Node> node,
                                     std::shared_ptr<const ReplayTrace> trace,
                                     const LinkContext& context) const;
@@ -289,7 +289,7 @@ ReplayLink::ReplayLink(ReplayConfig config)
 }
 
 void
-ReplayLink::Build(const LinkContext& context)
+ReplayLink::DoBuild(const LinkContext& context)
 {
     m_gateway = CreateObject<Node>();
     BuildDevices(context);

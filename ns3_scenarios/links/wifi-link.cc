@@ -64,7 +64,7 @@ struct WifiConfig
     uint32_t channelWidthMhz{20};
     double txPowerDbm{16};
     std::string rateManager; ///< minstrel-ht or ideal
-    std::vector<Position> accessPoints;
+    std::vector<Point> accessPoints;
     RoamingConfig roaming;
     double referenceLossDb{46.7};
     double referenceDistanceM{1};
@@ -145,7 +145,6 @@ class WifiLink : public Link
   public:
     explicit WifiLink(WifiConfig config);
 
-    void Build(const LinkContext& context) override;
     Ipv4Address GetEdgeAddress() const override;
     Ipv4Address GetUeAddress(uint32_t ue) const override;
     LinkState GetState() const override;
@@ -156,6 +155,7 @@ class WifiLink : public Link
     Reception GetReception(uint32_t site, Ptr<MobilityModel> where) const override;
 
   private:
+    void DoBuild(const LinkContext& context) override;
     Ptr<PropagationLossModel> MakeLoss(const LinkContext& context) const;
     void BuildDevices(const LinkContext& context);
     void SpreadBeacons() const;
@@ -193,7 +193,7 @@ WifiLink::WifiLink(WifiConfig config)
 }
 
 void
-WifiLink::Build(const LinkContext& context)
+WifiLink::DoBuild(const LinkContext& context)
 {
     m_sites.Create(m_config.accessPoints.size());
     for (uint32_t i = 0; i < m_sites.GetN(); i++)

@@ -35,7 +35,7 @@ constexpr uint64_t PLACEMENT_STREAM = 2;
 constexpr uint64_t TRACK_STREAM = 4;
 
 Vector
-ToVector(const Position& position)
+ToVector(const Point& position)
 {
     return {position.xM, position.yM, position.zM};
 }
@@ -56,7 +56,7 @@ Uniform(const Range& range)
 }
 
 Ptr<MobilityModel>
-Fixed(const Position& position)
+Fixed(const Point& position)
 {
     auto model = CreateObject<ConstantPositionMobilityModel>();
     model->SetPosition(ToVector(position));
@@ -91,7 +91,7 @@ MakeRing(const MobilityConfig& config, const Mover& mover)
 }
 
 /// A place in the area, by the seed alone.
-Position
+Point
 PlaceIn(const MobilityConfig& config, const Mover& mover)
 {
     CounterRandom random(mover.seed, PLACEMENT_STREAM);
@@ -182,7 +182,7 @@ MakeTrack(const MobilityConfig& config, const Mover& mover)
 } // namespace
 
 void
-InstallFixed(Ptr<Node> node, const Position& position)
+InstallFixed(Ptr<Node> node, const Point& position)
 {
     node->AggregateObject(Fixed(position));
 }

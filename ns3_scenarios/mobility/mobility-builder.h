@@ -36,7 +36,7 @@ constexpr int64_t STREAMS_PER_MOVER = 8;
 void InstallMobility(const MobilityConfig& config, ns3::Ptr<ns3::Node> node, const Mover& mover);
 
 /** Puts a node at a place for good. @param node the node @param position where */
-void InstallFixed(ns3::Ptr<ns3::Node> node, const Position& position);
+void InstallFixed(ns3::Ptr<ns3::Node> node, const Point& position);
 
 /** @param node of a UE. @return when it is there; one without a track always is */
 Presence GetPresence(ns3::Ptr<ns3::Node> node);

@@ -103,7 +103,7 @@ TrackMobilityModel::SegmentAt(double timeS) const
         waypoints.begin(),
         waypoints.end(),
         timeS,
-        [](double time, const Waypoint& waypoint) { return time < waypoint.timeS; });
+        [](double time, const TrackPoint& waypoint) { return time < waypoint.timeS; });
     return static_cast<std::size_t>(next - waypoints.begin()); // of the segment's second point
 }
 

@@ -98,7 +98,7 @@ Section::Read(const std::string& key, Range& range) const
 }
 
 void
-Section::Read(const std::string& key, Position& position) const
+Section::Read(const std::string& key, Point& position) const
 {
     std::vector<double> xyz;
     Read(key, xyz);
@@ -107,7 +107,7 @@ Section::Read(const std::string& key, Position& position) const
 }
 
 void
-Section::Read(const std::string& key, std::vector<Position>& positions) const
+Section::Read(const std::string& key, std::vector<Point>& positions) const
 {
     std::vector<std::vector<double>> rows;
     Read(key, rows);

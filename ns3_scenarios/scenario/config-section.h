@@ -33,7 +33,7 @@ struct Range
 };
 
 /** A point in metres; z is up. */
-struct Position
+struct Point
 {
     double xM{0};
     double yM{0};
@@ -79,8 +79,8 @@ class Section
     }
 
     void Read(const std::string& key, Range& range) const;
-    void Read(const std::string& key, Position& position) const;
-    void Read(const std::string& key, std::vector<Position>& positions) const;
+    void Read(const std::string& key, Point& position) const;
+    void Read(const std::string& key, std::vector<Point>& positions) const;
 
     /** Reads a name. @param key of it @param valid the names that are known @return the name */
     std::string ReadName(const std::string& key, std::initializer_list<std::string> valid) const;

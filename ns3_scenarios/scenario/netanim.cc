@@ -3,6 +3,9 @@
  */
 #include "netanim.h"
 
+#include "config-section.h"
+#include "world.h"
+
 #ifdef SPLITSIM_NETANIM
 #include "ns3/animation-interface.h"
 #include "ns3/mobility-model.h"
@@ -67,7 +70,7 @@ class NetAnim::Writer
     AnimationInterface file;
 };
 
-NetAnim::NetAnim(const World& world, const std::string& path)
+NetAnim::NetAnim(const NodeContainer& ues, const std::string& path)
 {
     if (!std::ofstream(path))
     {
@@ -75,7 +78,6 @@ NetAnim::NetAnim(const World& world, const std::string& path)
     }
     PlaceTheRest();
     m_writer = std::make_unique<Writer>(path);
-    const auto ues = world.GetUes();
     for (uint32_t i = 0; i < ues.GetN(); i++)
     {
         const auto name = i == 0 ? std::string("agent") : "ue-" + std::to_string(i);
@@ -93,12 +95,17 @@ class NetAnim::Writer
 {
 };
 
-NetAnim::NetAnim(const World& /* world */, const std::string& path)
+NetAnim::NetAnim(const NodeContainer& /* ues */, const std::string& path)
 {
     throw ConfigError(path + ": this ns-3 was built without its module netanim");
 }
 
 #endif
+
+NetAnim::NetAnim(const World& world, const std::string& path)
+    : NetAnim(world.GetUes(), path)
+{
+}
 
 NetAnim::~NetAnim() = default;
 

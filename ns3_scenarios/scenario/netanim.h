@@ -4,7 +4,7 @@
 #ifndef SPLITSIM_NETANIM_H
 #define SPLITSIM_NETANIM_H
 
-#include "world.h"
+#include "ns3/node-container.h"
 
 #include <memory>
 #include <string>
@@ -12,15 +12,20 @@
 namespace splitsim
 {
 
-/** Writes what happens in a world as an XML file for ns-3's NetAnim, until it is destroyed. */
+class World;
+
+/** Writes what happens in a simulation as an XML file for ns-3's NetAnim, until it is destroyed. */
 class NetAnim
 {
   public:
     /**
-     * @param world after it was built, before the simulation runs
+     * @param ues that are named and coloured, the agent's first; all nodes are there, the simulation does
+     *        not run yet
      * @param path of the XML file
      * @throws ConfigError when the file can't be written, or ns-3 was built without NetAnim
      */
+    NetAnim(const ns3::NodeContainer& ues, const std::string& path);
+    /** The same of a world's UEs. */
     NetAnim(const World& world, const std::string& path);
     ~NetAnim();
 

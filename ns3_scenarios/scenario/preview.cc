@@ -4,8 +4,9 @@
 #include "preview.h"
 
 #include "../mobility/mobility-builder.h"
+#include "world.h"
 
-#include "ns3/constant-position-mobility-model.h"
+#include "ns3/mobility-model.h"
 #include "ns3/node.h"
 #include "ns3/simulator.h"
 
@@ -80,13 +81,14 @@ PreviewConfig::Load(const std::string& path)
     return config;
 }
 
-Preview::Preview(const World& world, const Episode& episode, const PreviewConfig& config)
-    : m_world(world),
+Preview::Preview(Ptr<Link> link, const Episode& episode, const PreviewConfig& config)
+    : m_link(link),
+      m_ues(link->GetUes()),
       m_arrivals(episode.requests),
       m_episodeEndS(episode.endS),
       m_config(config),
-      m_sites(world.GetLink()->GetSites()),
-      m_paths(world.GetUes().GetN()),
+      m_sites(link->GetSites()),
+      m_paths(m_ues.GetN()),
       m_receptions(m_sites.size()),
       m_heat(m_sites.size())
 {
@@ -95,6 +97,19 @@ Preview::Preview(const World& world, const Episode& episode, const PreviewConfig
         throw ConfigError("step_s: " + std::to_string(m_config.stepS) +
                           " makes more than a million samples; valid: a longer step");
     }
+    for (uint32_t ue = 0; ue < m_ues.GetN(); ue++)
+    {
+        if (!m_ues.Get(ue)->GetObject<MobilityModel>())
+        {
+            throw ConfigError("UE " + std::to_string(ue) +
+                              " of the link has no mobility model; the preview needs one");
+        }
+    }
+}
+
+Preview::Preview(const World& world, const Episode& episode, const PreviewConfig& config)
+    : Preview(world.GetLink(), episode, config)
+{
 }
 
 void
@@ -106,7 +121,7 @@ Preview::Schedule()
         if (request.arrivalS <= GetEndS())
         {
             Simulator::Schedule(Seconds(request.arrivalS),
-                                [this] { Note(m_requests, m_world.GetUes().Get(0)); });
+                                [this] { Note(m_requests, m_ues.Get(0)); });
         }
     }
     if (m_config.grid)
@@ -145,7 +160,7 @@ Preview::Sample()
     m_timeS.push_back(Simulator::Now().GetSeconds());
     for (uint32_t ue = 0; ue < m_paths.size(); ue++)
     {
-        Note(m_paths[ue], m_world.GetUes().Get(ue));
+        Note(m_paths[ue], m_ues.Get(ue));
     }
     SampleLink();
     const double nextS = m_timeS.size() * m_config.stepS;
@@ -158,19 +173,18 @@ Preview::Sample()
 void
 Preview::SampleLink()
 {
-    const auto agent = m_world.GetUes().Get(0);
-    const auto link = m_world.GetLink();
-    const auto state = link->GetState();
-    m_link.snrDb.push_back(state.snrDb);
-    m_link.snrAgeS.push_back(state.snrAgeS);
-    m_link.rsrpDbm.push_back(state.rsrpDbm);
-    m_link.phyRateMbps.push_back(state.phyRateMbps);
-    m_link.servingCell.push_back(state.servingCell);
+    const auto agent = m_ues.Get(0);
+    const auto state = m_link->GetState();
+    m_states.snrDb.push_back(state.snrDb);
+    m_states.snrAgeS.push_back(state.snrAgeS);
+    m_states.rsrpDbm.push_back(state.rsrpDbm);
+    m_states.phyRateMbps.push_back(state.phyRateMbps);
+    m_states.servingCell.push_back(state.servingCell);
     const auto where = agent->GetObject<MobilityModel>();
     for (uint32_t site = 0; site < m_sites.size(); site++)
     {
         Note(m_receptions[site],
-             IsPresent(agent) ? link->GetReception(site, where)
+             IsPresent(agent) ? m_link->GetReception(site, where)
                               : Reception{NOTHING, NOTHING, NOTHING});
     }
 }
@@ -192,7 +206,7 @@ Preview::DrawHeat()
                                 grid.heightM});
             for (uint32_t site = 0; site < m_sites.size(); site++)
             {
-                Note(m_heat[site], m_world.GetLink()->GetReception(site, where));
+                Note(m_heat[site], m_link->GetReception(site, where));
             }
         }
     }
@@ -256,11 +270,11 @@ Preview::ToJson() const
         {"ues", ues},
         {"requests", RequestsToJson()},
         {"link",
-         {{"snr_db", m_link.snrDb},
-          {"snr_age_s", m_link.snrAgeS},
-          {"rsrp_dbm", m_link.rsrpDbm},
-          {"phy_rate_mbps", m_link.phyRateMbps},
-          {"serving_cell", m_link.servingCell}}},
+         {{"snr_db", m_states.snrDb},
+          {"snr_age_s", m_states.snrAgeS},
+          {"rsrp_dbm", m_states.rsrpDbm},
+          {"phy_rate_mbps", m_states.phyRateMbps},
+          {"serving_cell", m_states.servingCell}}},
         {"reception", ToJson(m_receptions)},
         {"heat", nullptr},
     };

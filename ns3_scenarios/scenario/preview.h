@@ -4,10 +4,10 @@
 #ifndef SPLITSIM_PREVIEW_H
 #define SPLITSIM_PREVIEW_H
 
+#include "../links/link.h"
 #include "scenario-program.h"
-#include "world.h"
 
-#include "ns3/mobility-model.h"
+#include "ns3/node-container.h"
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -17,6 +17,8 @@
 
 namespace splitsim
 {
+
+class World;
 
 /** Where a heat map is drawn: the middles of columns x rows, ends included. */
 struct HeatGrid
@@ -51,7 +53,14 @@ struct PreviewConfig
 class Preview
 {
   public:
-    /** @param world to look at; must outlive this @param episode of it @param config what of it */
+    /**
+     * @param link after it was built; its UEs and sites are shown
+     * @param episode of the scenario
+     * @param config what of it
+     * @throws ConfigError when a UE has no mobility, or there would be too many samples
+     */
+    Preview(ns3::Ptr<Link> link, const Episode& episode, const PreviewConfig& config);
+    /** The same of a world's link. */
     Preview(const World& world, const Episode& episode, const PreviewConfig& config);
 
     /** Enters everything into ns-3's schedule; the clock must stand at 0. */
@@ -99,14 +108,15 @@ class Preview
     void DrawHeat();
     nlohmann::json RequestsToJson() const;
 
-    const World& m_world;
+    ns3::Ptr<Link> m_link;
+    ns3::NodeContainer m_ues;        ///< the agent's first
     std::vector<Request> m_arrivals; ///< the agent's requests
     double m_episodeEndS;
     PreviewConfig m_config;
     std::vector<Site> m_sites;
     std::vector<double> m_timeS;
     std::vector<Path> m_paths;
-    LinkStates m_link;
+    LinkStates m_states;
     std::vector<Receptions> m_receptions; ///< where the agent is
     Path m_requests;                      ///< where the agent is when one arrives
     std::vector<Receptions> m_heat;       ///< row by row

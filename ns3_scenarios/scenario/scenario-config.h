@@ -17,25 +17,25 @@ namespace splitsim
 {
 
 /** One sample of a recorded or designed path. */
-struct Waypoint
+struct TrackPoint
 {
     double timeS{0};
-    Position position;
+    Point position;
 };
 
 /** A path over time; between the samples the node moves in straight lines. */
 struct Track
 {
-    std::vector<Waypoint> waypoints; ///< times increase
-    bool stays{true};                ///< before its first time it stands there, else it isn't there
+    std::vector<TrackPoint> waypoints; ///< times increase
+    bool stays{true}; ///< before its first time it stands there, else it isn't there
 };
 
 /** How a node moves; `model` says which of the fields count. */
 struct MobilityConfig
 {
     std::string model; ///< see mobility-builder.cc
-    Position position; ///< constant, linear: where at time 0; ring: the centre
-    Position velocity; ///< linear: m/s
+    Point position;    ///< constant, linear: where at time 0; ring: the centre
+    Point velocity;    ///< linear: m/s
     Range areaXM;      ///< the area of the random models
     Range areaYM;
     double heightM{1.5};

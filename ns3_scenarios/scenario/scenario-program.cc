@@ -4,13 +4,18 @@
 #include "scenario-program.h"
 
 #include "decision-env.h"
+#include "netanim.h"
 #include "opengym_interface.h"
+#include "parent-watch.h"
+#include "preview.h"
+#include "world.h"
 
 #include "ns3/simulator.h"
 
 #include <chrono>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <utility>
 
 namespace splitsim
@@ -22,7 +27,7 @@ namespace
 {
 
 constexpr int USAGE_ERROR = 2;
-/// Behind the end of the last window, so that its record is closed.
+/// Behind the last thing that happens: the record of the last window is closed, the last sample taken.
 constexpr double MARGIN_S = 0.01;
 
 Ptr<DecisionEnv>
@@ -45,6 +50,10 @@ ScenarioProgram::ScenarioProgram(std::string name)
     AddValue("simSeed", "seed of the episode (RngRun)", m_seed);
     AddValue("replicate", "which draw of the MAC's random numbers", m_replicate);
     AddValue("self", "ask no agent, take this action at every arrival", m_ownAction);
+    AddValue("preview",
+             "ask no agent, print what this JSON file asks for as one JSON object",
+             m_preview);
+    AddValue("netanim", "XML file to write for ns-3's NetAnim", m_netanim);
     AddValue("pace", "print events, simulated and wall seconds as JSON at the end", m_pace);
 }
 
@@ -64,17 +73,80 @@ ScenarioProgram::Run(int argc, char* argv[], const BuildScenario& build)
     return 0;
 }
 
-void
-ScenarioProgram::RunEpisode(const BuildScenario& build) const
+int
+ScenarioProgram::RunWorld(int argc, char* argv[], const BuildMobility& buildMobility)
 {
+    std::unique_ptr<World> world;
+    return Run(argc, argv, [&](const Episode& episode) {
+        world = std::make_unique<World>(episode.config,
+                                        episode.seed,
+                                        episode.replicate,
+                                        World::Extent::WHOLE,
+                                        [&](uint32_t ue) { return buildMobility(episode, ue); });
+        return world->GetAgentView();
+    });
+}
+
+Episode
+ScenarioProgram::MakeEpisode() const
+{
+    if (m_config.empty())
+    {
+        throw ConfigError(
+            "--config is missing; valid: a file that `splitsim scenario show NAME --ns3` "
+            "printed");
+    }
     Episode episode;
     episode.config = ScenarioConfig::Load(m_config);
     episode.seed = m_seed;
     episode.replicate = m_replicate;
     episode.requests = MakeRequests(episode.config.arrivals, m_seed);
     episode.endS = EndOf(episode.requests, episode.config.arrivals);
+    return episode;
+}
+
+void
+ScenarioProgram::RunEpisode(const BuildScenario& build) const
+{
+    const auto episode = MakeEpisode();
     SeedEpisode(m_seed, m_replicate);
     const auto view = build(episode);
+    std::unique_ptr<NetAnim> netanim;
+    if (!m_netanim.empty())
+    {
+        netanim =
+            std::make_unique<NetAnim>(view.link ? view.link->GetUes() : NodeContainer(), m_netanim);
+    }
+    if (m_preview.empty())
+    {
+        Play(episode, view);
+    }
+    else
+    {
+        Show(episode, view);
+    }
+    netanim.reset(); // its file is complete once it is gone, and it needs the nodes until then
+    Simulator::Destroy();
+}
+
+void
+ScenarioProgram::Show(const Episode& episode, const AgentView& view) const
+{
+    if (!view.link)
+    {
+        throw ConfigError("preview: the program returns no link to look at");
+    }
+    WatchParent(); // nobody else would notice that the reader of the answer is gone
+    Preview preview(view.link, episode, PreviewConfig::Load(m_preview));
+    preview.Schedule();
+    Simulator::Stop(Seconds(preview.GetEndS() + MARGIN_S));
+    Simulator::Run();
+    std::cout << preview.ToJson() << std::endl;
+}
+
+void
+ScenarioProgram::Play(const Episode& episode, const AgentView& view) const
+{
     Ptr<DecisionEnv> env;
     Ptr<OpenGymInterface> wire;
     if (view.ue)
@@ -104,7 +176,6 @@ ScenarioProgram::RunEpisode(const BuildScenario& build) const
         env->NotifySimulationEnd();
         wire->Dispose();
     }
-    Simulator::Destroy();
 }
 
 void

@@ -26,31 +26,43 @@ constexpr int64_t LINK_STREAM = 200000;
 
 } // namespace
 
-World::World(const ScenarioConfig& config, uint32_t seed, uint32_t replicate, Extent extent)
+World::World(const ScenarioConfig& config,
+             uint32_t seed,
+             uint32_t replicate,
+             Extent extent,
+             const MakeMobility& makeMobility)
     : m_extent(extent),
       m_endS(EndOf(MakeRequests(config.arrivals, seed), config.arrivals)),
       m_inference(config.transport, config.compute)
 {
     SeedEpisode(seed, replicate);
-    BuildUes(config, seed);
+    BuildUes(config, seed, makeMobility);
     BuildLink(config, seed);
     InstallApplications(config, seed);
 }
 
 void
-World::BuildUes(const ScenarioConfig& config, uint64_t seed)
+World::BuildUes(const ScenarioConfig& config, uint64_t seed, const MakeMobility& makeMobility)
 {
     const ExogenousScope scope;
     m_ues.Create(config.CountUes());
-    InstallMobility(config.mobility, m_ues.Get(0), {seed, 0, 0, MOBILITY_STREAM});
+    const auto move = [&](const MobilityConfig& mobility, uint32_t ue, uint32_t member) {
+        const int64_t stream = MOBILITY_STREAM + ue * STREAMS_PER_MOVER;
+        if (const auto own = makeMobility ? makeMobility(ue) : nullptr)
+        {
+            own->AssignStreams(stream);
+            m_ues.Get(ue)->AggregateObject(own);
+            return;
+        }
+        InstallMobility(mobility, m_ues.Get(ue), {seed, ue, member, stream});
+    };
+    move(config.mobility, 0, 0);
     uint32_t ue = 1;
     for (const auto& peers : config.others)
     {
         for (uint32_t member = 0; member < peers.count; member++, ue++)
         {
-            InstallMobility(peers.mobility,
-                            m_ues.Get(ue),
-                            {seed, ue, member, MOBILITY_STREAM + ue * STREAMS_PER_MOVER});
+            move(peers.mobility, ue, member);
         }
     }
     m_edge.Create(1);
@@ -109,29 +121,29 @@ World::InstallPeer(const ScenarioConfig& config,
     if (peers.split && m_extent == Extent::WHOLE)
     {
         auto application = m_inference.Install(ue, m_ues.Get(ue), m_edge.Get(0), m_link);
-        ScheduleRequests(config, ue, *peers.split, application, seed);
+        ScheduleRequests(application, ue, *peers.split, config, seed);
     }
 }
 
 void
-World::ScheduleRequests(const ScenarioConfig& config,
-                        uint32_t ue,
-                        uint32_t split,
-                        Ptr<SplitInferenceUe> application,
-                        uint64_t seed)
+ScheduleRequests(Ptr<SplitInferenceUe> application,
+                 uint32_t ue,
+                 uint32_t split,
+                 const ScenarioConfig& config,
+                 uint64_t seed)
 {
-    const auto node = m_ues.Get(ue);
+    const double endS = EndOf(MakeRequests(config.arrivals, seed), config.arrivals);
     const auto codec = config.codecs.front();
     const auto deadlineS = config.arrivals.deadlineS;
     uint32_t index = 0;
     for (const auto& request : MakeRequests(config.arrivals, seed, ue))
     {
-        if (request.arrivalS + deadlineS > m_endS)
+        if (request.arrivalS + deadlineS > endS)
         {
             return;
         }
         const auto start = [=] {
-            if (IsPresent(node))
+            if (IsPresent(application->GetNode()))
             {
                 application->StartRequest(index, request, 0, split, 0, codec, deadlineS);
             }

@@ -10,14 +10,19 @@
 #include "exogenous.h"
 #include "scenario-config.h"
 
+#include "ns3/mobility-model.h"
 #include "ns3/node-container.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 namespace splitsim
 {
+
+/** Makes a UE's mobility. @param ue index of the UE, the agent's is 0. @return it; null: the scenario file's */
+using MakeMobility = std::function<ns3::Ptr<ns3::MobilityModel>(uint32_t ue)>;
 
 /**
  * The simulated world of a scenario file: UEs that move, the link, the edge server, everyone's
@@ -41,11 +46,14 @@ class World
      * @param seed the episode's seed
      * @param replicate which draw of the MAC's random numbers
      * @param extent how much of it
+     * @param makeMobility instead of the scenario file's mobility; called once for each UE, in an
+     *        ExogenousScope
      */
     World(const ScenarioConfig& config,
           uint32_t seed,
           uint32_t replicate,
-          Extent extent = Extent::WHOLE);
+          Extent extent = Extent::WHOLE,
+          const MakeMobility& makeMobility = nullptr);
 
     /** @return what the agent decides about */
     AgentView GetAgentView() const;
@@ -57,19 +65,13 @@ class World
     ns3::Ptr<Link> GetLink() const;
 
   private:
-    void BuildUes(const ScenarioConfig& config, uint64_t seed);
+    void BuildUes(const ScenarioConfig& config, uint64_t seed, const MakeMobility& makeMobility);
     void BuildLink(const ScenarioConfig& config, uint64_t seed);
     void InstallApplications(const ScenarioConfig& config, uint64_t seed);
     void InstallPeer(const ScenarioConfig& config,
                      const PeersConfig& peers,
                      uint32_t ue,
                      uint64_t seed);
-    void ScheduleRequests(const ScenarioConfig& config,
-                          uint32_t ue,
-                          uint32_t split,
-                          ns3::Ptr<SplitInferenceUe> application,
-                          uint64_t seed);
-
     Extent m_extent;
     double m_endS;
     ns3::NodeContainer m_ues;
@@ -79,6 +81,22 @@ class World
     SplitInferenceHelper m_inference;
     ns3::Ptr<SplitInferenceUe> m_agent;
 };
+
+/**
+ * Makes a UE that is not the agent's run split inference by itself: its requests come as the seed says,
+ * while it is there, until the agent's last one is over.
+ *
+ * @param application as SplitInferenceHelper::Install returned it
+ * @param ue index of the UE; each has arrivals of its own
+ * @param split blocks on the UE, the same for every request
+ * @param config the scenario
+ * @param seed the episode's seed
+ */
+void ScheduleRequests(ns3::Ptr<SplitInferenceUe> application,
+                      uint32_t ue,
+                      uint32_t split,
+                      const ScenarioConfig& config,
+                      uint64_t seed);
 
 } // namespace splitsim
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from episodes import ALL_LOCAL, MIN_SPLIT, Decision, make_scenario, play, same_record
@@ -14,7 +15,8 @@ from episodes import ALL_LOCAL, MIN_SPLIT, Decision, make_scenario, play, same_r
 from pyagent.envs.simulator import Episode
 from pyagent.paths import REPOSITORY, SimulatorNotFoundError, simulator_executable
 from pyagent.scenario.compile import write_simulator_config
-from pyagent.scenario.load import parse_scenario
+from pyagent.scenario.load import ScenarioError, parse_scenario
+from pyagent.scenario.preview import NoPreviewError, check_in_ns3, preview
 from pyagent.scenario.schema import Scenario
 
 pytestmark = pytest.mark.ns3
@@ -57,6 +59,73 @@ def test_a_programs_records_are_complete_and_reproducible(corridor: list[Decisio
     other = play(example("split-corridor", 6), 1, MIN_SPLIT, replicate=1)
     assert [record.arrival_s for _, record in other] == [record.arrival_s for _, record in corridor]
     assert not all(same_record(a, b) for (_, a), (_, b) in zip(corridor, other, strict=True))
+
+
+def test_the_preview_is_that_of_the_program() -> None:
+    """The UE goes as in an episode; the other UE and the coverage are those of the file."""
+    scenario = example("split-corridor", 6)
+    seen = preview(scenario, 1)
+    walked_m = (1.4 * seen.time_s) % 80
+    expected_m = np.where(walked_m <= 40, walked_m, 80 - walked_m)
+    np.testing.assert_allclose(seen.ues_m[0, :, 0], expected_m, atol=1e-6)
+    np.testing.assert_allclose(seen.ues_m[1], np.broadcast_to([10, 4, 1.2], seen.ues_m[1].shape))
+    assert seen.site_names == ("ap-0",)
+    assert seen.heat is not None
+    west, east, _, _ = seen.heat.frame_m
+    assert west < 0 < 40 < east
+    # 10 dB a decade times the exponent of 3; heights differ by 1.5 m.
+    distance_m = np.hypot(expected_m, 1.5)
+    fall_db = seen.reception.snr_db[0][0] - seen.reception.snr_db[0]
+    np.testing.assert_allclose(fall_db, 30 * np.log10(distance_m / distance_m[0]), atol=0.02)
+
+
+def test_the_preview_of_a_link_of_ones_own_has_its_ues() -> None:
+    seen = preview(example("split-custom-link", 2), 1)
+    np.testing.assert_allclose(seen.ues_m[:, :, 0], (10 + seen.time_s)[None], atol=1e-6)
+
+
+def test_the_deep_check_builds_the_programs_world(tmp_path: Path) -> None:
+    refusing = script(tmp_path, "echo 'mine: link.x: is bad' >&2; exit 2")
+    with pytest.raises(ScenarioError, match=r"^ns-3 refuses it: mine: link\.x: is bad$"):
+        check_in_ns3(make_scenario(program=refusing))
+
+
+def script(folder: Path, body: str) -> Path:
+    path = folder / "program"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "echo 'Invalid command-line argument: --preview=x' >&2; exit 1",  # as ns-3's CommandLine says
+        "exit 0",
+        "echo hello",
+        "echo 3",
+    ],
+)
+def test_a_program_without_a_preview_is_one_line(tmp_path: Path, body: str) -> None:
+    program = script(tmp_path, body)
+    with pytest.raises(NoPreviewError) as caught:
+        preview(make_scenario(program=program), 1)
+    assert str(caught.value) == (
+        f"program {program}: has no --preview; valid: a program that runs by ScenarioProgram, "
+        "built against this version (docs/own-scenario-cpp.md)"
+    )
+
+
+def test_a_program_that_is_no_scenario_program_has_no_preview() -> None:
+    """random-walk reads its command line with ns-3's own CommandLine, and knows nothing of previews."""
+    with pytest.raises(NoPreviewError):
+        preview(make_scenario(program=program("random-walk")), 1)
+
+
+def test_what_a_program_prints_does_not_hide_its_preview(tmp_path: Path) -> None:
+    talking = script(tmp_path, f'echo "hello"; exec "{program("split-corridor")}" "$@"')
+    data = yaml.safe_load((EXAMPLES / "split-corridor.yaml").read_text()) | {"program": str(talking)}
+    assert len(preview(parse_scenario(data), 1, duration_s=2).ues_m) == 2
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +182,15 @@ def test_a_program_says_in_one_line_what_it_can_not_use(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("split-corridor: /no/such/file.json: can't be read")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_program_without_a_scenario_says_where_it_comes_from() -> None:
+    done = run(str(program("split-corridor")), "--self=0")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "split-corridor: --config is missing; valid: a file that "
+        "`splitsim scenario show NAME --ns3` printed\n"
+    )
 
 
 def test_a_program_answers_itself_as_an_agent_would(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@
 #include "../../links/link.h"
 #include "../../mobility/mobility-builder.h"
 #include "../../scenario/scenario-program.h"
+#include "../../scenario/world.h"
 #include "../../traffic/traffic.h"
 
 #endif // SPLITSIM_MODULE_H
