@@ -54,7 +54,7 @@ CONFIG = """{"model_type": "llama", "hidden_size": 576, "intermediate_size": 153
 PREPARED = {
     "docs/cards.md": {"my-model/config.json": CONFIG},
     "docs/evaluate-a-policy.md": {"my.up": MAHIMAHI},
-    "docs/radio-traces.md": {"my.up": MAHIMAHI},
+    "docs/radio-traces.md": {"my.up": MAHIMAHI, "drive.csv": "time,throughput\n0,14.0\n1,19.7\n"},
     "docs/learning.md": {"my.yaml": "name: my\nmobility: {model: constant, position_m: [5, 0, 1.5]}\n"},
     "docs/mobility-traces.md": {"drive.fcd.xml": f"<fcd-export>{DRIVE}</fcd-export>", "hike.gpx": HIKE},
 }
