@@ -211,9 +211,10 @@ def load_shape(name_or_path: str | Path) -> ModelShape:
     Raises CardError.
     """
     named = str(name_or_path) in shape_names()
+    path = os.path.expanduser(name_or_path)
     # os.path: a name that is too long for a file is none, and no error of another kind.
-    if str(name_or_path).endswith((".json", ".gguf")) or (not named and os.path.isdir(name_or_path)):
-        return shape_from_config(name_or_path)
+    if str(path).endswith((".json", ".gguf")) or (not named and os.path.isdir(path)):
+        return shape_from_config(path)
     return _load(name_or_path, "model", ModelShape)
 
 

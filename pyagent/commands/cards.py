@@ -136,13 +136,14 @@ def _load(name: str) -> DeviceCard | ModelShape:
     with usage_errors():
         if name in device_names():
             return load_device(name)
-        if name in shape_names() or Path(name).is_dir() or name.endswith(".json"):
+        if name in shape_names() or Path(name).is_dir() or name.endswith((".json", ".gguf")):
             return load_shape(name)
         if name.endswith((".yaml", ".yml")):
             return load_shape(name) if "num_layers" in _keys(name) else load_device(name)
     valid = ", ".join(device_names() + shape_names())
     raise UserError(
-        f"unknown card {name!r}, valid: {valid}, or a path to a .yaml file, a config.json or a model folder"
+        f"unknown card {name!r}, valid: {valid}, or a path to a .yaml file, a config.json, a model folder or "
+        "a .gguf file"
     )
 
 

@@ -290,7 +290,9 @@ def test_a_tensor_without_a_place_is_refused(tmp_path: Path, name: str) -> None:
     assert f"tensor {name} would not be used (1 of them); valid for model_type 'llama'" in refusal(path)
 
 
-def test_a_gguf_file_is_a_model_to_simulate(tmp_path: Path, plain: Any) -> None:
+def test_a_gguf_file_is_a_model_to_simulate(
+    tmp_path: Path, plain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of the same sizes as the model that is loaded from it, by transformers' own count of parameters."""
     write_gguf(path := tmp_path / "x.gguf", ARRAYS)
     shape = load_shape(str(path))
@@ -299,6 +301,8 @@ def test_a_gguf_file_is_a_model_to_simulate(tmp_path: Path, plain: Any) -> None:
     assert shape.model_dump(exclude={"name", "source"}) == shape_from_config(plain.config).model_dump(
         exclude={"name", "source"}
     )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_shape("~/x.gguf") == shape
     with pytest.raises(CardError, match=r"GGUF file '.*none\.gguf' can't be read"):
         load_shape(str(tmp_path / "none.gguf"))
 

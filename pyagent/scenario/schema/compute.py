@@ -26,7 +26,7 @@ class Model(Section):
     """
 
     deployed: str = "llama-2-7b"
-    """shape whose sizes and times are simulated: a name from `splitsim cards list`, or a config.json"""
+    """shape whose sizes and times are simulated: see `splitsim cards list`; a folder or .gguf file"""
     quality: str = "smollm2-135m"
     """model that is run for real to measure quality: see `splitsim models list`"""
     text: str = DEFAULT_TEXT

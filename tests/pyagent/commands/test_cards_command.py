@@ -18,6 +18,7 @@ from llm_split.roofline import split_cost, ue_memory_bytes
 from pyagent.cli import app
 from pyagent.scenario.compile import deploy
 from pyagent.scenario.load import ScenarioError, parse_scenario
+from tests.llm_split.llama_files import checkpoint, write_gguf
 
 TINY_CONFIG: dict[str, Any] = {
     "model_type": "llama",
@@ -76,6 +77,18 @@ def test_show_takes_shapes_by_name_by_card_and_by_folder(tmp_path: Path) -> None
     assert (shown["name"], shown["parameters"]) == ("stories15m", 15_191_712)
     folder = model_folder(tmp_path)
     assert json.loads(cards("show", folder, "--json"))["parameters"] == load_shape(folder).parameters
+
+
+def test_a_gguf_file_goes_where_a_shape_does(tmp_path: Path) -> None:
+    """Its parameters are those of the arrays that were written, a head of its own included."""
+    arrays = checkpoint(shared=False)[1]
+    write_gguf(path := tmp_path / "own.gguf", arrays)
+    weights = sum(array.size for name, array in arrays.items() if name not in ("cos", "sin"))
+    assert json.loads(cards("show", path, "--json"))["parameters"] == weights
+    model = {"deployed": str(path), "splits": [1, 3]}
+    mobility = {"model": "constant", "position_m": [5, 0, 1.5]}
+    scenario = parse_scenario({"name": "own", "mobility": mobility, "model": model})
+    assert deploy(scenario).num_layers == 3
 
 
 def test_half_is_the_cost_of_every_split() -> None:
