@@ -16,7 +16,7 @@ WIDTH = 150
 
 def show_result(result: RunResult, as_json: bool) -> None:
     """Print the table and where the report is, or one JSON object."""
-    from pyagent.report.table import rule_lines, target_rows, terminal_table
+    from pyagent.report.table import rule_lines, target_rows, terminal_table, warnings_of
 
     summary = result.summary
     if as_json:
@@ -27,7 +27,7 @@ def show_result(result: RunResult, as_json: bool) -> None:
     for line in rule_lines(summary):
         console.print(line, highlight=False, markup=False)
     console.print(_verdict(summary), highlight=False)
-    for warning in summary.get("warnings", []):
+    for warning in warnings_of(summary):
         console.print(f"warning: {warning}", highlight=False, markup=False)
     for name, verdict, *reached in target_rows(summary):
         console.print(f"targets of {name}: {verdict} ({', '.join(reached)})", highlight=False)

@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyagent.envs.observation import FEATURES, NAMES
 
+_MOST_BLOCKS = 2**31
+"""Of a split in a file."""
+
 
 @dataclass(frozen=True)
 class StepRule:
@@ -83,8 +86,10 @@ class StepRule:
         """What `to_json` gave.
 
         Raises:
-            ValueError, TypeError, KeyError: the data is something else.
+            ValueError, TypeError, KeyError, OverflowError: the data is something else.
         """
         thresholds = tuple(float(value) for value in data["thresholds"])
         splits = tuple(int(value) for value in data["splits"])
+        if not all(map(math.isfinite, thresholds)) or any(abs(split) > _MOST_BLOCKS for split in splits):
+            raise ValueError(f"thresholds or splits are not finite, or beyond {_MOST_BLOCKS}")
         return cls(str(data["feature"] or ""), thresholds, splits)

@@ -13,16 +13,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from pyagent.envs.observation import FEATURES, NAMES
-from pyagent.evaluation.explain import LEFT_OUT, Explanation, distinct, explain, fit_tree
+from pyagent.evaluation.explain import LEFT_OUT, Explanation, distinct, fit_tree
 from pyagent.plots import style
 from pyagent.plots.data import (
     NothingToDrawError,
     column,
-    judged_rows,
+    explained,
     num_layers,
     proxy_note,
     read_scenario,
-    read_told,
 )
 
 _ROW_IN = 1.35
@@ -45,8 +44,7 @@ def figure_choices(run: Path) -> Figure:
         NothingToDrawError: every policy holds one split.
     """
     layers = num_layers(read_scenario(run))
-    rows = judged_rows(run, ("seed", *(f"obs_{name}" for name in NAMES)))
-    found = explain(rows, read_told(run))
+    rows, found = explained(run)
     shown = {name: explanation for name, explanation in found.items() if len(explanation.shares) > 1}
     if not shown:
         raise NothingToDrawError("every policy holds one split")

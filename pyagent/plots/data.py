@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from llm_split.devices import CardError, load_shape
+from pyagent.envs.observation import NAMES
 from pyagent.errors import reading
-from pyagent.evaluation.explain import Told
+from pyagent.evaluation.explain import Explanation, Told, explain
 from pyagent.scenario.load import ScenarioError, load_scenario
 from pyagent.scenario.preview import Preview
 from pyagent.scenario.schema import Scenario
@@ -210,6 +211,25 @@ def read_told(run: Path) -> dict[str, Told]:
         with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError):
             told[str(name)] = Told.from_json(entry)
     return told
+
+
+def explained(
+    run: Path, policy: str | None = None, features: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, dict[str, Explanation]]:
+    """Test decisions of every policy, and when each plays which split.
+
+    Args:
+        run: run folder.
+        policy: the only one to explain; None: all.
+        features: see `pyagent.evaluation.explain.explain`.
+
+    Raises:
+        MissingDataError: see `judged_rows`; or the decisions can't be explained.
+    """
+    rows = judged_rows(run, ("seed", *(f"obs_{name}" for name in NAMES)))
+    rows = rows if policy is None else rows[rows["policy"] == policy]
+    with reading("decisions.parquet", MissingDataError):
+        return rows, explain(rows, read_told(run), features)
 
 
 def as_number(value: Any) -> float:

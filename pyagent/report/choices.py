@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyagent.evaluation.explain import Explanation, explain
+from pyagent.evaluation.explain import Explanation
 from pyagent.evaluation.summary import shares_text
-from pyagent.plots.data import judged_rows, num_layers, read_scenario, read_told
+from pyagent.plots.data import explained, num_layers, read_scenario
 from pyagent.report.files import Run
 from pyagent.report.table import Grid
 from pyagent.reward import RewardContext, price_list
@@ -25,8 +25,7 @@ def explanations(
     Raises:
         MissingDataError: there are no test decisions.
     """
-    rows = judged_rows(run.path, ("seed",))
-    found = explain(rows if policy is None else rows[rows["policy"] == policy], read_told(run.path), features)
+    _, found = explained(run.path, policy, features)
     ranked = sorted(run.summary["policies"].items(), key=lambda item: -item[1]["reward"])
     return {name: found[name] for name, _ in ranked if name in found}
 

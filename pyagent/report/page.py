@@ -18,7 +18,7 @@ from pyagent.report.markup import script_json
 from pyagent.report.pictures import WORDS, picture
 from pyagent.report.render import render
 from pyagent.report.resources import memory, per_request, phases
-from pyagent.report.table import Grid, paired_grid, policy_grid, target_grid
+from pyagent.report.table import Grid, paired_grid, policy_grid, target_grid, warnings_of
 from pyagent.report.trace import trace_grid
 
 EPISODE_FIGURES = ("track", "token-times")
@@ -87,6 +87,7 @@ def write_report(path: Path, target: Path | None = None) -> Written:
         paired=paired_grid(run.summary),
         pictures=pictures,
         watch=watch,
+        warnings=warnings_of(run.summary),
         choices=_grid(run, choice_grid),
         reward=_grid(run, reward_grid),
         trace=trace_grid(run),

@@ -156,6 +156,12 @@ def rule_lines(summary: dict[str, Any]) -> list[str]:
     return [f"{name}: {rules[name]['text']}" for name, _ in _ranked(summary) if name in rules]
 
 
+def warnings_of(summary: dict[str, Any]) -> list[str]:
+    """What a reader of the policy table must not miss; none where an earlier version wrote the summary."""
+    found = summary.get("warnings")
+    return [str(warning) for warning in found] if isinstance(found, list) else []
+
+
 def learning_text(summary: dict[str, Any]) -> str:
     """Budget of the training; where nobody learns, that."""
     budget = summary["budget"]

@@ -13,9 +13,11 @@ import pandas as pd
 
 from pyagent.commands.profile import read_profile
 from pyagent.dataset import open_dataset
+from pyagent.envs.observation import NAMES
 from pyagent.envs.seed_quality import TABLE_FILE, QualityTable
 from pyagent.errors import UserError
-from pyagent.plots.data import MissingDataError, judged_rows, proxy_note, read_scenario
+from pyagent.evaluation.rules import StepRule
+from pyagent.plots.data import MissingDataError, explained, judged_rows, proxy_note, read_scenario
 from pyagent.report.files import open_run
 from pyagent.results import load, runs, summary
 from pyagent.sweep.execute import Failure, Outcome
@@ -58,9 +60,20 @@ class Runs(FolderTarget):
         policies = {"threshold": {"reward": -1.5}, "best-static": {"reward": -2}}
         (folder / "config.yaml").write_text(scenario.model_dump_json())
         (folder / "meta.json").write_text(json.dumps({"status": "finished", "tool": "splitsim"}))
-        (folder / "summary.json").write_text(json.dumps({"policies": policies, "best_static_split": 8}))
+        rules = {"threshold": StepRule("snr_db", (17.0,), (32, 1)).to_json()}
+        found = {"policies": policies, "best_static_split": 8, "rules": rules}
+        (folder / "summary.json").write_text(json.dumps(found))
+        observed = {f"obs_{name}": 20.0 for name in NAMES}
         rows = [
-            {"phase": phase, "policy": policy, "split": 8, "reward": -1.5, "seed": 1, "decision": number}
+            {
+                "phase": phase,
+                "policy": policy,
+                "split": 8,
+                "reward": -1.5,
+                "seed": 1,
+                "decision": number,
+                **observed,
+            }
             for phase, policy in (("test", "threshold"), ("oracle", "static-8"))
             for number in range(2)
         ]
@@ -72,6 +85,7 @@ class Runs(FolderTarget):
         assert isinstance(proxy_note(folder), str)
         read_scenario(folder)
         assert len(judged_rows(folder, ("reward",)))
+        assert explained(folder)[1]
 
 
 class Stores(FolderTarget):
