@@ -15,6 +15,7 @@ RUN := $(VENV)/bin
 SCENARIO ?= ns3_scenarios/scenarios/default.yaml ## scenario to run
 BUDGET ?= ## real decisions to train on (default: splitsim's own)
 SEED ?= ## seed of the run (default: splitsim's own)
+QUICK ?= ## 1: a first look with few seeds and decisions
 INPUTS ?= 100000 ## of make fuzz, for each target
 OUT ?= ## run folder (default: splitsim's own, under runs/)
 NS3 ?= wheel ## ns-3 to build against: wheel (from PyPI) or system (by pkg-config: libns3-dev)
@@ -83,7 +84,8 @@ build-tests: build
 
 sim: setup ## run SCENARIO: train, evaluate, report
 	@$(RUN)/splitsim run $(call quoted,$(SCENARIO)) $(if $(strip $(BUDGET)),--budget $(strip $(BUDGET))) \
-		$(if $(strip $(SEED)),--seed $(strip $(SEED))) $(if $(OUT),--out $(call quoted,$(OUT)))
+		$(if $(strip $(SEED)),--seed $(strip $(SEED))) $(if $(strip $(QUICK)),--quick) \
+		$(if $(OUT),--out $(call quoted,$(OUT)))
 
 test: setup build-tests ## the tests: pytest with the real simulator and model, then ctest
 	@$(RUN)/python -m pytest -m 'not slow'

@@ -149,6 +149,10 @@ class TrainingEpisode:
         self._states, self._actions, self._records, self.answers = states, actions, records, answers
         self._at = 0
 
+    def __len__(self) -> int:
+        """Decisions."""
+        return len(self._records)
+
     def begin(self) -> State:
         """The first request's state."""
         self._at = 0

@@ -89,6 +89,11 @@ class Training:
         """The language model on a decision of this training: dNLL, clipped, nats/token."""
         return float(self._scored(key[0]).outcome[1])
 
+    @property
+    def is_past(self) -> bool:
+        """True while it repeats decisions that a stopped run has played."""
+        return len(self._items) <= sum(len(episode) for episode in self._past)
+
     def rows(self) -> list[Row]:
         """The decisions so far as in decisions.parquet; NaN where the evaluation was not bought."""
         return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -14,10 +14,14 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
+
+from pyagent.campaign.time_left import TimeLeft, time_text
 
 
 class Bar:
@@ -57,8 +61,22 @@ class PhaseProgress(Bar):
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}", markup=False),
             TimeRemainingColumn(),
+            _WholeRunColumn(self),
         )
         self.seconds: dict[str, float] = {}
+        self._left: TimeLeft | None = None
+
+    def expect(self, decisions: Mapping[str, int]) -> None:
+        """Show the time left over all phases from now on.
+
+        Args:
+            decisions: that each phase is going to play, by the phase's name.
+        """
+        self._left = TimeLeft(decisions)
+
+    def whole_run_text(self) -> str:
+        """Time left in the whole run, "-" while it can't be estimated; empty without `expect`."""
+        return f"run {time_text(self._left.seconds())}" if self._left else ""
 
     @contextmanager
     def phase(self, name: str, doing: str, total: int) -> Iterator[None]:
@@ -73,12 +91,45 @@ class PhaseProgress(Bar):
         if not self._console.is_terminal:
             self._console.print(f"{doing} ...", soft_wrap=True)
         self._task = self._bar.add_task(doing, total=total, note="")
+        if self._left:
+            self._left.begin(name)
         yield
+        if self._left:
+            self._left.end()
         self.seconds[name] = round(time.monotonic() - started, 2)
         if not self._console.is_terminal:
-            self._console.print(f"{doing}: {self.seconds[name]:.1f} s", soft_wrap=True)
+            self._console.print(f"{doing}: {self.seconds[name]:.1f} s{self._ahead()}", soft_wrap=True)
 
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        """Count finished steps of the current phase, with a word on the latest."""
+    def _ahead(self) -> str:
+        """For plain lines: the time left in the run, where it is known."""
+        seconds = self._left.seconds() if self._left else None
+        return f" ({time_text(seconds)} left in the run)" if seconds else ""
+
+    def advance(self, steps: int = 1, note: str = "", *, played: bool = True) -> None:
+        """Count finished steps of the current phase.
+
+        Args:
+            steps: how many.
+            note: a word on the latest.
+            played: false if they were finished by an earlier run, so that they tell nothing of the pace.
+        """
+        if self._left:
+            self._left.advance(steps, played=played)
         if self._task is not None:
             self._bar.update(self._task, advance=steps, note=note)
+
+    def is_current(self, task: TaskID) -> bool:
+        """True for the latest phase."""
+        return task == self._task
+
+
+class _WholeRunColumn(ProgressColumn):
+    """Time left in the whole run, beside the current phase."""
+
+    def __init__(self, progress: PhaseProgress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def render(self, task: Task) -> Text:
+        """See the class."""
+        return Text(self._progress.whole_run_text() if self._progress.is_current(task.id) else "")

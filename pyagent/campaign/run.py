@@ -23,6 +23,7 @@ from pyagent.campaign.journal import Journal
 from pyagent.campaign.learn import MODEL, Trained, Training
 from pyagent.campaign.memory import peak_memory_bytes
 from pyagent.campaign.progress import PhaseProgress
+from pyagent.campaign.quick import quick_look
 from pyagent.campaign.tokens import TokenClock
 from pyagent.dataset.table import RecordedTable, recorded_table
 from pyagent.envs.scoring import Part, Scorer
@@ -53,6 +54,8 @@ from pyagent.scenario.preview import NoPreviewError, preview_json
 from pyagent.scenario.schema import Scenario
 
 LIVE_REPLICATES = 2
+PLAYED_BY_ORACLE = ("all-local", "min-split", "best-static")
+"""Policies of one split, whose decisions are those that the oracle played of it."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def run_experiment(
     contenders: Contenders | None = None,
     resume: bool = False,
     report: bool = True,
+    quick: bool = False,
 ) -> RunResult:
     """Train and evaluate; see the module.
 
@@ -89,6 +93,7 @@ def run_experiment(
         resume: go on where a run with the same arguments was stopped in this folder. It ends as if it had not
             been stopped; a finished run is given back as it is.
         report: draw the figures and write report.html.
+        quick: play as few seeds, replicates and decisions as make a first look.
 
     Raises:
         UserError: something in the scenario, the set-up or a user's policy is wrong.
@@ -103,13 +108,15 @@ def run_experiment(
     simulator_executable(scenario.program)
     scorer = Scorer(scenario)
     learning, contenders = learning or Learning(), contenders or Contenders()
+    if quick:
+        scenario, learning = quick_look(scenario, learning)
     check_wandb(learning.wandb)
     # Says what is wrong with the choice.
     make_model_based(scenario, _nobody, seed=seed, **learning.model)
     for guest in contenders.guests:
         guest.prepare(scorer.deployment.splits, scorer.deployment.num_layers)
     verb, options = contenders.command
-    options = [*options, *learning.options]
+    options = [*options, *learning.options, *(["--quick"] if quick else [])]
     path = out or default_run_path(scenario, learning.budget, seed, options)
     plain = ["--budget", str(learning.budget), "--seed", str(seed)]
     command = shlex.join(["splitsim", verb, f"{path}/config.yaml", *options, *plain])
@@ -119,7 +126,8 @@ def run_experiment(
         with PhaseProgress() as progress:
             journal = Journal(folder.journal, scorer.deployment.num_layers)
             experiment = Experiment(scenario, learning, seed, folder, progress, scorer, contenders, journal)
-            summary = _recorded(experiment, command)
+            progress.expect(_planned(experiment))
+            summary = _recorded(experiment, command) | {"quick": quick}
             summary |= _times(started, progress)
             folder.write_json("summary.json", summary)
             if report:
@@ -132,6 +140,18 @@ def run_experiment(
             folder.write_json("meta.json", describe(scenario, command, "finished", phase_s=progress.seconds))
             shutil.rmtree(folder.journal, ignore_errors=True)
     return RunResult(path, summary)
+
+
+def _planned(run: Experiment) -> dict[str, int]:
+    """Decisions of each phase, by its name."""
+    evaluation, contenders, budget = run.scenario.evaluation, run.contenders, run.learning.budget
+    learners = [*([MODEL] if contenders.learns else []), *contenders.bandits]
+    live = [name for name in contenders.baselines if name not in PLAYED_BY_ORACLE]
+    tests = (len(live) + len(contenders.guests)) * evaluation.test_seeds * LIVE_REPLICATES
+    oracle_episodes = len(run.splits) * evaluation.test_seeds * evaluation.replicates
+    episodes = {"tune": len(run.splits) * evaluation.tune_seeds, "oracle": oracle_episodes, "test": tests}
+    decisions = {phase: count * run.scenario.requests.count for phase, count in episodes.items()}
+    return {**{f"train-{name}": budget for name in learners}, **decisions}
 
 
 def _nobody(key: Key) -> float:
@@ -243,7 +263,7 @@ def _train_one(run: Experiment, name: str, make: Callable[[Ask], OnlineLearner])
                 make(training.ask),
                 budget=run.learning.budget,
                 seeds=run.seeds.learn(),
-                progress=lambda note: run.progress.advance(note=note),
+                progress=lambda note: run.progress.advance(note=note, played=not training.is_past),
             )
         finally:
             run.rows.extend(training.rows())
@@ -281,7 +301,7 @@ def _collect(
                 run.journal.keep_rows(job, rows)  # last: what has rows is finished
             run.rows.extend(rows)
             run.tokens.extend(run.journal.tokens(job))
-            run.progress.advance(len(rows), note=remark(job, rows))
+            run.progress.advance(len(rows), note=remark(job, rows), played=job not in kept)
     run.passes[phase] = run.scorer.evaluations - before
     run.save()
 

@@ -13,6 +13,7 @@ from pyagent.commands.options import (
     Budget,
     Buy,
     PerDecision,
+    Quick,
     Resume,
     RunOut,
     RunSeed,
@@ -92,6 +93,7 @@ def evaluate(
     surrogate: Surrogate = Learning.surrogate,
     buy: Buy = Learning.buy,
     per_decision: PerDecision = Learning.per_decision,
+    quick: Quick = False,
     resume: Resume = False,
     wandb: Wandb = None,
     as_json: AsJson = False,
@@ -150,6 +152,7 @@ def evaluate(
         out=out,
         contenders=contenders,
         resume=resume,
+        quick=quick,
     )
     show_result(result, as_json)
 

@@ -35,6 +35,14 @@ Wandb = Annotated[
     str | None,
     typer.Option(metavar="PROJECT", help="Send the training's curves to Weights & Biases as well."),
 ]
+Quick = Annotated[
+    bool,
+    typer.Option(
+        "--quick",
+        help="Take a first look: one tuning seed, one test seed, four replicates, a budget of 40 at most. "
+        "Table and report say so.",
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line instead of the table.")
 ]

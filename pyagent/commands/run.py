@@ -11,6 +11,7 @@ from pyagent.commands.options import (
     Budget,
     Buy,
     PerDecision,
+    Quick,
     Resume,
     RunOut,
     RunSeed,
@@ -33,6 +34,7 @@ def run(
     surrogate: Surrogate = Learning.surrogate,
     buy: Buy = Learning.buy,
     per_decision: PerDecision = Learning.per_decision,
+    quick: Quick = False,
     resume: Resume = False,
     wandb: Wandb = None,
     as_json: AsJson = False,
@@ -52,5 +54,6 @@ def run(
         out=out,
         contenders=Contenders(parse_baselines("--policies", policies)),
         resume=resume,
+        quick=quick,
     )
     show_result(result, as_json)

@@ -18,7 +18,7 @@ from pyagent.report.markup import script_json
 from pyagent.report.pictures import WORDS, picture
 from pyagent.report.render import render
 from pyagent.report.resources import memory, per_request, phases
-from pyagent.report.table import Grid, paired_grid, policy_grid, target_grid, warnings_of
+from pyagent.report.table import Grid, paired_grid, policy_grid, target_grid, title_of, warnings_of
 from pyagent.report.trace import trace_grid
 
 EPISODE_FIGURES = ("track", "token-times")
@@ -79,6 +79,7 @@ def write_report(path: Path, target: Path | None = None) -> Written:
     page = render(
         "run.html",
         summary=run.summary,
+        title=title_of(run.summary),
         meta=run.meta,
         description=run.config.get("description", ""),
         config=run.config_text,

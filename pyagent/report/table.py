@@ -168,6 +168,11 @@ def learning_text(summary: dict[str, Any]) -> str:
     return f"budget {budget}" if budget else "nobody learns"
 
 
+def title_of(summary: dict[str, Any]) -> str:
+    """The scenario, marked where the run was made with `--quick`."""
+    return f"quick look: {summary['scenario']}" if summary.get("quick") else str(summary["scenario"])
+
+
 def text_note(summary: dict[str, Any]) -> str:
     """The text that quality was measured on; empty where nobody knows it."""
     text = summary.get("text")
@@ -177,7 +182,7 @@ def text_note(summary: dict[str, Any]) -> str:
 def terminal_table(summary: dict[str, Any]) -> Table:
     """The table for a terminal."""
     table = Table(
-        title=f"{summary['scenario']}, seed {summary['seed']}, {learning_text(summary)}",
+        title=f"{title_of(summary)}, seed {summary['seed']}, {learning_text(summary)}",
         caption=", ".join(filter(None, [summary["proxy_note"], text_note(summary)])) or None,
         show_lines=False,
     )

@@ -40,12 +40,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("runs")
     scenario = write_scenario(folder)
     for name, seed in (("a", 7), ("b", 7), ("c", 8)):
-        done = splitsim(
-            "run", scenario, "--budget", "6", "--seed", str(seed), "--out", folder / name, "--json"
-        )
+        options = ["--budget", "6", "--seed", str(seed), "--out", folder / name, "--json"]
+        if name == "c":  # its scenario is as small as a quick look already, so only the words change
+            options.append("--quick")
+        done = splitsim("run", scenario, *options)
         assert done.returncode == 0, done.stderr
         (folder / f"{name}.json").write_text(done.stdout.splitlines()[-1])
     return {name: folder / name for name in "abc"}
+
+
+def test_a_quick_look_says_so_wherever_it_is_read(runs: dict[str, Path]) -> None:
+    for name, quick in (("a", False), ("c", True)):
+        assert json.loads((runs[name] / "summary.json").read_text())["quick"] == quick
+        assert ("--quick" in json.loads((runs[name] / "meta.json").read_text())["command"]) == quick
+        assert ("<h1>quick look: small</h1>" in (runs[name] / "report.html").read_text()) == quick
 
 
 def test_the_last_line_is_one_json_object_with_every_figure(runs: dict[str, Path]) -> None:
