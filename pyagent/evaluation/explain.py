@@ -148,8 +148,10 @@ class Explanation:
 
     @property
     def words(self) -> str:
-        """Rule, else tree, in one line."""
-        return self.told.text if self.told is not None else str(self.tree)
+        """Rule or tree in one line; both where the rule is in words alone, which nothing can check."""
+        if self.told is None:
+            return str(self.tree)
+        return self.told.text if self.tree is None else f"{self.told.text}; fitted tree: {self.tree}"
 
     def to_json(self) -> dict[str, Any]:
         """Every number, JSON-ready."""

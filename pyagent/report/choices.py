@@ -37,7 +37,7 @@ def choice_grid(run: Run) -> Grid:
         MissingDataError: see `explanations`.
     """
     rows = [
-        [name, shares_text(e.shares), e.words, "tree" if e.told is None else "own rule", agreement_text(e)]
+        [name, shares_text(e.shares), e.words, "own rule" if e.tree is None else "tree", agreement_text(e)]
         for name, e in explanations(run).items()
     ]
     return Grid(["policy", "splits", "when", "by", "so in"], rows)
@@ -50,7 +50,7 @@ def agreement_text(explanation: Explanation) -> str:
     whole = f"{100 * explanation.agreement:.0f} %"
     if explanation.held_out is None:
         return whole
-    return f"{whole} ({100 * explanation.held_out:.0f} % of episodes that it was not fitted to)"
+    return f"{whole} ({100 * explanation.held_out:.0f} % in other episodes)"
 
 
 def reward_grid(run: Run) -> Grid:
