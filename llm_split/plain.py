@@ -26,8 +26,13 @@ MOST_LETTERS = 100
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """A text without line breaks, shortened to `limit` characters."""
+    """A text without line breaks, shortened to `limit` characters; what can't be printed is escaped.
+
+    The text may quote a file of anyone's, and control characters would speak to the terminal.
+    """
     line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 

@@ -99,7 +99,7 @@ def test_memory_grows_by_block_and_jumps_at_all_local_if_untied() -> None:
 def test_errors_say_what_is_valid() -> None:
     with pytest.raises(CardError, match=r"unknown device 'h200', valid: a100-80g, .* path to a \.yaml file$"):
         load_device("h200")
-    with pytest.raises(CardError, match=r"unknown model 'gpt-5', valid: gemma-2-2b, .* or a model folder$"):
+    with pytest.raises(CardError, match=r"unknown model 'gpt-5', valid: gemma-2-2b, .* or a \.gguf file$"):
         load_shape("gpt-5")
     with pytest.raises(CardError, match="weight_bits is 16, valid on snapdragon-8-gen-3: 4, 8"):
         compute_tables(load_shape("llama-2-7b"), load_device("snapdragon-8-gen-3"), 16, 1, 1)
@@ -122,9 +122,7 @@ def test_a_card_of_ones_own_needs_a_source_for_every_figure(tmp_path: Path) -> N
     with pytest.raises(CardError, match="not valid"):
         load_device(own)
     own.write_text(yaml.safe_dump({**content, "memory_bytes": -1, "colour": "red"}))
-    with pytest.raises(
-        CardError, match="memory_bytes: Input should be greater than 0; colour: Extra"
-    ) as caught:
+    with pytest.raises(CardError, match=r"colour = 'red': unknown field; .* memory_bytes = -1: ") as caught:
         load_device(own)
     assert "\n" not in str(caught.value)
 

@@ -174,7 +174,7 @@ def test_sections_change_what_they_name(changes: dict, expected: tuple) -> None:
         (lambda d: pyagent.evaluate(d, {"b": Best}), r"policies\['b'\]: is a class; give an object of it"),
         (
             lambda d: pyagent.evaluate(d, {"b": lambda features, splits: features["sinr"]}),
-            r"policies\['b'\]: split raised KeyError: 'sinr' \(line \d+\)",
+            r"policies\['b'\]: split raised UnknownFeatureError: .* 'sinr'; .* \(line \d+\)",
         ),
         (lambda d: pyagent.evaluate(d, {"b": 5}), r"policies\['b'\]: has neither split"),
         (lambda d: pyagent.evaluate(d, {"b": "my.txt"}), r"valid: FILE.py:Class or FILE.zip"),
