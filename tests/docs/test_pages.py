@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import typer
 import typer.main
+import yaml
 from pages import PAGES, Step, steps
 
 import pyagent
-from pyagent.campaign.folder import resolved_yaml
 from pyagent.cli import app
 from pyagent.paths import REPOSITORY, simulator_executable
 
@@ -131,7 +131,8 @@ def with_few_requests(arguments: list[str], folder: Path) -> list[str]:
     scenario = pyagent.load_scenario(path if path.is_file() else named, **FEW)
     splits = [scenario.model.splits[0], scenario.model.splits[-1]]
     few = pyagent.load_scenario(scenario, model={"splits": splits, "prompts": 2})
-    (folder / f"few-{few.name}.yaml").write_text(resolved_yaml(few), encoding="utf-8")
+    text = yaml.safe_dump(few.model_dump(mode="json"), sort_keys=False)
+    (folder / f"few-{few.name}.yaml").write_text(text, encoding="utf-8")
     return [arguments[0], f"few-{few.name}.yaml", *(word for word in arguments[1:] if word != named)]
 
 
