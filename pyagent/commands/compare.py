@@ -87,7 +87,7 @@ def _run(
     if as_json:
         print(json.dumps(ranking.to_json() | {"confirmation": confirmation and confirmation.to_json()}))
         return
-    _show(ranking, figure, confirmation)
+    _show(ranking, out, figure, confirmation)
 
 
 def _write(ranking: Ranking, out: Path | None) -> Path | None:
@@ -101,7 +101,7 @@ def _write(ranking: Ranking, out: Path | None) -> Path | None:
         return draw(ranking, out)
 
 
-def _show(ranking: Ranking, figure: Path | None, confirmation: Any) -> None:
+def _show(ranking: Ranking, out: Path | None, figure: Path | None, confirmation: Any) -> None:
     from rich.console import Console
 
     console = Console(width=max(Console().width, WIDTH), highlight=False, markup=False)
@@ -112,3 +112,5 @@ def _show(ranking: Ranking, figure: Path | None, confirmation: Any) -> None:
         console.print(confirmation.sentence())
     if figure is not None:
         print(figure)
+    elif out is not None:
+        print(f"{out}: no picture of learning, because none of these policies has a learning curve")

@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from pyagent.campaign.progress import PhaseProgress
-from pyagent.dataset import Dataset
+from pyagent.dataset import Dataset, DatasetError
 from pyagent.evaluation.learning_curves import (
     Arrivals,
     Yardstick,
@@ -190,7 +190,13 @@ def rank(
         seeds: of the training runs, two or more.
         decisions: that the model-based learner plays; see `Entry`.
         progress: is told of every policy.
+
+    Raises:
+        DatasetError: the test part has one episode, over which there is no interval.
     """
+    episodes = len(np.unique(dataset.test.seeds))
+    if episodes < 2:
+        raise DatasetError(f"dataset {dataset.scenario.name}: {episodes} test episode; valid: 2 or more")
     chosen = [name for name in names if name != "all-local" or _holds_all(dataset.deployment)]
     doing = f"Training {len(chosen)} policies on {dataset.scenario.name}"
     with progress.phase("compare", doing, len(chosen)), one_thread():
@@ -303,10 +309,12 @@ def _arrived(arrival: Arrivals | None) -> str:
     return f"{arrival.median:.0f} [{', '.join(ends)}]"
 
 
-def draw(ranking: Ranking, folder: Path) -> Path:
-    """Regret over evaluations of what learns, as learning.png and .pdf; the PNG's path."""
+def draw(ranking: Ranking, folder: Path) -> Path | None:
+    """Draw regret over evaluations as learning.png and .pdf; the PNG's path, None if nobody learns."""
     found = {s.name: s for s in ranking.standings}
     learning = {s.name: [curve(run) for run in s.runs] for s in found.values() if s.arrival is not None}
+    if not learning:
+        return None
     curves = {name: regret_curve(runs, ranking.yardstick) for name, runs in learning.items()}
     still = {name: s.regret for name, s in found.items() if name not in learning}
     figure = figure_learning_curves(curves, still, [ranking.note] if ranking.note else [])
