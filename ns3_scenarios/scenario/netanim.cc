@@ -4,7 +4,6 @@
 #include "netanim.h"
 
 #include "config-section.h"
-#include "world.h"
 
 #ifdef SPLITSIM_NETANIM
 #include "ns3/animation-interface.h"
@@ -101,11 +100,6 @@ NetAnim::NetAnim(const NodeContainer& /* ues */, const std::string& path)
 }
 
 #endif
-
-NetAnim::NetAnim(const World& world, const std::string& path)
-    : NetAnim(world.GetUes(), path)
-{
-}
 
 NetAnim::~NetAnim() = default;
 

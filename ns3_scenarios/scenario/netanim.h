@@ -12,8 +12,6 @@
 namespace splitsim
 {
 
-class World;
-
 /** Writes what happens in a simulation as an XML file for ns-3's NetAnim, until it is destroyed. */
 class NetAnim
 {
@@ -25,8 +23,6 @@ class NetAnim
      * @throws ConfigError when the file can't be written, or ns-3 was built without NetAnim
      */
     NetAnim(const ns3::NodeContainer& ues, const std::string& path);
-    /** The same of a world's UEs. */
-    NetAnim(const World& world, const std::string& path);
     ~NetAnim();
 
   private:

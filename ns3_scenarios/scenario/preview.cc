@@ -4,7 +4,6 @@
 #include "preview.h"
 
 #include "../mobility/mobility-builder.h"
-#include "world.h"
 
 #include "ns3/mobility-model.h"
 #include "ns3/node.h"
@@ -105,11 +104,6 @@ Preview::Preview(Ptr<Link> link, const Episode& episode, const PreviewConfig& co
                               " of the link has no mobility model; the preview needs one");
         }
     }
-}
-
-Preview::Preview(const World& world, const Episode& episode, const PreviewConfig& config)
-    : Preview(world.GetLink(), episode, config)
-{
 }
 
 void

@@ -18,8 +18,6 @@
 namespace splitsim
 {
 
-class World;
-
 /** Where a heat map is drawn: the middles of columns x rows, ends included. */
 struct HeatGrid
 {
@@ -60,8 +58,6 @@ class Preview
      * @throws ConfigError when a UE has no mobility, or there would be too many samples
      */
     Preview(ns3::Ptr<Link> link, const Episode& episode, const PreviewConfig& config);
-    /** The same of a world's link. */
-    Preview(const World& world, const Episode& episode, const PreviewConfig& config);
 
     /** Enters everything into ns-3's schedule; the clock must stand at 0. */
     void Schedule();

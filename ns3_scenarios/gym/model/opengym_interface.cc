@@ -74,8 +74,9 @@ OpenGymInterface::Get(uint32_t port)
     return entry;
 }
 
+// By number: a container without /etc/hosts can't resolve "localhost".
 OpenGymInterface::OpenGymInterface(uint32_t port)
-    : OpenGymInterface("tcp://localhost:" + std::to_string(port))
+    : OpenGymInterface("tcp://127.0.0.1:" + std::to_string(port))
 {
 }
 

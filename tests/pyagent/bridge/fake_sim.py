@@ -94,7 +94,7 @@ class Simulator:
         self.options = options
         self.socket = zmq.Context().socket(zmq.REQ)
         self.socket.setsockopt(zmq.LINGER, 1000)
-        self.socket.connect(options.openGymEndpoint or f"tcp://localhost:{options.openGymPort}")
+        self.socket.connect(options.openGymEndpoint or f"tcp://127.0.0.1:{options.openGymPort}")
 
     def ask(self, message: bytes) -> bytes:
         self.socket.send(message)
