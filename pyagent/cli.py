@@ -31,6 +31,7 @@ from pyagent.commands.sweep import sweep
 from pyagent.commands.trace import trace
 from pyagent.commands.train import train
 from pyagent.errors import UserError
+from pyagent.plugins import add_plugins, load_plugins
 from pyagent.threads import wait_passively
 
 app = typer.Typer(
@@ -77,10 +78,20 @@ def _main(
     version_wanted: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE.py",
+            help="Run this Python file first, with your rights: it registers codecs, surrogates or links of "
+            "your own. May be given more than once; SPLITSIM_PLUGINS names files as well.",
+        ),
+    ] = None,
 ) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if debug:
         os.environ["SPLITSIM_DEBUG"] = "1"
+    add_plugins(plugin or [])
+    load_plugins()
 
 
 def _interrupt(signal_number: int, frame: FrameType | None) -> None:

@@ -24,6 +24,7 @@ import yaml
 from pyagent.errors import UserError, writing
 from pyagent.files import LOCK, hold, is_partial, write_text_whole, write_whole
 from pyagent.paths import REPOSITORY, is_checkout
+from pyagent.plugins import loaded_plugins
 from pyagent.scenario.carried import FOLDER as DATA
 from pyagent.scenario.carried import Carried, carry
 from pyagent.scenario.schema import Scenario
@@ -175,6 +176,7 @@ def _refuse_another(path: Path, plan: Plan) -> None:
         "scenario": config.is_file() and config.read_text(encoding="utf-8") == planned,
         "command": meta.get("command") == plan.command,
         "git_commit": meta.get("git_commit") == git_commit(),
+        "plugins": meta.get("plugins", []) == _plugins(),
     }
     other = [name for name, equal in same.items() if not equal]
     if other:
@@ -248,10 +250,15 @@ def describe(scenario: Scenario, command: str, status: str, **more: Any) -> dict
         "git_commit": git_commit(),
         "python": sys.version.split()[0],
         "packages": {name: _version(name) for name in PACKAGES},
+        "plugins": _plugins(),
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
         "written_at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **more,
     }
+
+
+def _plugins() -> list[dict[str, str]]:
+    return [plugin.data for plugin in loaded_plugins()]
 
 
 def _version(package: str) -> str:

@@ -43,6 +43,7 @@ from pyagent.learning.tuning import (
     tuning_rewards,
 )
 from pyagent.paths import simulator_executable
+from pyagent.plugins import loaded_plugins, plugin_options
 from pyagent.plots import draw_plots
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
@@ -117,9 +118,10 @@ def run_experiment(
         guest.prepare(scorer.deployment.splits, scorer.deployment.num_layers)
     verb, options = contenders.command
     options = [*options, *learning.options, *(["--quick"] if quick else [])]
-    path = out or default_run_path(scenario, learning.budget, seed, options)
+    plugins = [plugin.sha256 for plugin in loaded_plugins()]
+    path = out or default_run_path(scenario, learning.budget, seed, [*options, *plugins])
     plain = ["--budget", str(learning.budget), "--seed", str(seed)]
-    command = shlex.join(["splitsim", verb, f"{path}/config.yaml", *options, *plain])
+    command = shlex.join(["splitsim", *plugin_options(), verb, f"{path}/config.yaml", *options, *plain])
     with open_run_folder(path, Plan(scenario, command), resume=resume) as folder:
         if resume and (summary := folder.finished()) is not None:
             return RunResult(path, summary)

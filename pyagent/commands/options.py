@@ -8,13 +8,21 @@ from typing import Annotated
 import typer
 
 from pyagent.campaign.seeds import MAX_RUN_SEED
-from pyagent.learning.options import Purchase, SurrogateName
+from pyagent.learning.options import Purchase
+from pyagent.surrogate_names import known_surrogate, surrogate_names
 
 ScenarioName = Annotated[str, typer.Argument(help="Scenario file, or the name of one that ships.")]
 Budget = Annotated[
     int, typer.Option(min=1, max=1_000_000, help="Real decisions that every learning policy plays.")
 ]
-Surrogate = Annotated[SurrogateName, typer.Option(help="Of the model-based policies.")]
+Surrogate = Annotated[
+    str,
+    typer.Option(
+        callback=known_surrogate,
+        autocompletion=surrogate_names,
+        help="Model of the model-based policies: ensemble, linear, gp, or one that a --plugin registers.",
+    ),
+]
 Buy = Annotated[Purchase, typer.Option(help="Evaluations that they buy.")]
 PerDecision = Annotated[
     float, typer.Option(min=0.001, max=1.0, help="Evaluations per decision, except with --buy all.")

@@ -37,6 +37,7 @@ def record(
     from pyagent.dataset.record import Plan
     from pyagent.dataset.record import record as play
     from pyagent.paths import simulator_executable
+    from pyagent.plugins import plugin_options
     from pyagent.scenario.load import load_scenario
 
     chosen = load_scenario(scenario)
@@ -51,7 +52,7 @@ def record(
         "--seed": seed,
     }
     words = [str(word) for pair in options.items() for word in pair]
-    command = shlex.join(["splitsim", "record", scenario, "--out", str(path), *words])
+    command = shlex.join(["splitsim", *plugin_options(), "record", scenario, "--out", str(path), *words])
     with PhaseProgress() as progress:
         dataset = play(plan, path, command=command, progress=progress, slim=slim)
     found = {

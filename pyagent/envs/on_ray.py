@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,12 +11,15 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 import pyagent  # noqa: F401 (registers the environments)
+from pyagent.plugins import VARIABLE, load_plugins
 
 
 class _Remote:
     """One environment, in a process of its own; restarts itself after the last step of an episode."""
 
-    def __init__(self, name: str, options: dict[str, Any]) -> None:
+    def __init__(self, name: str, options: dict[str, Any], plugins: str) -> None:
+        os.environ[VARIABLE] = plugins  # processes of a cluster have its environment, not the caller's
+        load_plugins()
         self._env = gymnasium.make(name, **options)
 
     def spaces(self) -> tuple[Any, Any]:
@@ -52,7 +56,8 @@ class RayVecEnv(VecEnv):  # type: ignore[misc]
 
         self._ray = ray
         actor = ray.remote(num_cpus=1)(_Remote)
-        self._envs = [actor.remote(name, options) for _ in range(n)]
+        plugins = os.environ.get(VARIABLE, "")
+        self._envs = [actor.remote(name, options, plugins) for _ in range(n)]
         self._pending: list[Any] = []
         super().__init__(n, *ray.get(self._envs[0].spaces.remote()))
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pyagent.errors import UserError
+from pyagent.surrogate_names import known_surrogate
 
-SurrogateName = Literal["ensemble", "linear", "gp"]
-"""Keys of `pyagent.surrogate.registry.SURROGATES`."""
 Purchase = Literal["epistemic", "random", "round-robin", "all"]
 """`pyagent.learning.acquisition.NAMES`."""
 
@@ -29,7 +28,7 @@ class Learning:
     """
 
     budget: int = 240
-    surrogate: SurrogateName = "ensemble"
+    surrogate: str = "ensemble"
     buy: Purchase = "epistemic"
     per_decision: float = 0.25
     wandb: str | None = None
@@ -53,7 +52,8 @@ class Learning:
 
 
 def check_choice(surrogate: str, buy: str) -> None:
-    """Raises UserError unless the surrogate can learn from what is bought."""
+    """Raises UserError unless there is such a surrogate and it can learn from what is bought."""
+    known_surrogate(surrogate)
     if surrogate != Learning.surrogate and buy != "all":
         raise UserError(
             f"surrogate {surrogate!r} with --buy {buy}: only {Learning.surrogate} can learn from decisions "

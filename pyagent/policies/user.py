@@ -15,15 +15,10 @@ rewards are float64 [K, S]. Before a run a copy is tuned on made-up rewards and 
 from __future__ import annotations
 
 import copy
-import importlib.util
 import inspect
-import os
 import re
-import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +31,7 @@ from pyagent.policies.base import Context, Mask, OfflinePolicy, allowed_actions
 from pyagent.policies.trial import DECISIONS, class_attributes_kept, made_up_rewards
 from pyagent.reward import FloatArray
 from pyagent.surrogate.types import Contexts
+from pyagent.user_file import cause, described, run_file
 
 if TYPE_CHECKING:
     from pyagent.scenario.compile import Deployment
@@ -112,7 +108,7 @@ class UserPolicy:
         try:
             return copy.deepcopy(self)
         except Exception as error:
-            raise self._mistake("can't be copied", error) from _cause(error)
+            raise self._mistake("can't be copied", error) from cause(error)
 
     @property
     def tunes(self) -> bool:
@@ -199,10 +195,10 @@ class UserPolicy:
         try:
             return getattr(self._policy, method)(*arguments)
         except Exception as error:
-            raise self._mistake(f"{method} raised", error) from _cause(error)
+            raise self._mistake(f"{method} raised", error) from cause(error)
 
     def _mistake(self, what: str, error: BaseException) -> PolicyError:
-        return PolicyError(f"{self.source}: {what} {_described(error, self._path)}{self._remark}")
+        return PolicyError(f"{self.source}: {what} {described(error, self._path)}{self._remark}")
 
 
 class _Rule:
@@ -254,54 +250,15 @@ def load_policy(source: str) -> UserPolicy:
     path = Path(file)
     if not path.is_file():
         raise PolicyError(f"--policy = {source!r}: no such file: {file}")
-    made = getattr(_run_file(path), name, None)
+    made = getattr(run_file(path, f"splitsim_user_{path.stem}", PolicyError), name, None)
     if not isinstance(made, type):
         raise PolicyError(f"{source}: no such class in {file}")
     try:
         policy = made()
     except Exception as error:
-        reason = f"can't be made without arguments: {_described(error, path)}"
-        raise PolicyError(f"{source}: {reason}") from _cause(error)
+        reason = f"can't be made without arguments: {described(error, path)}"
+        raise PolicyError(f"{source}: {reason}") from cause(error)
     return UserPolicy(source, path, policy)
-
-
-def _run_file(path: Path) -> ModuleType:
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        # Last, so that a file there hides nothing of ours.
-        sys.path.append(folder)
-    name = f"splitsim_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PolicyError(f"{path}: is no Python file; valid: FILE.py:Class")
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses and others look their module up.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise PolicyError(f"{path}: can't be run: {_described(error, path)}") from _cause(error)
-    return module
-
-
-def _cause(error: BaseException) -> BaseException | None:
-    """The error itself with `splitsim --debug`; else None: the message has its text and line already."""
-    return error if os.environ.get("SPLITSIM_DEBUG") else None
-
-
-_LONGEST_ERROR = 500
-"""Characters of a policy's error; room for the names of all features."""
-
-
-def _described(error: BaseException, path: Path) -> str:
-    """Type, text and the last line of the user's file that was running."""
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).resolve() == path.resolve()
-    ]
-    where = f" (line {lines[-1]})" if lines else ""
-    return f"{type(error).__name__}: {one_line(str(error), _LONGEST_ERROR)}{where}"
 
 
 def _hyphens(class_name: str) -> str:

@@ -1,12 +1,13 @@
 """Surrogate of the expensive evaluation, the learned channel, and the imagined environment made of both."""
 
+from pyagent.surrogate.base import HeadsSurrogate
 from pyagent.surrogate.calibration import calibration
 from pyagent.surrogate.channel import ChannelModel
 from pyagent.surrogate.ensemble import EnsembleSettings, EnsembleSurrogate
 from pyagent.surrogate.gaussian_process import GaussianProcessSurrogate, GpSettings
 from pyagent.surrogate.imagined import ImaginedEnv, ImaginedModel, ImaginedVecEnv
 from pyagent.surrogate.linear import LinearSettings, LinearSurrogate
-from pyagent.surrogate.registry import SURROGATES, make_surrogate
+from pyagent.surrogate.registry import SURROGATES, make_surrogate, register_surrogate
 from pyagent.surrogate.scales import ComponentScales
 from pyagent.surrogate.types import COMPONENTS, ActionEncoder, Batch, Prediction, Surrogate
 
@@ -21,6 +22,7 @@ __all__ = [
     "EnsembleSurrogate",
     "GaussianProcessSurrogate",
     "GpSettings",
+    "HeadsSurrogate",
     "ImaginedEnv",
     "ImaginedModel",
     "ImaginedVecEnv",
@@ -30,4 +32,5 @@ __all__ = [
     "Surrogate",
     "calibration",
     "make_surrogate",
+    "register_surrogate",
 ]

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from llm_split.plain import one_line
-from pyagent.errors import UserError, reading
+from pyagent.errors import reading
+from pyagent.surrogate.base import HeadsSurrogate
 from pyagent.surrogate.ensemble import EnsembleSurrogate
 from pyagent.surrogate.gaussian_process import GaussianProcessSurrogate
 from pyagent.surrogate.linear import LinearSurrogate
 from pyagent.surrogate.scales import ComponentScales
 from pyagent.surrogate.types import ActionEncoder, Surrogate
+from pyagent.surrogate_names import add_surrogate_name, known_surrogate
 
 ENSEMBLE = "ensemble"
 ABOUT = "surrogate.json"
@@ -29,10 +31,31 @@ _LARGEST = {
     "hidden": 4096,
 }
 """What a surrogate's file may ask for; those of use have a hundredth of it."""
-SURROGATES: Mapping[str, type[EnsembleSurrogate] | type[LinearSurrogate] | type[GaussianProcessSurrogate]] = (
-    MappingProxyType({ENSEMBLE: EnsembleSurrogate, "linear": LinearSurrogate, "gp": GaussianProcessSurrogate})
-)
+Saved = EnsembleSurrogate | HeadsSurrogate[Any]
+"""A surrogate that can be saved to a folder and read again."""
+_classes: dict[str, type[EnsembleSurrogate] | type[HeadsSurrogate[Any]]] = {
+    ENSEMBLE: EnsembleSurrogate,
+    "linear": LinearSurrogate,
+    "gp": GaussianProcessSurrogate,
+}
+SURROGATES: Mapping[str, type[EnsembleSurrogate] | type[HeadsSurrogate[Any]]] = MappingProxyType(_classes)
 """Every surrogate class by its name; each is made with the arguments of :func:`make_surrogate`."""
+
+
+def register_surrogate(kind: type[HeadsSurrogate[Any]]) -> None:
+    """Make a class available by its `kind`, as the option `--surrogate` takes it.
+
+    Args:
+        kind: a subclass of `HeadsSurrogate` that is made as `make_surrogate` makes it.
+
+    Raises:
+        ValueError: it is no such class, or the name is taken.
+    """
+    if not (isinstance(kind, type) and issubclass(kind, HeadsSurrogate)):
+        name = getattr(kind, "__name__", repr(kind))
+        raise ValueError(f"{name}: is no surrogate; valid: a subclass of HeadsSurrogate")
+    add_surrogate_name(kind.kind)
+    _classes[kind.kind] = kind
 
 
 def make_surrogate(
@@ -50,12 +73,10 @@ def make_surrogate(
     Raises:
         UserError: there is no surrogate of that name, or what it needs is not installed.
     """
-    if name not in SURROGATES:
-        raise UserError(f"surrogate {name!r} is not known; valid: {', '.join(SURROGATES)}")
-    return SURROGATES[name](context_dim, encoder, scales, seed=seed)
+    return SURROGATES[known_surrogate(name)](context_dim, encoder, scales, seed=seed)
 
 
-def load_surrogate(folder: Path) -> EnsembleSurrogate | LinearSurrogate | GaussianProcessSurrogate:
+def load_surrogate(folder: Path) -> Saved:
     """The surrogate that was saved to a folder, of whichever kind.
 
     Raises:
@@ -90,7 +111,7 @@ def _require_moderate(about: dict[str, Any]) -> None:
         raise ValueError(f"observed, frozen = {one_line(repr((observed, frozen)))}; valid: a count, a flag")
 
 
-def _try_out(surrogate: EnsembleSurrogate | LinearSurrogate | GaussianProcessSurrogate) -> None:
+def _try_out(surrogate: Saved) -> None:
     """Arrays that don't fit together show here, not in the middle of a run."""
     actions = surrogate.encoder.encode(np.zeros(1, np.int64))
     seen = surrogate.predict(np.full((1, surrogate.context_dim), 0.5, np.float32), actions)

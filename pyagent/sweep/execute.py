@@ -17,6 +17,7 @@ import pandas as pd
 from pyagent.dataset import Dataset, open_dataset
 from pyagent.errors import UserError
 from pyagent.evaluation.learning_curves import Yardstick, score
+from pyagent.plugins import load_plugins
 from pyagent.scenario.schema.judging import Reward
 from pyagent.sweep.spec import RunSpec
 
@@ -81,6 +82,7 @@ def attempt(key: str, spec_json: str, scratch: Path | None = None) -> Result:
     from pyagent.sweep.identity import Keys
 
     try:
+        load_plugins()
         spec = RunSpec.model_validate_json(spec_json)
         if Keys().key(spec) != key:
             raise UserError(

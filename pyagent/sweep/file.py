@@ -20,13 +20,13 @@ from pyagent.campaign.seeds import MAX_RUN_SEED, SEEDS_PER_RUN
 from pyagent.dataset import open_dataset, shipped_dataset
 from pyagent.errors import UserError
 from pyagent.files import is_file
-from pyagent.learning.options import Learning, Purchase, SurrogateName, check_choice
+from pyagent.learning.options import Learning, Purchase, check_choice
 from pyagent.policies.user import load_policy
 from pyagent.scenario.compile import deploy
 from pyagent.scenario.load import find_scenario, parse_scenario, read_yaml
 from pyagent.scenario.schema import Scenario
 from pyagent.scenario.schema.base import Section
-from pyagent.sweep.spec import Budget, OwnPolicy, Rate, RunSpec, Seed
+from pyagent.sweep.spec import Budget, OwnPolicy, Rate, RunSpec, Seed, SurrogateName
 
 EngineKind = Literal["local", "ray"]
 Point = dict[str, Any]

@@ -25,6 +25,7 @@ from llm_split.models.loading import locate_model
 from llm_split.packages import read_source
 from llm_split.texts import text_sha256
 from pyagent.paths import simulator_executable
+from pyagent.plugins import loaded_plugins
 from pyagent.sweep.spec import RunSpec
 
 FORMAT = 1
@@ -66,6 +67,8 @@ def configuration(spec: RunSpec) -> dict[str, Any]:
         "code": code_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
+    if plugins := loaded_plugins():  # by contents, wherever the files lie
+        found["plugins"] = [plugin.sha256 for plugin in plugins]
     if spec.dataset is not None:
         # Scenario, ns-3 and weights of what was recorded are in the file.
         reward = spec.scenario.reward.model_dump(mode="json")

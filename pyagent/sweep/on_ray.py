@@ -6,6 +6,7 @@ import os
 from types import TracebackType
 from typing import Any
 
+from pyagent.plugins import VARIABLE
 from pyagent.sweep.engine import MAX_RETRIES, EngineError, local_workers
 from pyagent.sweep.execute import Failure, Result, attempt, from_frames, limit_threads, to_frames
 
@@ -41,7 +42,9 @@ class RayEngine:
 
     def submit(self, key: str, spec_json: str) -> None:
         """See `Engine`."""
-        self._running[self._task.remote(key, spec_json, self._threads)] = key
+        # Processes of a cluster have its environment, not ours.
+        plugins = os.environ.get(VARIABLE, "")
+        self._running[self._task.remote(key, spec_json, self._threads, plugins)] = key
 
     def wait(self, timeout_s: float) -> list[tuple[str, Result]]:
         """See `Engine`."""
@@ -65,9 +68,9 @@ class RayEngine:
         self._ray.shutdown()
 
 
-def _make(key: str, spec_json: str, threads: int) -> tuple[bytes, bytes]:
+def _make(key: str, spec_json: str, threads: int, plugins: str = "") -> tuple[bytes, bytes]:
     """What a task does, in a process of Ray's that may have made runs before."""
-    os.environ.update(limit_threads(threads))
+    os.environ.update(limit_threads(threads) | {VARIABLE: plugins})
     import torch
 
     torch.set_num_threads(threads)

@@ -6,16 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pyagent.campaign.seeds import MAX_RUN_SEED
-from pyagent.learning.options import Learning, Purchase, SurrogateName
+from pyagent.errors import UserError
+from pyagent.learning.options import Learning, Purchase
 from pyagent.scenario.schema import Scenario
 from pyagent.scenario.schema.base import Section
+from pyagent.surrogate_names import known_surrogate
+
+
+def _known_surrogate(name: str) -> str:
+    try:
+        return known_surrogate(name)
+    except UserError as error:
+        raise ValueError(str(error)) from error  # which pydantic reports with the field
+
 
 Budget = Annotated[int, Field(ge=1, le=1_000_000)]
 Rate = Annotated[float, Field(ge=0.001, le=1.0)]
 Seed = Annotated[int, Field(ge=0, le=MAX_RUN_SEED)]
+SurrogateName = Annotated[str, AfterValidator(_known_surrogate)]
 
 
 class OwnPolicy(Section):

@@ -41,7 +41,8 @@ def test_a_command_that_is_shown_can_be_parsed(step: Step) -> None:
     context: Any = None
     while hasattr(command, "commands"):
         while words and words[0].startswith("--"):
-            assert words.pop(0) in ("--debug", "--help", "--install-completion"), step.text
+            assert words[0] in ("--debug", "--help", "--install-completion", "--plugin"), step.text
+            words = words[2 if words[0] == "--plugin" else 1 :]
         if not words or words[0] in ("...", "COMMAND"):
             return
         assert words[0] in command.commands, f"{step}: {words[0]} is no command"
@@ -83,6 +84,8 @@ def test_a_scenario_or_sweep_that_is_shown_is_valid(page: Path) -> None:
         elif "name" in data:
             data.pop("program", None)  # built by the reader
             data.get("model", {}).pop("deployed", None)
+            if page.stem == "add-a-part":  # its codec is the reader's; tried in test_add_a_part.py
+                data.get("model", {}).pop("codec", None)
             parse_scenario(data, f"{page.name}:{block.line}")
 
 

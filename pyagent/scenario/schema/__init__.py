@@ -1,5 +1,9 @@
-"""The scenario file: every field, its unit, its default and what is valid."""
+"""The scenario file: every field, its unit, its default and what is valid.
 
+Importing it loads the plugins, which may add codecs and links to what is valid.
+"""
+
+from pyagent.plugins import load_plugins
 from pyagent.scenario.schema.compute import Edge, Model, Ue
 from pyagent.scenario.schema.environment import Environment
 from pyagent.scenario.schema.judging import Evaluation, Reward
@@ -27,6 +31,7 @@ from pyagent.scenario.schema.mobility import (
     WaypointMobility,
 )
 from pyagent.scenario.schema.others import Others, Traffic
+from pyagent.scenario.schema.own_link import register_link
 from pyagent.scenario.schema.requests import Fec, Requests, Transport
 from pyagent.scenario.schema.scenario import Scenario
 from pyagent.scenario.schema.targets import Targets
@@ -64,4 +69,7 @@ __all__ = [
     "Ue",
     "WaypointMobility",
     "WifiLink",
+    "register_link",
 ]
+
+load_plugins()

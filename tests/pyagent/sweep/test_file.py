@@ -12,9 +12,10 @@ import yaml
 from pyagent.dataset import shipped_dataset
 from pyagent.errors import UserError
 from pyagent.learning.acquisition import NAMES
-from pyagent.learning.options import Purchase, SurrogateName
+from pyagent.learning.options import Purchase
 from pyagent.paths import REPOSITORY
 from pyagent.surrogate.registry import SURROGATES
+from pyagent.surrogate_names import surrogate_names
 from pyagent.sweep import identity
 from pyagent.sweep.file import load_sweep
 from pyagent.sweep.identity import Keys
@@ -168,8 +169,13 @@ def test_how_the_agent_learns_can_be_varied(tmp_path: Path) -> None:
 
 
 def test_what_may_be_written_in_a_sweep_file_is_what_there_is() -> None:
-    assert set(get_args(SurrogateName)) == set(SURROGATES)
+    assert surrogate_names() == tuple(SURROGATES)
     assert set(get_args(Purchase)) == set(NAMES)
+
+
+def test_a_surrogate_that_is_not_known_is_said_with_its_field(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"agent\.surrogate = 'liner': .*did you mean linear\? valid: ens"):
+        load_sweep(live_file(tmp_path, agent={"surrogate": "liner", "buy": "all"}))
 
 
 def test_of_a_dataset_only_the_reward_varies(tmp_path: Path) -> None:
