@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +14,13 @@ from typing import Any
 
 import pytest
 from pages import blocks, steps
+from test_own_scenario import compiler, succeed
 
 from pyagent.paths import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "add-a-part.md"
 STEPS = list(steps(PAGE))
+BLOCKS = list(blocks(PAGE.read_text(encoding="utf-8")))
 FILES = {step.path: step.text for step in STEPS if step.kind == "file"}
 SNIPPETS = [step.text for step in STEPS if step.kind == "python"]
 
@@ -49,8 +54,8 @@ def test_the_page_has_what_is_tried_here() -> None:
     codec, policy = SNIPPETS
     assert "import sign" in codec
     assert "class MyPolicy" in policy
-    languages = [block.language for block in blocks(PAGE.read_text(encoding="utf-8")) if block.language]
-    assert languages.count("cpp") == 1  # compiled by test_own_scenario.py
+    languages = [block.language for block in BLOCKS if block.language]
+    assert languages.count("cpp") == 1
     assert len(languages) == len(FILES) + len(SNIPPETS) + 1
 
 
@@ -223,3 +228,62 @@ def test_a_plugin_belongs_to_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert keys[-1] == [listed["sha256"]]
     assert "plugins" not in before
     assert keys[0] != keys[1]
+
+
+@pytest.mark.ns3
+def test_the_link_is_built_and_carries_packets_as_the_plugin_says(folder: Path) -> None:
+    (text,) = ["\n".join(block.lines) + "\n" for block in BLOCKS if block.language == "cpp"]
+    program = built_with_the_examples_link(text, folder)
+    (folder / "near.yaml").write_text(NEAR.format(program=program))
+    done = command_line(folder, "--plugin", "distance_link.py", "scenario", "validate", "near.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "near.yaml: ok: distance, 1 UE" in done.stdout
+    seen = python(folder, SEEN, SPLITSIM_PLUGINS=str(folder / "distance_link.py"))
+    sites_m, rate_mbps, refused = json.loads(seen)
+    assert sites_m == [[0, 0, 0]]
+    # The rate of the scenario file, when a request was under way.
+    assert max(rate_mbps) == pytest.approx(7, rel=0.01)
+    assert "half_loss_m" in refused
+
+
+NEAR = """\
+name: near
+program: {program}
+mobility: {{model: constant, position_m: [1, 0, 1.5]}}
+link: {{technology: distance, rate_mbps: 7}}
+requests: {{count: 2}}
+"""
+SEEN = """
+import json
+import pyagent
+from pyagent.errors import UserError
+from pyagent.scenario.preview import check_in_ns3, preview
+scenario = pyagent.load_scenario("near.yaml")
+seen = preview(scenario, 1)
+try:
+    check_in_ns3(pyagent.load_scenario("near.yaml", link={"half_loss_m": -1}))
+    refused = ""
+except UserError as error:
+    refused = str(error)
+print(json.dumps([seen.sites_m.tolist(), seen.link.phy_rate_mbps.tolist(), refused]))
+"""
+
+
+def built_with_the_examples_link(text: str, folder: Path) -> Path:
+    """A program, as `splitsim_program(distance distance.cc distance-link.cc)` makes it."""
+    examples = REPOSITORY / "ns3_scenarios" / "examples"
+    shutil.copy(examples / "distance-link.h", folder)
+    shutil.copy(examples / "distance-link.cc", folder)
+    (folder / "distance.cc").write_text(text)
+    objects = []
+    for name in ("distance", "distance-link"):
+        objects.append(folder / f"{name}.o")
+        succeed(compiler(folder / f"{name}.cc", "-o", str(objects[-1]), "-c"))
+    program = folder / "distance"
+    *_, link = succeed(["ninja", "-t", "commands", "split-corridor"]).splitlines()
+    mine = " ".join(shlex.quote(str(path)) for path in objects)
+    link, swapped = re.subn(r"\S*/split-corridor\.cc\.o", mine, link)
+    link, renamed = re.subn(r"-o \S+", f"-o {shlex.quote(str(program))}", link)
+    assert (swapped, renamed) == (1, 1)
+    succeed(["sh", "-c", link])
+    return program
