@@ -287,3 +287,19 @@ def built_with_the_examples_link(text: str, folder: Path) -> Path:
     assert (swapped, renamed) == (1, 1)
     succeed(["sh", "-c", link])
     return program
+
+
+def test_a_task_on_a_cluster_loads_the_plugins_that_came_with_it(folder: Path) -> None:
+    code = """
+import json
+from pyagent.plugins import loaded_plugins
+from pyagent.sweep.execute import from_frames
+from pyagent.sweep.on_ray import _make
+
+absent = from_frames(*_make("key", "{}", 1, "absent.py")).error
+_make("key", "{}", 1, "means.py")
+print(json.dumps([absent, [plugin.path.name for plugin in loaded_plugins()]]))
+"""
+    absent, loaded = json.loads(python(folder, code, SPLITSIM_PLUGINS=""))
+    assert absent == "SPLITSIM_PLUGINS = 'absent.py': no such file"
+    assert loaded == ["means.py"]
