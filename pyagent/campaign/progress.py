@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.text import Text
 
 from pyagent.campaign.time_left import TimeLeft, time_text
+from pyagent.threads import cores
 
 
 class Bar:
@@ -72,7 +73,7 @@ class PhaseProgress(Bar):
         Args:
             decisions: that each phase is going to play, by the phase's name.
         """
-        self._left = TimeLeft(decisions)
+        self._left = TimeLeft(decisions, cores())
 
     def whole_run_text(self) -> str:
         """Time left in the whole run, "-" while it can't be estimated; empty without `expect`."""

@@ -26,15 +26,19 @@ class TimeLeft:
     """Time left over all phases that play decisions.
 
     A phase that has not begun is expected to be as fast as the latest measured phase of its kind: episodes of
-    training are played one after another, all others side by side. If no phase of its kind is measured yet,
-    the latest measured phase stands in. Loading, imagination and drawing are not included.
+    training are played one after another, all others side by side. If only training is measured yet, the
+    others are expected to be `workers` times as fast. Loading, imagination and drawing are not included.
 
     Args:
-        planned: decisions of each phase, by name.
+        planned: decisions of each phase, by name, in the order of the run: training comes first.
+        workers: episodes that are played side by side.
         clock: seconds, never running backwards.
     """
 
-    def __init__(self, planned: Mapping[str, int], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, planned: Mapping[str, int], workers: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._workers = workers
         self._phases = {name: _Phase(count) for name, count in planned.items()}
         self._clock = clock
         self._current = ""
@@ -81,7 +85,7 @@ class TimeLeft:
             (other, phase.rate_s) for other, phase in self._phases.items() if phase.rate_s is not None
         ]
         alike = [rate_s for other, rate_s in measured if _is_training(other) == _is_training(name)]
-        return (alike or [rate_s for _, rate_s in measured])[-1]
+        return alike[-1] if alike else measured[-1][1] / self._workers
 
 
 def _is_training(phase: str) -> bool:

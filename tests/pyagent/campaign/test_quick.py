@@ -67,7 +67,7 @@ class Clock:
 
 def test_the_time_left_covers_all_phases_by_the_pace_of_their_kind() -> None:
     clock = Clock()
-    left = TimeLeft({"train-a": 10, "tune": 20, "oracle": 40, "test": 4}, clock)
+    left = TimeLeft({"train-a": 10, "tune": 20, "oracle": 40, "test": 4}, 4, clock)
     assert left.seconds() is None  # nothing is measured: nothing is known
     left.begin("load")
     clock.now_s += 50
@@ -76,8 +76,8 @@ def test_the_time_left_covers_all_phases_by_the_pace_of_their_kind() -> None:
     left.begin("train-a")
     clock.now_s += 2
     left.advance(1)
-    # 9 + 20 + 40 + 4 decisions at the only pace that is known, 2 s each.
-    assert left.seconds() == pytest.approx(73 * 2)
+    # 9 decisions at the only pace that is known, 2 s each; the others four at a time.
+    assert left.seconds() == pytest.approx(9 * 2 + (20 + 40 + 4) * 2 / 4)
     clock.now_s += 18
     left.advance(9)
     left.end()
@@ -92,7 +92,7 @@ def test_the_time_left_covers_all_phases_by_the_pace_of_their_kind() -> None:
 
 def test_decisions_of_a_stopped_run_tell_nothing_of_the_pace() -> None:
     clock = Clock()
-    left = TimeLeft({"oracle": 30}, clock)
+    left = TimeLeft({"oracle": 30}, 2, clock)
     left.begin("oracle")
     clock.now_s += 0.1
     left.advance(20, played=False)
