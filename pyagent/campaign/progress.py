@@ -47,6 +47,10 @@ class Bar:
     ) -> None:
         self._bar.stop()
 
+    def note(self, text: str) -> None:
+        """Print one line above the bar."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
 
 class PhaseProgress(Bar):
     """A progress bar per phase; plain lines where stderr is no terminal.
