@@ -43,8 +43,8 @@ from pyagent.learning.tuning import (
     tuning_rewards,
 )
 from pyagent.paths import simulator_executable
-from pyagent.plugins import loaded_plugins, plugin_options
 from pyagent.plots import draw_plots
+from pyagent.plugins import loaded_plugins, plugin_options
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.policies.planner import PlannerPolicy
