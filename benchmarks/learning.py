@@ -168,7 +168,9 @@ def measure(
         found = coverage(dataset, decisions)
     if images is not None:
         images.mkdir(parents=True, exist_ok=True)
-        draw(ranking, images).rename(images / f"{name}.png")
+        picture = draw(ranking, images)
+        assert picture is not None  # the learners are among the policies
+        picture.rename(images / f"{name}.png")
         (images / "learning.pdf").unlink()
     return {
         "benchmark": "learning",

@@ -139,7 +139,8 @@ def run_experiment(
                 summary |= _times(started, progress)
                 folder.write_json("summary.json", summary)
                 write_report(path)
-            folder.write_json("meta.json", describe(scenario, command, "finished", phase_s=progress.seconds))
+            about = describe(scenario, command, "finished", text=scorer.text, phase_s=progress.seconds)
+            folder.write_json("meta.json", about)
             shutil.rmtree(folder.journal, ignore_errors=True)
     return RunResult(path, summary)
 

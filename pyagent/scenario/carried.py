@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import re
+import uuid
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -127,7 +128,9 @@ def _unpacked(name: str, text: Any, room: int) -> bytes:
 
 
 def _put(target: Path, content: bytes) -> None:
+    """Write a file whole; several processes may write the same one at a time."""
     if is_file(target) and target.read_bytes() == content:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, lambda partial: partial.write_bytes(content))
+    own = target.with_name(f".{uuid.uuid4().hex}")
+    write_whole(own, lambda partial: partial.write_bytes(content)).replace(target)
