@@ -127,7 +127,7 @@ def test_training_tuning_and_testing_share_no_seed(runs: dict[str, Path]) -> Non
         (["run", "default", "--surrogate", "linear"], "valid: --buy all"),
         (
             ["run", "default", "--surrogate", "oracle", "--buy", "all"],
-            "'--surrogate': Value error, 'oracle' is not one of",
+            "surrogate 'oracle' is not known; valid: ensemble, ",
         ),
         (["run", "default", "--buy", "none"], "'--buy': Value error, 'none' is not one of"),
         (["run", "default", "--out", "/proc/nowhere"], "/proc/nowhere"),
@@ -153,7 +153,7 @@ def test_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SPLITSIM_CACHE", str(tmp_path / "empty"))
     done = splitsim("run", write_scenario(tmp_path), "--out", tmp_path / "run")
     assert done.returncode == 2
-    assert "llm_split.models fetch" in done.stderr
+    assert "fetch it with: splitsim models fetch smollm2-135m" in done.stderr
     assert len(done.stderr.strip().splitlines()[-1]) > 0
 
 
