@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pyagent.evaluation.explain import Explanation
 
 
+FEW = 50
+"""Decisions below which the text warns of what it says; those of replicates count, too."""
+
+
 def explain(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.", metavar="RUN")],
     policy: Annotated[
@@ -80,12 +84,16 @@ def _lines(name: str, explanation: Explanation) -> Iterator[str]:
         yield from (f"  {line}" for line in explanation.tree.lines())
     if explanation.agreement is not None:
         yield f"  {_agreement(explanation, explanation.agreement)}"
+    if explanation.by_snr is not None and explanation.features != ("snr_db",):
+        yield f"  by the SNR alone: {explanation.by_snr}  ({100 * explanation.by_snr.share:.0f} %)"
 
 
 def _agreement(explanation: Explanation, share: float) -> str:
     by = "rule" if explanation.tree is None else "tree"
     most = max(explanation.shares.values())
     text = f"the {by} agrees with {100 * share:.0f} % of {explanation.decisions} decisions"
+    if explanation.decisions < FEW:
+        text += " (few: other episodes may tell another)"
     if explanation.held_out is not None:
         text += f", {100 * explanation.held_out:.0f} % in episodes that it was not fitted to"
     return text if most == 1 else f"{text}; the most frequent split alone with {100 * most:.0f} %"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ ENOUGH = 0.01
 """A shallower tree is taken if it tells at most this share of the decisions less."""
 LEFT_OUT = ("previous_split",)
 """It foretells a policy that seldom switches, and explains nothing."""
+SNR = "snr_db"
+"""The feature that readers ask for first: each policy is told by it alone as well."""
 _SAME_ORDER = 0.95
 """Rank correlation from which two features divide decisions alike; only the first is offered to the tree."""
 _FOLDS = 5
@@ -136,6 +138,8 @@ class Explanation:
             decides.
         held_out: the same of trees that were fitted without the decision's episode; None without a tree, or
             with a single episode.
+        by_snr: a tree that may ask for the SNR only; None where that does not change the split, or where the
+            caller has named the features.
     """
 
     shares: dict[str, float]
@@ -145,6 +149,7 @@ class Explanation:
     features: tuple[str, ...]
     agreement: float | None
     held_out: float | None = None
+    by_snr: Tree | None = None
 
     @property
     def words(self) -> str:
@@ -163,6 +168,7 @@ class Explanation:
             "agreement_held_out": self.held_out,
             "decisions": self.decisions,
             "split_shares": self.shares,
+            "by_snr": self.by_snr and {"tree": self.by_snr.to_json(), "agreement": self.by_snr.share},
         }
 
 
@@ -182,10 +188,21 @@ def explain(
     allowed = [name for name in NAMES if name not in LEFT_OUT] if features is None else list(features)
     observed = [f"obs_{name}" for name in NAMES if f"obs_{name}" in decisions.columns]
     table = decisions[["policy", "seed", "split", *observed]]
+    parts = {str(policy): table[table["policy"] == policy] for policy in table["policy"].unique()}
+    found = {policy: _explained(rows, told.get(policy), allowed) for policy, rows in parts.items()}
+    if features is not None:
+        return found
     return {
-        str(policy): _explained(table[table["policy"] == policy], told.get(str(policy)), allowed)
-        for policy in table["policy"].unique()
+        policy: replace(explanation, by_snr=_by_snr(parts[policy], told.get(policy)))
+        for policy, explanation in found.items()
     }
+
+
+def _by_snr(rows: pd.DataFrame, told: Told | None) -> Tree | None:
+    if told is not None and told.chance:
+        return None
+    tree = fit_tree(rows, [SNR]).tree
+    return tree if tree.cuts(SNR) else None
 
 
 def _explained(rows: pd.DataFrame, told: Told | None, allowed: Sequence[str]) -> Explanation:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,17 @@ def test_every_policy_has_rule_or_tree_in_the_json(finished: Path) -> None:
     assert policies["random"]["agreement"] is None
     assert policies["min-split"]["tree"]["split"] == 1
     assert all(entry["rule"] or entry["tree"] for entry in policies.values())
+
+
+def test_the_snr_alone_is_told_where_the_rule_asks_for_another_feature(
+    finished: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    summary = json.loads((run / "summary.json").read_text())
+    summary["rules"]["threshold"] = StepRule("distance_m", (20.0,), (1, 32)).to_json()
+    (run / "summary.json").write_text(json.dumps(summary))
+    *_, alone = explained(run, "threshold").output.splitlines()
+    assert re.match(r"  by the SNR alone: snr < 17(\.\d)? dB -> 32, else 1  \(\d\d %\)", alone)
 
 
 def test_a_tree_can_be_asked_for_one_feature(finished: Path) -> None:

@@ -96,10 +96,25 @@ def test_every_number_is_in_the_json(rows: pd.DataFrame) -> None:
     data = json.loads(json.dumps(explain(rows, {})["p"].to_json(), allow_nan=False))
     assert set(data) == {
         *("rule", "tree", "features", "agreement", "agreement_held_out", "decisions", "split_shares"),
+        "by_snr",
     }
     assert (data["rule"], data["tree"]["feature"], data["tree"]["unit"]) == (None, "snr_db", "dB")
     assert (data["tree"]["below"]["split"], data["tree"]["above"]["split"]) == (32, 1)
     assert data["decisions"] == EPISODES * DECISIONS
+
+
+def test_the_snr_alone_is_told_of_a_policy_that_decides_by_more(rows: pd.DataFrame) -> None:
+    snr, queue = rows["obs_snr_db"].to_numpy(), rows["obs_queue_packets"].to_numpy()
+    rows["split"] = np.where((snr < 20) | (queue > 17), 32, 1)
+    found = explain(rows, {})["p"].by_snr
+    assert found is not None
+    assert found.threshold == pytest.approx(20, abs=0.5)  # 120 decisions on either side: 0.17 dB apart
+    assert found.share == pytest.approx(((snr < 20) == (rows["split"] == 32)).mean(), abs=0.01)
+    told = Told("less than 10 packets", StepRule("queue_packets", (10.0,), (1, 32)))
+    rows["split"] = np.where(queue < 10, 1, 32)
+    alone = explain(rows, {"p": told})["p"].by_snr  # a rule on another feature, too
+    assert alone is None or alone.share < 0.7
+    assert explain(rows.assign(split=8), {})["p"].by_snr is None
 
 
 def test_a_single_episode_has_no_other_one(rows: pd.DataFrame) -> None:
