@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import yaml
 from pages import blocks
 
-from pyagent.paths import REPOSITORY, simulator_executable
+from pyagent.paths import REPOSITORY, ns3_folder, simulator_executable
 from pyagent.scenario.compile import write_simulator_config
 from pyagent.scenario.load import parse_scenario
 from pyagent.scenario.preview import check_in_ns3, preview
@@ -100,6 +101,35 @@ def test_the_program_of_the_page_answers_itself(tram: Path, tmp_path: Path) -> N
     config = write_simulator_config(scenario(tram, requests={"count": 2}), tmp_path / "tram.json")
     printed = succeed([str(tram), f"--config={config}", "--self=0", "--pace=1"])
     assert json.loads(printed)["sim_s"] > 10
+
+
+@pytest.mark.skipif(not ns3_folder().is_dir(), reason="this build takes the ns-3 of the system")
+def test_a_build_folder_of_ones_own_has_the_program(tmp_path: Path) -> None:
+    """The page's second way to build, up to the compiler: Ninja has the command that links the program."""
+    (lines,) = (block.lines for block in BLOCKS if block.language == "sh" and "cmake -S" in str(block.lines))
+    (page,) = (block.lines for block in BLOCKS if block.language == "cmake")
+    mine = tmp_path / "with blank" / "mine"
+    mine.mkdir(parents=True)
+    (mine / "CMakeLists.txt").write_text("\n".join(page))
+    (mine / "tram.cc").write_text(WHOLE[0])
+    *configure, build = lines
+    script = [
+        "set -e",
+        f"export PYTHONPATH={shlex.quote(str(REPOSITORY))}",
+        *configure,
+        build.replace(" tram", " -t commands tram"),
+    ]
+    text = "\n".join(script).replace("(python ", f"({shlex.quote(sys.executable)} ")
+    done = subprocess.run(
+        ["sh", "-c", text],
+        cwd=mine.parent,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert " -o programs/tram " in done.stdout
 
 
 def test_the_program_by_hand_has_three_ues_and_runs(tmp_path: Path) -> None:
