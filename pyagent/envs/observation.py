@@ -138,6 +138,18 @@ class UnknownFeatureError(KeyError):
         return f"no feature is called {name!r}; {guess and guess + ' '}valid: {', '.join(NAMES)}"
 
 
+def feature_name(name: str) -> str:
+    """The feature of a name, or of the label that trees and rules print: `snr_db` for `snr`.
+
+    Raises:
+        UnknownFeatureError: it is neither.
+    """
+    for feature in FEATURES:
+        if name in (feature.name, feature.quantity):
+            return feature.name
+    raise UnknownFeatureError(name)
+
+
 class NamedFeatures(dict[str, float]):
     """Features by name; a name that is not one of them raises UnknownFeatureError, which lists them."""
 

@@ -14,6 +14,7 @@ from pyagent.envs.observation import (
     FeatureMismatchError,
     UnknownFeatureError,
     check_features,
+    feature_name,
     normalise,
     physical,
 )
@@ -39,6 +40,15 @@ def test_a_name_that_is_no_feature_lists_the_features() -> None:
     with pytest.raises(UnknownFeatureError, match=f"^no feature is called 'colour'; valid: {names}$"):
         features["colour"]
     assert features.get("colour") is None
+
+
+def test_a_feature_goes_by_its_name_and_by_the_label_of_trees() -> None:
+    """A label is the name without its unit; no label is the name or the label of another feature."""
+    assert [feature_name(name) for name in NAMES] == list(NAMES)
+    assert [feature_name(feature.quantity) for feature in FEATURES] == list(NAMES)
+    assert list(map(feature_name, ("rsrp", "distance"))) == ["rsrp_dbm", "distance_m"]
+    with pytest.raises(UnknownFeatureError, match=r"'distanc'; did you mean distance_m\? valid: "):
+        feature_name("distanc")
 
 
 def test_values_beyond_the_range_are_clipped_and_the_split_becomes_a_share() -> None:
