@@ -16,7 +16,7 @@ from pyagent.plots import style
 from pyagent.plots.data import MissingDataError, column, num_layers, phase_rows, proxy_note, read_scenario
 
 PLACES = {
-    "obs_distance_m": "Distance to the access point [m]",
+    "obs_distance_m": "Distance to the serving site [m]",
     "obs_phy_rate_mbps": "Rate of the link in the second before [Mbit/s]",
 }
 """What the link is drawn against, and the label of that axis."""

@@ -95,7 +95,7 @@ def _cross_failures(axes: Axes, rows: pd.DataFrame, name: str) -> None:
 
 
 def _draw_snr(axes: Axes, rows: pd.DataFrame) -> None:
-    axes.plot(rows["arrival_s"], rows["obs_snr_db"], "o-", color="#555555", label="beacons,\nlast 1 s")
+    axes.plot(rows["arrival_s"], rows["obs_snr_db"], "o-", color="#555555", label="measured,\nlast 1 s")
     axes.set_ylabel("SNR [dB]")
 
 

@@ -124,6 +124,15 @@ def test_the_map_has_a_marker_per_decision_and_a_cross_per_failure(complete_run)
     assert len(crosses.get_offsets()) == rows["failed"].sum() > 0
 
 
+def test_words_of_the_link_fit_every_technology(complete_run):
+    """Beacons and access points are Wi-Fi's own; the same figures show LTE."""
+    link = FIGURES["timeline"](complete_run).axes[0]
+    places = {axes.get_xlabel() for axes in FIGURES["links"](complete_run).axes}
+
+    assert [text.get_text() for text in link.get_legend().get_texts()] == ["measured,\nlast 1 s"]
+    assert places == {"", "Distance to the serving site [m]"}
+
+
 def test_the_timeline_shows_slo_and_oracle(complete_run):
     panels = FIGURES["timeline"](complete_run).axes
     labels = [[t.get_text() for t in panel.get_legend().get_texts()] for panel in panels]
