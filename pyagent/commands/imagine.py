@@ -88,7 +88,9 @@ def _load(
     decisions = decisions[(decisions["phase"] != "train") | (decisions["policy"] == MODEL)]
     phases = set(decisions["phase"])
     if "train" not in phases:
-        raise UserError(f"{run}: decisions.parquet has no training decisions; nobody learned in this run")
+        raise UserError(
+            f"{run}: decisions.parquet has no training decisions; the run bought no evaluation for training"
+        )
     phase = "test" if "test" in phases else "train"
     _, seen = _episodes(decisions[decisions["phase"] == "train"], scenario)
     labels, real = _episodes(decisions[decisions["phase"] == phase], scenario)

@@ -96,7 +96,7 @@ def figure_compared_regret(runs: Sequence[Labelled]) -> Figure:
         runs: at most as many as `LOOKS`.
 
     Raises:
-        MissingDataError: in no run anybody learned.
+        MissingDataError: no policy has its regret at two numbers of evaluations.
     """
     figure = style.new_figure(3.8, ["bands: 95 % intervals of the mean", style.REWARD_NOTE])
     axes = figure.add_subplot()
@@ -121,7 +121,9 @@ def figure_compared_regret(runs: Sequence[Labelled]) -> Figure:
                 label=style.plain(f"{run.label}: {policy}"),
             )
     if not axes.lines:
-        raise MissingDataError("nobody learned in any of the runs")
+        raise MissingDataError(
+            "no run has the regret of a policy at two numbers of evaluations, so there is no curve over them"
+        )
     axes.axhline(0.0, color=style.POLICY_COLOURS["oracle"], lw=1)
     axes.set(
         title="Mean regret per decision on each run's test seeds",

@@ -44,7 +44,7 @@ def figure_regret(run: Path) -> Figure:
         xlabel="Real evaluations bought [decisions]", ylabel=f"Regret to the oracle [{style.REWARD_UNIT}]"
     )
     axes.set_title("Mean regret per decision on the test seeds", loc="left")
-    if not curves:  # nobody learned: there is nothing along this axis
+    if not curves:  # every policy has one number of evaluations: there is nothing along this axis
         axes.set(xticks=[], xlabel="")
     else:
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.985), ncols=2)

@@ -203,10 +203,10 @@ def test_what_is_wrong_is_one_line(run: Path, damage: Any, options: tuple[str, .
     assert "\n" not in str(caught.value)
 
 
-def test_a_run_in_which_nobody_learned_is_said_to_be_one(run: Path) -> None:
+def test_a_run_without_training_decisions_is_said_to_be_one(run: Path) -> None:
     table = pd.read_parquet(run / "decisions.parquet")
     table[table["phase"] == "test"].to_parquet(run / "decisions.parquet")
-    with pytest.raises(UserError, match="nobody learned in this run"):
+    with pytest.raises(UserError, match="the run bought no evaluation for training"):
         call(run)
 
 

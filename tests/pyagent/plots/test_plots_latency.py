@@ -80,7 +80,13 @@ def test_runs_share_axes_and_are_told_apart(complete_run: Path, draw: object) ->
     assert len(set(map(str, LOOKS))) == len(LOOKS)
 
 
-def test_runs_in_which_nobody_learned_have_no_regret_curve(run: Path) -> None:
+def test_runs_without_two_numbers_of_evaluations_have_no_regret_curve(run: Path) -> None:
+    """A run may have trained and still bought no evaluation: that is not that nobody learned."""
+    no_curve = "^no run has the regret of a policy at two numbers of evaluations, so there is no curve"
+    table = pd.read_parquet(run / "learning.parquet")
+    table[table["evaluations"] == 0].to_parquet(run / "learning.parquet")
+    with pytest.raises(MissingDataError, match=no_curve):
+        figure_compared_regret([Labelled("A", run)])
     (run / "learning.parquet").unlink()
-    with pytest.raises(MissingDataError, match="nobody learned"):
+    with pytest.raises(MissingDataError, match=no_curve):
         figure_compared_regret([Labelled("A", run)])
