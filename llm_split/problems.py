@@ -216,8 +216,9 @@ def _suggested(value: Any, names: Sequence[str], valid: str) -> str:
 
 def _words(field: Field) -> str:
     """The names that a field may be, the fields of a section, or its type and bounds."""
-    if field.names and not _is_choice(field):
-        return ", ".join(field.names)
+    if field.names:
+        others = [shape for shape in field.type_name.split(" or ") if shape != "name"]
+        return ", ".join([*field.names, " or ".join(others)] if _is_choice(field) else field.names)
     sections = [] if field.is_list_of_sections else list(field.sections)
     if len(sections) == 1:
         return f"a section of {', '.join(map(str, _names(sections[0])))}"
