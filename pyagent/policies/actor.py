@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from llm_split.plain import one_line
 from pyagent.errors import reading
 from pyagent.policies.base import Context, Mask, OfflinePolicy, masked_argmax
 from pyagent.reward import FloatArray
@@ -26,23 +27,37 @@ _Q, _Q_TARGET = ("q_net.q_net.",), ("q_net_target.q_net.",)
 Array = NDArray[np.float32]
 Layers = tuple[tuple[Array, Array], ...]
 
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "Tanh": np.tanh,
+    "ReLU": lambda x: np.maximum(x, 0),
+    "ELU": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "LeakyReLU": lambda x: np.where(x > 0, x, np.float32(0.01) * x),
+}
+"""What stands between layers, by its name in torch.nn, with torch's default parameters."""
+DEFAULT_ACTIVATION: dict[Kind, str] = {"actor-critic": "Tanh", "q-network": "ReLU"}
+"""stable-baselines3's own."""
+
 
 class Actor:
     """A multi-layer perceptron from contexts to a score per action.
 
     Args:
-        kind: actor-critic (tanh between layers, scores are logits) or q-network (ReLU, values); the
-            activations are stable-baselines3's defaults for these.
+        kind: actor-critic (scores are logits) or q-network (values).
         layers: weight float32 [out, in] and bias [out] of each.
+        activation: between layers, one of `ACTIVATIONS`; None: stable-baselines3's default for the kind.
 
     Raises:
-        ValueError: the layers do not fit together, or hold a value that is not finite.
+        ValueError: the layers do not fit together, or hold a value that is not finite; or the activation is
+            another.
     """
 
-    def __init__(self, kind: Kind, layers: Layers) -> None:
+    def __init__(self, kind: Kind, layers: Layers, activation: str | None = None) -> None:
         if kind not in ("actor-critic", "q-network"):
             raise ValueError(f"kind={kind!r} must be 'actor-critic' or 'q-network'")
         self.kind, self.layers = kind, layers
+        self.activation = activation or DEFAULT_ACTIVATION[kind]
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation_fn = {one_line(self.activation)}: valid: {', '.join(ACTIVATIONS)}")
         width = layers[0][0].shape[-1] if layers else 0
         for weight, bias in layers:
             if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
@@ -66,11 +81,12 @@ class Actor:
         return len(self.layers[-1][1])
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Array]) -> Actor:
+    def from_state(cls, state: Mapping[str, Array], activation: str | None = None) -> Actor:
         """The actor in the state of an `MlpPolicy` of PPO, MaskablePPO, A2C or DQN over flat boxes.
 
         Args:
             state: its `state_dict` as arrays; the widths of the layers are those of the arrays.
+            activation: see the class.
 
         Raises:
             ValueError: it is of something else, or does not fit together.
@@ -84,14 +100,15 @@ class Actor:
         stems = list(dict.fromkeys(key.rpartition(".")[0] for key in keys))
         if set(keys) != {f"{stem}.{part}" for stem in stems for part in ("weight", "bias")}:
             raise ValueError("it lacks a layer's weight or bias, or holds something else")
-        return cls(kind, tuple((state[f"{stem}.weight"], state[f"{stem}.bias"]) for stem in stems))
+        layers = tuple((state[f"{stem}.weight"], state[f"{stem}.bias"]) for stem in stems)
+        return cls(kind, layers, activation)
 
     def scores(self, context: Context) -> FloatArray:
         """Logits or action values, float64 [S], for a context [D]."""
         x = np.asarray(context, dtype=np.float32)
+        activate = ACTIVATIONS[self.activation]
         for weight, bias in self.layers[:-1]:
-            x = weight @ x + bias
-            x = np.tanh(x) if self.kind == "actor-critic" else np.maximum(x, 0)
+            x = activate(weight @ x + bias)
         weight, bias = self.layers[-1]
         return np.asarray(weight @ x + bias, dtype=np.float64)
 
@@ -103,6 +120,7 @@ class Actor:
             arrays |= {f"{i}.weight": np.ascontiguousarray(weight), f"{i}.bias": np.ascontiguousarray(bias)}
         save_file(arrays, folder / f"{stem}.safetensors")
         about = {"format": FORMAT, "kind": self.kind, "layers": len(self.layers)}
+        about |= {"activation": self.activation}
         (folder / f"{stem}.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
@@ -118,7 +136,7 @@ class Actor:
                 raise ValueError(f"format = {about.get('format')!r}; valid: {FORMAT}")
             arrays = load_file(folder / f"{stem}.safetensors")
             layers = tuple((arrays[f"{i}.weight"], arrays[f"{i}.bias"]) for i in range(about["layers"]))
-            return cls(about["kind"], layers)
+            return cls(about["kind"], layers, about.get("activation"))
 
 
 class ActorPolicy(OfflinePolicy):

@@ -38,6 +38,11 @@ def silenced(algorithm: Any) -> Any:
 
 
 def actor_of(algorithm: Any) -> Actor:
-    """A copy of what a stable-baselines3 algorithm has learned so far."""
+    """A copy of what a stable-baselines3 algorithm has learned so far.
+
+    Raises:
+        ValueError: see `Actor.from_state`.
+    """
     state = algorithm.policy.state_dict()
-    return Actor.from_state({key: value.detach().cpu().numpy().copy() for key, value in state.items()})
+    arrays = {key: value.detach().cpu().numpy().copy() for key, value in state.items()}
+    return Actor.from_state(arrays, algorithm.policy.activation_fn.__name__)

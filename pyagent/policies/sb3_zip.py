@@ -1,12 +1,14 @@
 """A policy from a stable-baselines3 zip (PPO, MaskablePPO, A2C, DQN), without running anything in it.
 
-stable-baselines3's own `load` unpickles the member `data`. Here only `policy.pth` is read, as tensors alone
-(`torch.load(weights_only=True)`), and the network is built from their shapes; all else is ignored.
+stable-baselines3's own `load` unpickles parts of the member `data`. Here `policy.pth` is read as tensors
+alone (`torch.load(weights_only=True)`), and the network is built from their shapes. Of `data`, which is
+JSON, only the name of the activation is read; its pickles are not looked at.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -20,8 +22,9 @@ from pyagent.errors import reason
 from pyagent.policies.actor import Actor, ActorPolicy
 from pyagent.policies.user import PolicyError, UserPolicy
 
+_CLASS = re.compile(r"<class 'torch\.nn\.modules\.activation\.(\w+)'>")
 MAX_BYTES = 64 * 2**20
-"""Of `policy.pth`, packed and unpacked, and of all its tensors: an MlpPolicy has some 100 kB."""
+"""Of a member, of `policy.pth` unpacked, and of all its tensors: an MlpPolicy has some 100 kB."""
 
 
 class ZipPolicy(UserPolicy):
@@ -59,27 +62,37 @@ class ZipPolicy(UserPolicy):
 
 def _read_actor(source: str, path: Path) -> Actor:
     try:
-        state = _tensors(_policy_member(source, path))
+        state = _tensors(_member(source, path, "policy.pth"))
+        activation = _activation(json.loads(_member(source, path, "data")))
     except PolicyError:
         raise
     except Exception as error:  # of many kinds: damaged zips, pickles and tensors each have their own
         raise PolicyError(f"{source}: can't be read as a stable-baselines3 zip: {reason(error)}") from error
     try:
-        return Actor.from_state({key: _array(key, value) for key, value in state.items()})
+        return Actor.from_state({key: _array(key, value) for key, value in state.items()}, activation)
     except ValueError as error:
         raise PolicyError(f"{source}: policy.pth: {error}") from error
 
 
-def _policy_member(source: str, path: Path) -> bytes:
-    """The bytes of policy.pth, no more than allowed whatever the zip's directory says."""
+def _member(source: str, path: Path, name: str) -> bytes:
+    """The bytes of a member, no more than allowed whatever the zip's directory says."""
     with zipfile.ZipFile(path) as archive:
-        if "policy.pth" not in archive.namelist():
-            raise PolicyError(f"{source}: holds no policy.pth; valid: a zip that stable-baselines3 saved")
-        with archive.open("policy.pth") as member:
+        if name not in archive.namelist():
+            raise PolicyError(f"{source}: holds no {name}; valid: a zip that stable-baselines3 saved")
+        with archive.open(name) as member:
             data = member.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise PolicyError(f"{source}: policy.pth is larger than {MAX_BYTES >> 20} MiB")
+        raise PolicyError(f"{source}: {name} is larger than {MAX_BYTES >> 20} MiB")
     return data
+
+
+def _activation(saved: Any) -> str | None:
+    """The class between layers, as `data` names it beside its pickle; None for the default."""
+    options = saved.get("policy_kwargs") if isinstance(saved, dict) else None
+    if not isinstance(options, dict) or "activation_fn" not in options:
+        return None
+    named = _CLASS.fullmatch(str(options["activation_fn"]))
+    return named[1] if named else str(options["activation_fn"])
 
 
 def _tensors(data: bytes) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """stable-baselines3 zips as policies: what is in them is weights, or refused; never run."""
 
+import base64
 import io
+import json
 import os
 import pickle
 import zipfile
@@ -14,7 +16,7 @@ from stable_baselines3 import A2C, DQN, PPO
 
 from pyagent.envs.observation import NAMES
 from pyagent.policies import Policy
-from pyagent.policies.sb3 import isolated_torch
+from pyagent.policies.sb3 import actor_of, isolated_torch
 from pyagent.policies.user import PolicyError, load_policy
 
 SPLITS, LAYERS = (1, 16, 32), 32
@@ -28,9 +30,10 @@ class Env(gym.Env):
         self.action_space = gym.spaces.Discrete(actions)
 
 
-def saved(folder, kind=PPO, **sizes):
+def saved(folder, kind=PPO, activation=None, **sizes):
+    options = {"net_arch": [24, 16]} | ({} if activation is None else {"activation_fn": activation})
     with isolated_torch():
-        model = kind("MlpPolicy", Env(**sizes), seed=1, device="cpu", policy_kwargs={"net_arch": [24, 16]})
+        model = kind("MlpPolicy", Env(**sizes), seed=1, device="cpu", policy_kwargs=options)
     model.save(folder / "My_Agent.zip")
     return model, folder / "My_Agent.zip"
 
@@ -62,9 +65,18 @@ class Bomb:
         return os.mkdir, (self.path,)
 
 
-@pytest.mark.parametrize("kind", [PPO, MaskablePPO, A2C, DQN])
-def test_a_zip_acts_as_its_algorithm_predicts(kind, tmp_path):
-    model, path = saved(tmp_path, kind)
+@pytest.mark.parametrize(
+    ("kind", "activation"),
+    [
+        *((kind, None) for kind in (PPO, MaskablePPO, A2C, DQN)),
+        (PPO, torch.nn.ReLU),
+        (MaskablePPO, torch.nn.LeakyReLU),
+        (A2C, torch.nn.ELU),
+        (DQN, torch.nn.Tanh),
+    ],
+)
+def test_a_zip_acts_as_its_algorithm_predicts(kind, activation, tmp_path):
+    model, path = saved(tmp_path, kind, activation)
     policy = load_policy(str(path))
     policy.prepare(SPLITS, LAYERS)
     assert isinstance(policy, Policy)
@@ -73,15 +85,27 @@ def test_a_zip_acts_as_its_algorithm_predicts(kind, tmp_path):
     copy.reset(0)
     contexts = np.random.default_rng(0).random((40, len(NAMES)), dtype=np.float32)
     expected = [int(model.predict(c, deterministic=True)[0]) for c in contexts]
+    assert [actor_of(model).scores(c).argmax() for c in contexts] == expected
     assert [policy.act(c) for c in contexts] == [copy.act(c) for c in contexts] == expected
     assert policy.act(contexts[0], np.array([False, True, False])) == 1
+
+
+def test_an_unknown_activation_is_refused_by_name(tmp_path):
+    model, path = saved(tmp_path, PPO, torch.nn.SiLU)
+    with pytest.raises(PolicyError, match=r"activation_fn = SiLU: valid: Tanh, ReLU, ELU, LeakyReLU"):
+        load_policy(str(path))
+    with pytest.raises(ValueError, match="activation_fn = SiLU"):
+        actor_of(model)
 
 
 def test_a_malicious_data_member_is_never_run(tmp_path):
     _, path = saved(tmp_path)
     mark = tmp_path / "was-run"
     evil = pickle.dumps(Bomb(mark))
-    load_policy(rewritten(path, data=evil, pytorch_variables_pth=evil, policy_optimizer_pth=evil))
+    inside = json.dumps({"policy_kwargs": {":serialized:": base64.b64encode(evil).decode()}})
+    load_policy(rewritten(path, data=inside, pytorch_variables_pth=evil, policy_optimizer_pth=evil))
+    with pytest.raises(PolicyError, match="can't be read as a stable-baselines3 zip"):
+        load_policy(rewritten(path, data=evil))
     assert not mark.exists()
     pickle.loads(evil)  # the bomb works
     assert mark.exists()
