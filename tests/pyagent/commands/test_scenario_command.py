@@ -201,6 +201,21 @@ def test_the_note_counts_what_seeds_can_see(mobility: dict[str, Any], said: bool
     assert bool(notes(given)) is said
 
 
+def test_the_note_is_for_other_ues_too(tmp_path: Path) -> None:
+    """Members of a group follow a file's nodes in its order: of b, which stays for 300 s, the second one alone."""
+    trace = tmp_path / "two.csv"
+    trace.write_text("t_s,node,x_m,y_m\n0,a,0,0\n5,a,5,0\n0,b,0,9\n300,b,5,9\n")
+    others = [
+        {"count": count, "traffic": {"rate_kbps": 9}, "mobility": {"model": "trace", "file": str(trace)}}
+        for count in (1, 2)
+    ]
+    (note,) = notes(parse_scenario(SHORT | {"others": others}))
+    assert note.startswith(
+        "the path of others.1.mobility goes on to 300 s, but an episode ends at about 11 s;"
+    )
+    assert "others.1.mobility.offset_s lets" in note
+
+
 # preview
 
 
