@@ -105,10 +105,33 @@ _REGISTRY: dict[str, Codec] = {}
 
 
 def register_codec(codec: Codec) -> None:
-    """Make `codec` available by its name. A name can be registered once."""
+    """Make `codec` available by its name.
+
+    Raises:
+        ValueError: the name is registered already, or the codec breaks the contract of `Codec` on a small
+            example: else ns-3 would send packets of a wrong size, or quality be that of other values.
+    """
     if codec.name in _REGISTRY:
         raise ValueError(f"codec {codec.name!r} is registered already")
+    _check_contract(codec)
     _REGISTRY[codec.name] = codec
+
+
+def _check_contract(codec: Codec) -> None:
+    """Code two fragments of 48 channels, together and one alone."""
+    x = torch.sin(torch.arange(96.0)).reshape(2, 48) * torch.tensor([[1.0], [30.0]])
+    data = codec.encode(x)
+    size = (2, codec.channels_bytes(48))
+    if data.dtype != torch.uint8 or tuple(data.shape) != size:
+        raise ValueError(
+            f"codec {codec.name!r}: encode of {list(x.shape)} gives {data.dtype} {list(data.shape)}, valid: "
+            f"torch.uint8 {list(size)}, by channels_bytes(48) = {size[1]}"
+        )
+    decoded = codec.decode(data, 48)
+    if tuple(decoded.shape) != tuple(x.shape) or not torch.allclose(decoded.float(), codec.lossy(x).float()):
+        raise ValueError(f"codec {codec.name!r}: decode(encode(x)) is not lossy(x), valid: the same values")
+    if not torch.equal(codec.encode(x[1:]), data[1:]):
+        raise ValueError(f"codec {codec.name!r}: a fragment is coded differently beside another one")
 
 
 def get_codec(name: str) -> Codec:

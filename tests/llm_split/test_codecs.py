@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from llm_split.codecs import channel_bounds, codec_names, get_codec, register_codec, require_finite
+from llm_split.codecs import Codec, channel_bounds, codec_names, get_codec, register_codec, require_finite
+from llm_split.codecs.integer import IntegerCodec
 
 NAMES = ["fp16", "int4", "int4-token", "int8", "int8-token"]
 INTEGERS = NAMES[1:]
@@ -122,6 +125,33 @@ def test_bounds_tile_the_channels() -> None:
     assert bounds[0][0] == 0
     assert bounds[-1][1] == 4096
     assert [b for _, b in bounds[:-1]] == [a for a, _ in bounds[1:]]
+
+
+def wrong_size(self: Codec, channels: int) -> int:
+    return channels
+
+
+def wrong_values(self: Codec, x: torch.Tensor) -> torch.Tensor:
+    return x
+
+
+def neighbours(self: Codec, x: torch.Tensor) -> torch.Tensor:
+    return get_codec("int8").encode(x - x.mean())
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "message"),
+    [
+        ("channels_bytes", wrong_size, "gives torch.uint8 .2, 52., valid: .* by channels_bytes.48. = 48"),
+        ("lossy", wrong_values, r"decode\(encode\(x\)\) is not lossy\(x\)"),
+        ("encode", neighbours, "beside another one|is not lossy"),
+    ],
+)
+def test_a_codec_that_breaks_the_contract_is_not_registered(method: str, body: Any, message: str) -> None:
+    broken = type("Broken", (IntegerCodec,), {method: body})
+    with pytest.raises(ValueError, match=message):
+        register_codec(broken("broken", 8))
+    assert "broken" not in codec_names()
 
 
 def test_errors_say_what_is_valid() -> None:
