@@ -202,7 +202,7 @@ def test_the_note_counts_what_seeds_can_see(mobility: dict[str, Any], said: bool
 
 
 def test_the_note_is_for_other_ues_too(tmp_path: Path) -> None:
-    """Members of a group follow a file's nodes in its order: of b, which stays for 300 s, the second one alone."""
+    """Members of a group follow the nodes in the file's order: only a second one follows b, to 300 s."""
     trace = tmp_path / "two.csv"
     trace.write_text("t_s,node,x_m,y_m\n0,a,0,0\n5,a,5,0\n0,b,0,9\n300,b,5,9\n")
     others = [
