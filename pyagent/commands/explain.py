@@ -27,7 +27,7 @@ def explain(
     features: Annotated[
         str | None,
         typer.Option(
-            help="Features that the trees may ask for, with commas between, as snr_db. "
+            help="Features that the trees may ask for, with commas between, as snr_db or snr. "
             "[default: all but previous_split]"
         ),
     ] = None,
@@ -49,13 +49,12 @@ def explain(
 
 
 def _names(text: str) -> list[str]:
-    from pyagent.envs.observation import NAMES
+    from pyagent.envs.observation import UnknownFeatureError, feature_name
 
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        if name not in NAMES:
-            raise UserError(f"--features = {name!r}: no such feature; valid: {', '.join(NAMES)}")
-    return names
+    try:
+        return [feature_name(name.strip()) for name in text.split(",")]
+    except UnknownFeatureError as error:
+        raise UserError(f"--features = {text!r}: {error}") from error
 
 
 def _explained(run: Path, policy: str | None, features: list[str] | None) -> dict[str, Explanation]:

@@ -119,8 +119,8 @@ class Actor:
         for i, (weight, bias) in enumerate(self.layers):
             arrays |= {f"{i}.weight": np.ascontiguousarray(weight), f"{i}.bias": np.ascontiguousarray(bias)}
         save_file(arrays, folder / f"{stem}.safetensors")
-        about = {"format": FORMAT, "kind": self.kind, "layers": len(self.layers)}
-        about |= {"activation": self.activation}
+        about: dict[str, int | str] = {"format": FORMAT, "kind": self.kind, "layers": len(self.layers)}
+        about["activation"] = self.activation
         (folder / f"{stem}.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
     @classmethod

@@ -74,7 +74,7 @@ def test_the_snr_alone_is_told_where_the_rule_asks_for_another_feature(
 
 
 def test_a_tree_can_be_asked_for_one_feature(finished: Path) -> None:
-    done = explained(finished, "ppo-imagination", "--features", "distance_m")
+    done = explained(finished, "ppo-imagination", "--features", "distance")
     assert "distance < " in done.output
     assert "snr" not in done.output
 
@@ -83,7 +83,7 @@ def test_a_tree_can_be_asked_for_one_feature(finished: Path) -> None:
     ("arguments", "expected"),
     [
         (["nobody"], r"POLICY = 'nobody': no policy of the run in .*; valid: ppo-imagination, random, "),
-        (["--features", "snr"], r"--features = 'snr': no such feature; valid: snr_db, "),
+        (["--features", "snr,distanc"], r"'distanc'; did you mean distance_m\? valid: snr_db, "),
     ],
 )
 def test_what_is_not_there_is_refused_in_one_line(
