@@ -111,7 +111,15 @@ def test_children_of_a_wrapper_script_go_too(tmp_path: Path) -> None:
     with python(tmp_path, "-c", program) as process:
         assert process.wait(10) == 0
         child = int(process.stdout_path.read_text())
-    wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
+    wait_until(lambda: is_over(child))
+
+
+def is_over(pid: int) -> bool:
+    """True if the process has ended; it may be reaped between any two looks at it."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_works_without_pidfd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
