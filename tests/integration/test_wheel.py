@@ -89,7 +89,8 @@ def built(installed: Installation) -> Installation:
     target = Path(installed.ask("paths.build_folder()"))
     target.mkdir(parents=True)
     shutil.copy(build_folder() / PROGRAM, target)
-    (installed.cache / MODEL).symlink_to(default_cache_dir() / MODEL)
+    for fetched in (MODEL, "texts"):
+        (installed.cache / fetched).symlink_to(default_cache_dir() / fetched)
     return installed
 
 
