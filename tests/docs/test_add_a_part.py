@@ -34,10 +34,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def python(folder: Path, code: str, **variables: str) -> str:
-    """What a program prints that is run in the folder; registers are global, so in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
+def started(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Python in the reader's folder; registers are global, so it is a process of its own."""
+    return subprocess.run(
+        [sys.executable, *arguments],
         cwd=folder,
         env={**os.environ, **variables},
         capture_output=True,
@@ -45,6 +45,11 @@ def python(folder: Path, code: str, **variables: str) -> str:
         timeout=150,
         check=False,
     )
+
+
+def python(folder: Path, code: str, **variables: str) -> str:
+    """Standard output of a program that must succeed."""
+    done = started(folder, "-c", code, **variables)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -142,14 +147,7 @@ print(json.dumps([first[:, 0].tolist(), bool(np.array_equal(first, again))]))
 
 
 def command_line(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pyagent.cli", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
+    return started(folder, "-m", "pyagent.cli", *arguments)
 
 
 def test_a_scenario_with_the_codec_is_valid_with_the_plugin_alone(folder: Path) -> None:
