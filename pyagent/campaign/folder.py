@@ -135,18 +135,20 @@ def open_run_folder(path: Path, plan: Plan, *, resume: bool = False) -> Iterator
 def _begun(path: Path, plan: Plan, resume: bool) -> RunFolder:
     """The folder with what says whose it is, before there is anything else that may be lost."""
     folder = RunFolder(path)
-    said = describe(plan.scenario, plan.command, "running")  # may fail, so before anything is removed
+    # Both may fail, so before anything is removed. The traces are perhaps this folder's own copies: the run
+    # is made again from its config.yaml.
+    said, carried = describe(plan.scenario, plan.command, "running"), carry(plan.scenario)
+    config = resolved_yaml(carried)
     if resume and (path / META).is_file() and (path / CONFIG).is_file():
-        _refuse_another(path, plan)
+        _refuse_another(path, plan, config)
         if folder.finished() is not None:
             return folder
     else:
         _clear(path)
     folder.write_json(META, said)
-    carried = carry(plan.scenario)  # perhaps from this folder: the run is made again from its own config.yaml
     carried.copy_to(path)
     _clear_data(path, carried)
-    folder.write_text(CONFIG, resolved_yaml(carried))
+    folder.write_text(CONFIG, config)
     folder.logs.mkdir(exist_ok=True)
     return folder
 
@@ -168,10 +170,10 @@ def _named(partial: Path) -> str:
     return partial.stem[1:]
 
 
-def _refuse_another(path: Path, plan: Plan) -> None:
+def _refuse_another(path: Path, plan: Plan, planned: str) -> None:
     """Raise FolderError unless the folder's run was planned so by this code."""
     meta = _meta(path)
-    config, planned = path / CONFIG, resolved_yaml(carry(plan.scenario))
+    config = path / CONFIG
     same = {
         "scenario": config.is_file() and config.read_text(encoding="utf-8") == planned,
         "command": meta.get("command") == plan.command,
