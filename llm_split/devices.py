@@ -18,8 +18,13 @@ from llm_split.plain import load_plain, one_line
 from llm_split.problems import LONGEST_MESSAGE, describe_problems
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+MeasuredPhase = Literal["prefill", "decode", "energy"]
+
+MEASURED_UNITS: dict[str, str] = {"prefill": "tokens/s", "decode": "ms/token", "energy": "J/token"}
+"""Unit of a published measurement by its phase."""
 
 
 class CardError(ValueError):
@@ -32,6 +37,39 @@ class _Card(BaseModel):
     name: str
 
 
+class Measurement(BaseModel):
+    """A published end-to-end measurement of a whole model on a device, one request at a time.
+
+    Attributes:
+        phase: prefill and decode are speeds; energy is that of one decoded token, above idle.
+        model: the shape that was measured: a name that ships, or a path as `load_shape` takes it.
+        weight_bits: nominal bits of a weight.
+        tokens: of prefill the prompt's; of decode and energy the context, the new token included.
+        value: in `unit`, which follows from the phase (`MEASURED_UNITS`).
+        source: where it was published, and how sure that is.
+        fitted: figures of the card are derived from this measurement, so that it can't test them.
+        why: reason for an error of the card beyond 25 %.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    phase: MeasuredPhase
+    model: str = Field(min_length=1)
+    weight_bits: Count
+    tokens: Count
+    value: Positive
+    unit: str
+    source: str = Field(min_length=1)
+    fitted: bool = False
+    why: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _unit_fits_phase(self) -> Measurement:
+        if self.unit != MEASURED_UNITS[self.phase]:
+            raise ValueError(f"unit is {self.unit!r}, valid for {self.phase}: {MEASURED_UNITS[self.phase]!r}")
+        return self
+
+
 class DeviceCard(_Card):
     """One device. Efficiencies are the share of a peak that is reached, 0..1.
 
@@ -41,7 +79,11 @@ class DeviceCard(_Card):
         bandwidth_bytes_per_s: memory bandwidth.
         memory_bytes: physical memory; on phones and Jetsons shared with everything else.
         compute_power_w: power while it computes, above idle.
-        sources: where each of the figures is from; one that is not measured says so.
+        block_launch_s: fixed seconds that each block adds to a pass, whatever its size (starting its kernels,
+            waiting between them); norm and head together count as one block more.
+        sources: where each of the figures is from; one that is not measured says so. `block_launch_s` needs
+            one where it is given.
+        measurements: published end-to-end speeds that the card is checked against (`llm_split.card_check`).
     """
 
     title: str
@@ -54,17 +96,31 @@ class DeviceCard(_Card):
     decode_bandwidth_efficiency: Efficiency
     memory_bytes: Positive
     compute_power_w: Positive
+    block_launch_s: NotNegative = 0.0
     sources: dict[str, str]
+    measurements: list[Measurement] = []
 
     @model_validator(mode="after")
     def _complete(self) -> DeviceCard:
-        figures = set(type(self).model_fields) - {"name", "title", "sources"}
+        figures = set(type(self).model_fields) - {"name", "title", "sources", "measurements"}
+        if not self.block_launch_s:
+            figures.discard("block_launch_s")
         missing = sorted(name for name in figures if not self.sources.get(name, "").strip())
         if missing:
             raise ValueError(f"sources lacks: {', '.join(missing)}")
         unknown = sorted(set(self.precision_by_weight_bits.values()) - set(self.peak_ops_per_s))
         if unknown:
             raise ValueError(f"precision_by_weight_bits names {', '.join(unknown)}, not in peak_ops_per_s")
+        return self
+
+    @model_validator(mode="after")
+    def _measured_bits_exist(self) -> DeviceCard:
+        for measurement in self.measurements:
+            if measurement.weight_bits not in self.precision_by_weight_bits:
+                raise ValueError(
+                    f"measurements has weight_bits {measurement.weight_bits}, valid: "
+                    f"{', '.join(map(str, sorted(self.precision_by_weight_bits)))}"
+                )
         return self
 
     def peak_for(self, weight_bits: int) -> float:

@@ -1,11 +1,12 @@
 """Compute times and memory from a device card and a model shape, by the roofline model.
 
-t = max(operations / (peak x efficiency), bytes / (bandwidth x efficiency)), per block and phase (Williams,
-Waterman, Patterson, "Roofline", CACM 52(4), 2009). One request at a time. A multiply-add is two operations;
-weights are read once per call, the KV cache (16-bit values) is read as far as it is filled and written for
-the new tokens. Activations stay on the chip; scales of quantised weights and the operations of norms and
-softmax are left out. Where a block has a sliding window, no token attends to more tokens than that, and the
-block's cache holds no more.
+t = max(operations / (peak x efficiency), bytes / (bandwidth x efficiency)) + launch, per block and phase
+(Williams, Waterman, Patterson, "Roofline", CACM 52(4), 2009). The launch is a fixed cost of the device, which
+final norm and head together pay once, as one block more. One request at a time. A multiply-add is two
+operations; weights are read once per call, the KV cache (16-bit values) is read as far as it is filled and
+written for the new tokens. Activations stay on the chip; scales of quantised weights and the operations of
+norms and softmax are left out. Where a block has a sliding window, no token attends to more tokens than that,
+and the block's cache holds no more.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from llm_split.devices import CardError, DeviceCard, ModelShape
 
 KV_VALUE_BYTES = 2
 Phase = Literal["prefill", "decode"]
-Bound = Literal["compute", "bandwidth", "idle"]
+Bound = Literal["compute", "bandwidth", "launch", "idle"]
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class PhaseCost:
     """What one half does in one phase of one request.
 
     Attributes:
-        time_s: computing, one block after the other; no waiting and no network.
+        time_s: computing, one block after the other, launches included; no waiting and no network.
         energy_j: that time at the device's power above idle.
         ops, moved_bytes: operations, and bytes to and from memory.
         bound: what most of the time is spent on; `idle` where the half does nothing.
@@ -227,17 +228,18 @@ class _Half:
         return [*work, _head_work(self.shape, self.bits)] if self.with_head else work
 
     def _phase(self, phase: Phase, work: Iterable[_Work]) -> PhaseCost:
-        time_s = {"compute": 0.0, "bandwidth": 0.0}
+        time_s: dict[Bound, float] = {"bandwidth": 0.0, "compute": 0.0, "launch": 0.0}
         ops = moved_bytes = 0.0
         for item in work:
             seconds, bound = _roofline(item.ops, item.moved_bytes, self.device, self.bits, phase)
             time_s[bound] += item.times * seconds
+            time_s["launch"] += item.times * self.device.block_launch_s
             ops += item.times * item.ops
             moved_bytes += item.times * item.moved_bytes
         total_s = sum(time_s.values())
-        slower: Bound = "compute" if time_s["compute"] > time_s["bandwidth"] else "bandwidth"
+        slowest = max(time_s, key=lambda bound: time_s[bound])
         energy_j = total_s * self.device.compute_power_w
-        return PhaseCost(total_s, energy_j, ops, moved_bytes, slower if total_s else "idle")
+        return PhaseCost(total_s, energy_j, ops, moved_bytes, slowest if total_s else "idle")
 
 
 def _check_split(shape: ModelShape, split: int) -> None:
@@ -288,7 +290,7 @@ def _block_s(
 ) -> float:
     ops = block_ops(shape, new_tokens, context_tokens, window)
     moved_bytes = block_bytes(shape, bits, new_tokens, context_tokens, window)
-    return _roofline(ops, moved_bytes, device, bits, phase)[0]
+    return _roofline(ops, moved_bytes, device, bits, phase)[0] + device.block_launch_s
 
 
 def _head_work(shape: ModelShape, bits: int) -> _Work:
@@ -298,13 +300,13 @@ def _head_work(shape: ModelShape, bits: int) -> _Work:
 
 def _head_s(shape: ModelShape, device: DeviceCard, bits: int, phase: Phase) -> float:
     work = _head_work(shape, bits)
-    return _roofline(work.ops, work.moved_bytes, device, bits, phase)[0]
+    return _roofline(work.ops, work.moved_bytes, device, bits, phase)[0] + device.block_launch_s
 
 
 def _roofline(
     ops: float, moved_bytes: float, device: DeviceCard, bits: int, phase: Phase
 ) -> tuple[float, Literal["compute", "bandwidth"]]:
-    """Seconds, and what they are spent on."""
+    """Seconds without the launch, and what they are spent on."""
     if phase == "prefill":
         compute, bandwidth = device.prefill_compute_efficiency, device.prefill_bandwidth_efficiency
     else:

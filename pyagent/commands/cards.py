@@ -14,6 +14,7 @@ from rich.table import Table
 from pyagent.errors import UserError, usage_errors
 
 if TYPE_CHECKING:
+    from llm_split.card_check import CheckedMeasurement
     from llm_split.devices import DeviceCard, ModelShape
     from llm_split.roofline import HalfCost, PhaseCost, SplitCost
 
@@ -23,6 +24,7 @@ cards_app = typer.Typer(
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 WIDTH = 110
+CHECK_WIDTH = 120
 # One evaluation per kind of block, token and split: some 20 s for the largest shape at the limit.
 MAX_TOKENS = 16_384
 
@@ -69,6 +71,75 @@ def show_card(
         print(json.dumps(content))
     else:
         _print(table)
+
+
+@cards_app.command("check")
+def check(
+    card: Annotated[
+        str | None,
+        typer.Argument(help="A device that ships or a .yaml card; every device that ships if left out."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare device cards with published end-to-end measurements.
+
+    The error is (predicted - measured) / measured. Ends with status 1 if an error is beyond 25 % and the card
+    gives no reason.
+
+    Example: splitsim cards check snapdragon-8-gen-3
+    """
+    from llm_split.card_check import check_card
+    from llm_split.devices import device_names, load_device
+
+    with usage_errors():
+        cards = [load_device(name) for name in ([card] if card else device_names())]
+        rows = [row for each in cards for row in check_card(each)]
+    if card and not rows:
+        raise UserError(f"device card {card!r} has no measurements, so there is nothing to check")
+    if as_json:
+        print(json.dumps({"rows": list(map(_check_json, rows))}))
+    else:
+        _print(_check_table(rows), _check_sources(rows), width=CHECK_WIDTH)
+    unexplained = [row for row in rows if row.unexplained]
+    if unexplained:
+        listed = ", ".join(f"{row.card} {row.measurement.phase} {row.error:+.0%}" for row in unexplained)
+        typer.echo(f"error beyond 25 % without a reason: {listed}", err=True)
+        raise typer.Exit(1)
+
+
+def _check_json(row: CheckedMeasurement) -> dict[str, Any]:
+    measurement = row.measurement.model_dump(exclude={"value", "why"})
+    why = {"why": row.measurement.why} if row.measurement.why else {}
+    figures = {"predicted": row.predicted, "measured": row.measurement.value, "error": row.error}
+    return {"card": row.card} | measurement | figures | why
+
+
+def _check_table(rows: list[CheckedMeasurement]) -> Table:
+    table = Table(title="device cards against published measurements", title_justify="left")
+    table.caption = (
+        "error: (predicted - measured) / measured; *: the card's own figures are derived from this"
+    )
+    for column in ("", "card", "phase", "model", "bits", "tokens", "measured", "predicted", "unit", "error"):
+        text = column in ("card", "phase", "model", "unit")
+        table.add_column(column, justify="left" if text else "right")
+    for number, row in enumerate(rows, 1):
+        m = row.measurement
+        sizes = (str(number), row.card, m.phase, m.model, str(m.weight_bits), str(m.tokens))
+        error = f"{100 * row.error:+.0f} %{'*' if m.fitted else ' '}"
+        table.add_row(*sizes, _four_digits(m.value), _four_digits(row.predicted), m.unit, error)
+    return table
+
+
+def _four_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def _check_sources(rows: list[CheckedMeasurement]) -> Table:
+    table = Table("", "source, and reason for an error beyond 25 %", box=None, header_style="")
+    for number, row in enumerate(rows, 1):
+        why = f"\nWHY: {row.measurement.why}" if row.measurement.why else ""
+        table.add_row(str(number), row.measurement.source + why)
+    return table
 
 
 @cards_app.command("half")
@@ -176,8 +247,8 @@ def _derived(shape: ModelShape) -> dict[str, int]:
     }
 
 
-def _print(*tables: Table) -> None:
-    console = Console(width=max(Console().width, WIDTH), markup=False)
+def _print(*tables: Table, width: int = WIDTH) -> None:
+    console = Console(width=max(Console().width, width), markup=False)
     for table in tables:
         console.print(table, highlight=False)
 
@@ -265,8 +336,8 @@ def _costs_table(
 ) -> Table:
     table = Table(title=title, title_justify="left", caption_justify="left")
     table.caption = (
-        "prefill and ms/token are computing only; c: bound by compute, b: by bandwidth; J above idle per "
-        "request; * more than the device's memory"
+        "prefill and ms/token are computing only; c: bound by compute, b: by bandwidth, l: by launches; J "
+        "above idle per request; * more than the device's memory"
     )
     table.add_column("split", justify="right")
     for side in ("UE", "edge"):

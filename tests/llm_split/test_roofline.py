@@ -28,9 +28,9 @@ from llm_split.roofline import (
 
 
 def ideal(name: str) -> DeviceCard:
-    """The card with every efficiency at 1: bandwidth and peak as on the data sheet."""
+    """The card with every efficiency at 1 and free launches: bandwidth and peak as on the data sheet."""
     ones = {f"{p}_{k}_efficiency": 1.0 for p in ("prefill", "decode") for k in ("compute", "bandwidth")}
-    return load_device(name).model_copy(update=ones)
+    return load_device(name).model_copy(update=ones | {"block_launch_s": 0.0})
 
 
 def test_packaged_cards_load_under_their_own_names() -> None:
@@ -59,6 +59,32 @@ def test_prefill_is_bound_by_compute_once_the_prompt_is_long() -> None:
     assert tables.prefill_block_s[512] == pytest.approx(by_hand_s, rel=1e-12)
     one_token_s = (shape.block_parameters * 2 + 2 * 4096 * 2 * 2) / 2039e9
     assert tables.prefill_block_s[1] == pytest.approx(one_token_s, rel=1e-12)
+
+
+def test_a_launch_is_added_to_every_block_and_to_the_head_in_both_phases() -> None:
+    """What the card adds is the same for 1 and for 300 tokens, and nothing else changes."""
+    shape, free = load_shape("tinyllama-1.1b"), ideal("apple-m2")
+    launching = free.model_copy(update={"block_launch_s": 1e-3})
+    without, with_launch = (compute_tables(shape, device, 4, 300, 300) for device in (free, launching))
+    for tokens in (1, 300):
+        for table in ("prefill_block_s", "decode_block_s"):
+            added_s = getattr(with_launch, table)[tokens] - getattr(without, table)[tokens]
+            assert added_s == pytest.approx(1e-3, rel=1e-9)
+    assert with_launch.prefill_block_s[0] == with_launch.decode_block_s[0] == 0.0
+    assert with_launch.decode_head_s - without.decode_head_s == pytest.approx(1e-3, rel=1e-9)
+    assert with_launch.prefill_head_s - without.prefill_head_s == pytest.approx(1e-3, rel=1e-9)
+    found = split_cost(
+        shape,
+        launching,
+        launching,
+        ue_weight_bits=4,
+        edge_weight_bits=4,
+        split=5,
+        prompt_tokens=10,
+        output_tokens=3,
+    )
+    assert found.ue.decode.time_s == pytest.approx(2 * 5 * with_launch.decode_block_s[11], rel=1e-3)
+    assert (found.ue.decode.bound, found.edge.decode.bound) == ("launch", "launch")
 
 
 def test_operations_of_a_prompt_are_those_of_its_tokens_one_by_one() -> None:
@@ -99,7 +125,7 @@ def test_memory_grows_by_block_and_jumps_at_all_local_if_untied() -> None:
 def test_errors_say_what_is_valid() -> None:
     with pytest.raises(CardError, match=r"unknown device 'h200', valid: a100-80g, .* path to a \.yaml file$"):
         load_device("h200")
-    with pytest.raises(CardError, match=r"unknown model 'gpt-5', valid: gemma-2-2b, .* or a \.gguf file$"):
+    with pytest.raises(CardError, match=r"unknown model 'gpt-5', valid: apple-afm-3b, .* or a \.gguf file$"):
         load_shape("gpt-5")
     with pytest.raises(CardError, match="weight_bits is 16, valid on snapdragon-8-gen-3: 4, 8"):
         compute_tables(load_shape("llama-2-7b"), load_device("snapdragon-8-gen-3"), 16, 1, 1)
@@ -118,6 +144,14 @@ def test_a_card_of_ones_own_needs_a_source_for_every_figure(tmp_path: Path) -> N
     own.write_text(yaml.safe_dump(content))
     with pytest.raises(CardError, match="sources lacks: compute_power_w"):
         load_device(own)
+    content["sources"]["compute_power_w"] = "a guess"
+    del content["sources"]["block_launch_s"]
+    own.write_text(yaml.safe_dump(content))
+    with pytest.raises(CardError, match="sources lacks: block_launch_s"):
+        load_device(own)
+    del content["block_launch_s"], content["measurements"]
+    own.write_text(yaml.safe_dump(content))
+    assert (load_device(own).block_launch_s, load_device(own).measurements) == (0.0, [])
     own.write_text("name: !!python/object/apply:os.getcwd []\n")
     with pytest.raises(CardError, match="not valid"):
         load_device(own)
@@ -211,7 +245,7 @@ def test_halves_take_what_the_tables_say(split: int) -> None:
     assert found.ue.decode.time_s == pytest.approx(decode_s, rel=1e-12)
     remote_s = sum((32 - split) * edge.decode_block_s[c] + edge.decode_head_s for c in contexts)
     assert found.edge.decode.time_s == pytest.approx(0.0 if local else remote_s, rel=1e-12)
-    assert found.ue.prefill.energy_j == pytest.approx(7.0 * prefill_s, rel=1e-12)
+    assert found.ue.prefill.energy_j == pytest.approx(7.9 * prefill_s, rel=1e-12)
     assert found.edge.decode.energy_j == pytest.approx(350.0 * found.edge.decode.time_s, rel=1e-12)
 
 
@@ -276,13 +310,13 @@ def test_wrong_arguments_of_a_cost_name_what_is_valid() -> None:
 @pytest.mark.parametrize(
     ("device", "bits", "low_ms", "high_ms"),
     # Llama-2-7B, all on one device. Low: 13.2 or 3.3 GB of weights (all but the embeddings) at the full
-    # bandwidth; high: what the card's efficiency and 192 tokens of cache add.
+    # bandwidth; high: what the card's efficiency, 192 tokens of cache and 33 launches add.
     [
-        ("a100-80g", 16, 6.4, 8.2),
-        ("h100-sxm", 16, 3.9, 5.1),
-        ("snapdragon-8-gen-3", 4, 42, 52),
-        ("apple-m2", 4, 33, 43),
-        ("jetson-agx-orin", 4, 16, 23),
+        ("a100-80g", 16, 6.4, 11.2),
+        ("h100-sxm", 16, 3.9, 7.6),
+        ("snapdragon-8-gen-3", 4, 42, 80),
+        ("apple-m2", 4, 33, 50),
+        ("jetson-agx-orin", 4, 16, 26),
     ],
 )
 def test_decode_times_are_within_what_bandwidth_allows(

@@ -62,17 +62,18 @@ class Machine:
         return cls(load_device(name), weight_bits)
 
     def seconds(self, phase: Phase, operations: float, moved_bytes: float) -> float:
-        """The slower of computing and moving (Williams, Waterman and Patterson, CACM 52(4), 2009)."""
+        """The slower of the two (Williams, Waterman and Patterson, CACM 52(4), 2009), and a launch."""
         card = self.card
         peak = card.peak_ops_per_s[card.precision_by_weight_bits[self.weight_bits]]
         if phase == "prefill":
             efficiency = card.prefill_compute_efficiency, card.prefill_bandwidth_efficiency
         else:
             efficiency = card.decode_compute_efficiency, card.decode_bandwidth_efficiency
-        return max(
+        roofline_s = max(
             operations / (peak * efficiency[0]),
             moved_bytes / (card.bandwidth_bytes_per_s * efficiency[1]),
         )
+        return roofline_s + card.block_launch_s
 
     def block_s(self, model: Decoder, phase: Phase, new: int, context: int) -> float:
         """One block over the last `new` of `context` tokens, each of which looks at all up to itself."""

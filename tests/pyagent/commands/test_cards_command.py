@@ -128,11 +128,68 @@ def test_half_of_one_output_token_has_no_decode() -> None:
     assert [row.split("│")[4].strip() for row in rows] == ["-"] * 6
 
 
+def test_check_has_a_row_for_every_measurement_and_says_where_it_is_from() -> None:
+    rows = json.loads(cards("check", "--json").splitlines()[-1])["rows"]
+    published = [(name, m) for name in device_names() for m in load_device(name).measurements]
+    assert [(row["card"], row["phase"], row["measured"]) for row in rows] == [
+        (name, m.phase, m.value) for name, m in published
+    ]
+    text = " ".join(cards("check").split())
+    for row, (_, m) in zip(rows, published, strict=True):
+        assert (row["unit"], row["source"], row.get("why")) == (m.unit, m.source, m.why)
+        assert row["error"] == pytest.approx(row["predicted"] / row["measured"] - 1)
+        assert abs(row["error"]) <= 0.25 or row["why"]
+        assert m.source.split(",")[0] in text
+    assert sum("why" in row for row in rows) == text.count("WHY: ") > 0
+
+
+def own_card(path: Path, **changes: Any) -> Path:
+    content = load_device("jetson-orin-nx").model_dump(exclude_none=True)
+    path.write_text(yaml.safe_dump(content | {"name": "own"} | changes))
+    return path
+
+
+def test_check_takes_a_card_of_ones_own_and_fails_on_an_error_without_a_reason(tmp_path: Path) -> None:
+    measurement = load_device("jetson-orin-nx").measurements[0].model_dump(exclude_none=True)
+    own = own_card(tmp_path / "own.yaml", measurements=[measurement])
+    assert json.loads(cards("check", own, "--json"))["rows"][0]["card"] == "own"
+    slow = own_card(tmp_path / "slow.yaml", measurements=[measurement | {"value": 999.0}])
+    done = CliRunner().invoke(app, ["cards", "check", str(slow), "--json"])
+    assert done.exit_code == 1
+    assert len(json.loads(done.stdout)["rows"]) == 1
+    assert done.stderr.strip() == "error beyond 25 % without a reason: own prefill -57%"
+    excused = own_card(
+        tmp_path / "excused.yaml", measurements=[measurement | {"value": 999.0, "why": "a hot day"}]
+    )
+    assert "WHY: a hot day" in cards("check", excused)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"unit": "ms/token"}, "unit is 'ms/token', valid for prefill: 'tokens/s'"),
+        ({"value": 0}, "value = 0: too small"),
+        ({"phase": "train"}, "phase = 'train': unknown"),
+        ({"weight_bits": 3}, "measurements has weight_bits 3, valid: 4, 8, 16"),
+        ({"model": "gpt-5"}, "unknown model 'gpt-5'"),
+    ],
+)
+def test_a_measurement_that_is_wrong_is_one_line(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    measurement = load_device("jetson-orin-nx").measurements[0].model_dump(exclude_none=True)
+    own = own_card(tmp_path / "own.yaml", measurements=[measurement | change])
+    done = CliRunner().invoke(app, ["cards", "check", str(own)])
+    assert done.exit_code != 0
+    error = done.stderr or str(done.exception)
+    assert message in " ".join(error.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["show", "pixel-9"], "unknown card 'pixel-9', valid: a100-80g"),
-        (["half", "gpt-5"], "unknown model 'gpt-5', valid: gemma-2-2b"),
+        (["half", "gpt-5"], "unknown model 'gpt-5', valid: apple-afm-3b"),
         (["half", "llama-2-7b", "--ue-bits", "16"], "weight_bits is 16, valid on snapdragon-8-gen-3: 4, 8"),
         (["half", "llama-2-7b", "--output-tokens", "0"], "Invalid value for '--output-tokens'"),
     ],
@@ -182,8 +239,28 @@ def test_the_table_in_the_docs_is_what_the_command_says() -> None:
         device, bits, *figures = [cell.strip() for cell in line.strip("|").split("|")]
         rows = cards("half", "llama-2-7b", "--ue", device, "--ue-bits", bits).splitlines()
         last = [row for row in rows if row.startswith("│")][-1]
-        shown = [cell.strip().rstrip(" bc*") for cell in last.strip("│").split("│")]
+        shown = [cell.strip().rstrip(" bcl*") for cell in last.strip("│").split("│")]
         assert shown[1:5] == figures
+
+
+def test_the_docs_show_the_errors_of_the_check() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "cards.md").read_text(encoding="utf-8")
+    table = text.split("| card | phase | model |")[1].split("\n\n")[0].splitlines()[2:]
+    rows = json.loads(cards("check", "--json"))["rows"]
+    shown = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert shown == [
+        [
+            row["card"],
+            row["phase"],
+            row["model"],
+            str(row["weight_bits"]),
+            f"{row['measured']:.4g}",
+            f"{row['predicted']:.4g}",
+            row["unit"],
+            f"{100 * row['error']:+.0f} %{' in-sample' if row['fitted'] else ''}",
+        ]
+        for row in rows
+    ]
 
 
 def test_the_docs_name_the_families_that_have_a_shape() -> None:
