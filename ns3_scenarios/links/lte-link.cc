@@ -6,7 +6,7 @@
 #include "../mobility/mobility-builder.h"
 #include "backhaul.h"
 #include "environment.h"
-#include "lte-energy.h"
+#include "radio-energy.h"
 #include "lte-observer.h"
 #include "path-loss.h"
 #include "trace-fading-loss-model.h"
@@ -85,7 +85,7 @@ struct LteConfig
     double rlcReorderingS{0.04};  ///< um: how long what overtook a missing PDU waits for it
     uint32_t srsPeriodicityMs{0}; ///< 0: chosen by the number of UEs
     BackhaulConfig backhaul;
-    LteEnergyConfig energy;
+    RadioEnergyConfig energy;
 };
 
 /// Of a frequency pair of the bands here (3GPP TS 36.101, table 5.7.3-1).
@@ -148,7 +148,7 @@ ReadLte(const Section& section)
     section.Read("rlc_reordering_s", link.rlcReorderingS);
     section.Read("srs_periodicity_ms", link.srsPeriodicityMs);
     link.backhaul = ReadBackhaul(section["backhaul"]);
-    link.energy = ReadLteEnergy(section["radio_energy"]);
+    link.energy = ReadRadioEnergy(section["radio_energy"]);
     return link;
 }
 
@@ -208,7 +208,7 @@ class LteLink : public Link
     Ipv4Address m_edgeAddress;
     std::vector<Ptr<LteObserver>> m_observers; ///< one for each UE
     Ptr<PropagationLossModel> m_meanLoss;      ///< without fading
-    Ptr<LteEnergy> m_energy;
+    Ptr<RadioEnergy> m_energy;
 };
 
 namespace
@@ -397,7 +397,7 @@ LteLink::Observe(const LinkContext& context)
         m_observers.push_back(CreateObject<LteObserver>());
         m_observers.back()->Attach(ue, m_enbs, context.onDrop);
     }
-    m_energy = CreateObject<LteEnergy>();
+    m_energy = CreateObject<RadioEnergy>();
     m_energy->Install(m_config.energy, context.ues.Get(0));
     m_observers.front()->Follow(m_energy);
 }

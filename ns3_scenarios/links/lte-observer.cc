@@ -89,7 +89,7 @@ LteObserver::Attach(Ptr<LteUeNetDevice> ue, const NetDeviceContainer& sites, Dro
 }
 
 void
-LteObserver::Follow(Ptr<LteEnergy> energy)
+LteObserver::Follow(Ptr<RadioEnergy> energy)
 {
     m_energy = energy;
     const auto phy = m_ue->GetPhy();

@@ -6,9 +6,9 @@
 #include "../mobility/mobility-builder.h"
 #include "backhaul.h"
 #include "environment.h"
+#include "radio-energy.h"
 #include "wifi-association.h"
 #include "wifi-block-ack.h"
-#include "wifi-energy.h"
 #include "wifi-observer.h"
 #include "wifi-rates.h"
 #include "wifi-roaming.h"
@@ -63,6 +63,7 @@ struct WifiConfig
     uint32_t channel{36}; ///< number of the channel of this width
     uint32_t channelWidthMhz{20};
     double txPowerDbm{16};
+    double sensitivityDbm{-92}; ///< weakest signal in 20 MHz whose preamble is detected
     std::string rateManager; ///< minstrel-ht or ideal
     std::vector<Point> accessPoints;
     RoamingConfig roaming;
@@ -73,7 +74,7 @@ struct WifiConfig
     uint32_t macQueuePackets{500};
     double macQueueLifetimeS{0.5};
     BackhaulConfig backhaul;
-    WifiEnergyConfig energy;
+    RadioEnergyConfig energy;
 };
 
 /// Streams of the devices come first, those of the internet stacks so much later.
@@ -82,6 +83,13 @@ constexpr int64_t INTERNET_STREAM = 40000;
 constexpr uint32_t RADIO_INTERFACE = 1;
 /// Beacons come in the narrowest channel.
 constexpr uint32_t BEACON_WIDTH_MHZ = 20;
+/// Between two beacons of an access point; ns-3's default, 100 time units of IEEE 802.11.
+constexpr double BEACON_INTERVAL_S = 0.1024;
+/// SNR from which ns-3 detects a preamble by default.
+constexpr double PREAMBLE_SNR_DB = 4;
+/// By how much the mean of a Rayleigh-faded signal below a threshold is weaker than the threshold, where
+/// the threshold is far below the mean: its power is then uniform from 0 on, and E[10 log10 U] = -10/ln 10.
+constexpr double MEAN_BELOW_THRESHOLD_DB = 4.343;
 
 WifiConfig
 ReadWifi(const Section& section)
@@ -96,6 +104,7 @@ ReadWifi(const Section& section)
                     "channel_width_mhz",
                     "20, 40, 80, 160");
     section.Read("tx_power_dbm", link.txPowerDbm);
+    section.Read("sensitivity_dbm", link.sensitivityDbm);
     link.rateManager = section.ReadName("rate_manager", {"minstrel-ht", "ideal"});
     section.Read("access_points_m", link.accessPoints);
     section.Require(!link.accessPoints.empty(), "access_points_m", "at least one");
@@ -112,7 +121,7 @@ ReadWifi(const Section& section)
     section.Read("mac_queue_packets", link.macQueuePackets);
     section.Read("mac_queue_lifetime_s", link.macQueueLifetimeS);
     link.backhaul = ReadBackhaul(section["backhaul"]);
-    link.energy = ReadWifiEnergy(section["radio_energy"]);
+    link.energy = ReadRadioEnergy(section["radio_energy"]);
     return link;
 }
 
@@ -157,6 +166,7 @@ class WifiLink : public Link
   private:
     void DoBuild(const LinkContext& context) override;
     Ptr<PropagationLossModel> MakeLoss(const LinkContext& context) const;
+    SignalWindow::Missed MissedBeacon() const;
     void BuildDevices(const LinkContext& context);
     void SpreadBeacons() const;
     void BuildAddresses(const LinkContext& context);
@@ -175,7 +185,7 @@ class WifiLink : public Link
     std::vector<Ptr<WifiRoaming>> m_roaming;    ///< one for each UE, where access points compete
     std::vector<RateStep> m_rateSteps;
     Ptr<PropagationLossModel> m_meanLoss; ///< without fading
-    Ptr<WifiEnergy> m_radioEnergy;
+    Ptr<RadioEnergy> m_energy;
 };
 
 namespace
@@ -214,20 +224,25 @@ WifiLink::DoBuild(const LinkContext& context)
     {
         const auto device = DynamicCast<WifiNetDevice>(m_stations.Get(i));
         m_observers.push_back(CreateObject<WifiObserver>());
-        m_observers.back()->Attach(device, GetBssids());
+        m_observers.back()->Attach(device, GetBssids(), MissedBeacon());
         if (m_sites.GetN() > 1 && m_config.roaming.policy == "strongest")
         {
             m_roaming.push_back(CreateObject<WifiRoaming>());
-            m_roaming.back()->Attach(m_config.roaming, DynamicCast<StaWifiMac>(device->GetMac()));
+            m_roaming.back()->Attach(m_config.roaming,
+                                     DynamicCast<StaWifiMac>(device->GetMac()),
+                                     MissedBeacon());
         }
     }
     m_rateSteps = RateSteps(DynamicCast<WifiNetDevice>(m_accessPoints.Get(0))->GetPhy(),
                             m_config.standard,
                             m_config.channelWidthMhz);
     WatchDrops(context);
-    m_radioEnergy = CreateObject<WifiEnergy>();
-    m_radioEnergy->Install(m_config.energy,
-                           DynamicCast<WifiNetDevice>(m_stations.Get(0))->GetPhy());
+    if (context.observed)
+    {
+        m_energy = CreateObject<RadioEnergy>();
+        m_energy->Install(m_config.energy, context.ues.Get(0));
+        m_observers.front()->Follow(m_energy);
+    }
     m_meanLoss = MakeLoss(context);
 }
 
@@ -239,6 +254,13 @@ WifiLink::MakeLoss(const LinkContext& context) const
     loss->SetReference(m_config.referenceDistanceM, m_config.referenceLossDb);
     AddEnvironment(loss, context);
     return loss;
+}
+
+SignalWindow::Missed
+WifiLink::MissedBeacon() const
+{
+    const double rsrpDbm = m_config.sensitivityDbm - MEAN_BELOW_THRESHOLD_DB;
+    return {BEACON_INTERVAL_S, rsrpDbm - NoiseDbm(BEACON_WIDTH_MHZ), rsrpDbm};
 }
 
 void
@@ -264,6 +286,13 @@ WifiLink::BuildDevices(const LinkContext& context)
     phy.Set("TxPowerStart", DoubleValue(m_config.txPowerDbm));
     phy.Set("TxPowerEnd", DoubleValue(m_config.txPowerDbm));
     phy.Set("RxNoiseFigure", DoubleValue(NOISE_FIGURE_DB));
+    // ns-3's second condition, 4 dB above noise and interference, would hide a better sensitivity.
+    const double snrAtSensitivityDb = m_config.sensitivityDbm - NoiseDbm(BEACON_WIDTH_MHZ);
+    phy.SetPreambleDetectionModel("ns3::ThresholdPreambleDetectionModel",
+                                  "MinimumRssi",
+                                  DoubleValue(m_config.sensitivityDbm),
+                                  "Threshold",
+                                  DoubleValue(std::min(PREAMBLE_SNR_DB, snrAtSensitivityDb)));
 
     const Ssid ssid("splitsim");
     WifiMacHelper mac;
@@ -487,7 +516,7 @@ WifiLink::SetRoomCallback(uint32_t ue, std::function<void()> onRoom)
 double
 WifiLink::GetRadioEnergyAboveIdleJ() const
 {
-    return m_radioEnergy->GetAboveIdleJ();
+    return m_energy->GetAboveIdleJ();
 }
 
 std::vector<Site>
@@ -511,7 +540,7 @@ WifiLink::GetReception(uint32_t site, Ptr<MobilityModel> where) const
     // Data takes the whole channel: its power is spread over it, and it has more noise.
     const double spreadDb = 10 * std::log10(double(m_config.channelWidthMhz) / BEACON_WIDTH_MHZ);
     const double dataSnrDb = reception.snrDb - spreadDb;
-    if (reception.rxPowerDbm - spreadDb < WEAKEST_PREAMBLE_DBM)
+    if (reception.rxPowerDbm - spreadDb < m_config.sensitivityDbm)
     {
         return reception;
     }

@@ -58,10 +58,13 @@ WifiObserver::GetTypeId()
 WifiObserver::WifiObserver() = default;
 
 void
-WifiObserver::Attach(Ptr<WifiNetDevice> ue, std::vector<Mac48Address> sites)
+WifiObserver::Attach(Ptr<WifiNetDevice> ue,
+                     std::vector<Mac48Address> sites,
+                     const SignalWindow::Missed& missed)
 {
     m_ue = ue;
     m_sites = std::move(sites);
+    m_signal.CountMissed(missed);
     ue->GetMac()->TraceConnectWithoutContext("Assoc",
                                              MakeCallback(&WifiObserver::HandleAssociation, this));
     PointerValue txop;
@@ -73,6 +76,12 @@ WifiObserver::Attach(Ptr<WifiNetDevice> ue, std::vector<Mac48Address> sites)
                                              MakeCallback(&WifiObserver::HandleFrame, this));
     ue->GetPhy()->TraceConnectWithoutContext("MonitorSnifferTx",
                                              MakeCallback(&WifiObserver::HandleSent, this));
+}
+
+void
+WifiObserver::Follow(Ptr<RadioEnergy> energy)
+{
+    m_energy = energy;
 }
 
 void
@@ -104,11 +113,11 @@ WifiObserver::HandleFrame(Ptr<const Packet> packet,
                           SignalNoiseDbm signalNoise,
                           uint16_t /* staId */)
 {
-    if (mpdu.type != NORMAL_MPDU) // a beacon is never in an A-MPDU
-    {
-        return;
-    }
     const auto header = HeaderOf(packet, mpdu);
+    if (m_energy && header.HasData() && header.GetAddr1() == m_ue->GetMac()->GetAddress())
+    {
+        m_energy->NoteData(0, packet->GetSize());
+    }
     if (header.IsBeacon() && (!m_serving || header.GetAddr3() == *m_serving))
     {
         m_signal.Note(signalNoise.signal - signalNoise.noise, signalNoise.signal);
@@ -126,6 +135,10 @@ WifiObserver::HandleSent(Ptr<const Packet> packet,
     if (!header.IsData() || !header.HasData())
     {
         return;
+    }
+    if (m_energy)
+    {
+        m_energy->NoteData(packet->GetSize(), 0);
     }
     const auto mode = txVector.GetMode();
     m_phyRateMbps = mode.GetDataRate(txVector) / 1e6;

@@ -5,6 +5,7 @@
 #define SPLITSIM_WIFI_OBSERVER_H
 
 #include "link.h"
+#include "radio-energy.h"
 #include "signal-window.h"
 
 #include "ns3/mac48-address.h"
@@ -26,7 +27,7 @@ namespace splitsim
 
 /**
  * Listens to the UE's Wi-Fi device: signal quality from the serving access point's beacons (which come
- * whatever the agent does), rate and MCS of the last data frame, repetitions, changes of the access
+ * whatever the agent does; missed ones count), rate and MCS of the last data frame, repetitions, changes of the access
  * point, and the device queue.
  */
 class WifiObserver : public ns3::Object
@@ -35,8 +36,18 @@ class WifiObserver : public ns3::Object
     static ns3::TypeId GetTypeId();
     WifiObserver();
 
-    /** @param ue the UE's device @param sites BSSIDs of the access points, in order of the sites */
-    void Attach(ns3::Ptr<ns3::WifiNetDevice> ue, std::vector<ns3::Mac48Address> sites);
+    /**
+     * @param ue the UE's device
+     * @param sites BSSIDs of the access points, in order of the sites
+     * @param missed what stands for a beacon that was missed
+     */
+    void Attach(ns3::Ptr<ns3::WifiNetDevice> ue,
+                std::vector<ns3::Mac48Address> sites,
+                const SignalWindow::Missed& missed);
+
+    /** @param energy is told of the bytes of each data frame that the UE sends, repetitions included, or
+     * receives */
+    void Follow(ns3::Ptr<RadioEnergy> energy);
 
     /** @param onRoom called whenever a packet left the UE's device queue */
     void SetRoomCallback(std::function<void()> onRoom);
@@ -71,6 +82,7 @@ class WifiObserver : public ns3::Object
     int32_t GetServingCell(const LinkState& state) const;
 
     ns3::Ptr<ns3::WifiNetDevice> m_ue;
+    ns3::Ptr<RadioEnergy> m_energy;
     ns3::Ptr<ns3::WifiMacQueue> m_queue;
     std::function<void()> m_onRoom;
     std::vector<ns3::Mac48Address> m_sites;

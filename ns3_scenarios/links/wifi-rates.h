@@ -16,9 +16,6 @@ namespace splitsim
 /// The noise figure of all radios; ns-3's default.
 constexpr double NOISE_FIGURE_DB = 7;
 
-/// Weakest signal in 20 MHz whose preamble a radio detects; ns-3's ThresholdPreambleDetectionModel.
-constexpr double WEAKEST_PREAMBLE_DBM = -82;
-
 /** @param widthMhz of a channel. @return thermal noise at 290 K and what the receiver adds */
 double NoiseDbm(uint32_t widthMhz);
 

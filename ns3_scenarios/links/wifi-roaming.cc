@@ -38,9 +38,12 @@ WifiRoaming::GetTypeId()
 WifiRoaming::WifiRoaming() = default;
 
 void
-WifiRoaming::Attach(const RoamingConfig& config, Ptr<StaWifiMac> station)
+WifiRoaming::Attach(const RoamingConfig& config,
+                    Ptr<StaWifiMac> station,
+                    const SignalWindow::Missed& missed)
 {
     m_config = config;
+    m_missed = missed;
     m_station = station;
     m_station->TraceConnectWithoutContext("ReceivedBeaconInfo",
                                           MakeCallback(&WifiRoaming::HandleBeacon, this));
@@ -50,6 +53,7 @@ void
 WifiRoaming::HandleBeacon(StaWifiMac::ApInfo info)
 {
     auto& heard = m_heard[info.m_bssid];
+    heard.signal.CountMissed(m_missed);
     heard.signal.Note(10 * std::log10(info.m_snr), 0);
     heard.newest = std::move(info);
     // Without an access point ns-3's own scan looks for the strongest.

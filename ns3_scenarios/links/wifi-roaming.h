@@ -41,8 +41,10 @@ class WifiRoaming : public ns3::Object
     static ns3::TypeId GetTypeId();
     WifiRoaming();
 
-    /** @param config when @param station which */
-    void Attach(const RoamingConfig& config, ns3::Ptr<ns3::StaWifiMac> station);
+    /** @param config when @param station which @param missed what stands for a beacon that was missed */
+    void Attach(const RoamingConfig& config,
+                ns3::Ptr<ns3::StaWifiMac> station,
+                const SignalWindow::Missed& missed);
 
   private:
     /// What the station last heard of an access point.
@@ -57,6 +59,7 @@ class WifiRoaming : public ns3::Object
     void Move(ns3::Mac48Address to);
 
     RoamingConfig m_config;
+    SignalWindow::Missed m_missed;
     ns3::Ptr<ns3::StaWifiMac> m_station;
     std::map<ns3::Mac48Address, Heard> m_heard;   ///< by BSSID
     std::optional<ns3::Mac48Address> m_candidate; ///< who has been better without a break

@@ -5,7 +5,7 @@
  */
 #include "../links/line-of-sight.h"
 #include "../links/lte-buffer-probe.h"
-#include "../links/lte-energy.h"
+#include "../links/radio-energy.h"
 #include "../links/path-loss.h"
 #include "../links/trace-fading-loss-model.h"
 #include "../scenario/config-section.h"
@@ -26,8 +26,8 @@ using splitsim::ConfigError;
 using splitsim::FadingTrace;
 using splitsim::LineOfSightProbability;
 using splitsim::LteBufferProbe;
-using splitsim::LteEnergy;
-using splitsim::LteEnergyConfig;
+using splitsim::RadioEnergy;
+using splitsim::RadioEnergyConfig;
 using splitsim::MakePathLoss;
 using splitsim::PathLossConfig;
 using splitsim::PlaceConditionModel;
@@ -260,16 +260,16 @@ class SightIsPureTest : public TestCase
 };
 
 /** Energy of a radio that sends at known times. */
-class LteEnergyTest : public TestCase
+class RadioEnergyTest : public TestCase
 {
   public:
-    LteEnergyTest()
+    RadioEnergyTest()
         : TestCase("energy by states and bits against arithmetic")
     {
     }
 
   private:
-    void Expect(Ptr<LteEnergy> energy, double timeS, double expectedJ)
+    void Expect(Ptr<RadioEnergy> energy, double timeS, double expectedJ)
     {
         Simulator::Schedule(Seconds(timeS), [=, this] {
             NS_TEST_EXPECT_MSG_EQ_TOL(energy->GetAboveIdleJ(),
@@ -281,14 +281,14 @@ class LteEnergyTest : public TestCase
 
     void DoRun() override
     {
-        LteEnergyConfig config;
+        RadioEnergyConfig config;
         config.activeW = 2;
         config.tailW = 0.5;
         config.inactivityS = 0.1;
         config.tailS = 4;
         config.uplinkWPerMbps = 0.4;
         config.downlinkWPerMbps = 0.05;
-        auto energy = CreateObject<LteEnergy>();
+        auto energy = CreateObject<RadioEnergy>();
         energy->Install(config, CreateObject<Node>());
         Simulator::Schedule(Seconds(1), [=] { energy->NoteData(125000, 0); }); // a Mbit
         Simulator::Schedule(Seconds(1.05), [=] { energy->NoteData(0, 250000); });
@@ -451,7 +451,7 @@ class LteTestSuite : public TestSuite
         AddTestCase(new SightShareTest("uma", 126, 18 / 126.0 + std::exp(-2.0) * (1 - 18 / 126.0)));
         AddTestCase(new SightShareTest("uma", 18, 1));
         AddTestCase(new SightIsPureTest);
-        AddTestCase(new LteEnergyTest);
+        AddTestCase(new RadioEnergyTest);
         AddTestCase(new LteBufferProbeTest);
         AddTestCase(new FadingTraceTest);
     }

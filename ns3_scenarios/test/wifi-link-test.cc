@@ -2,18 +2,14 @@
  * SPDX-License-Identifier: GPL-2.0-only
  */
 #include "../links/environment.h"
-#include "../links/wifi-energy.h"
+#include "../links/signal-window.h"
 #include "../mobility/mobility-builder.h"
 #include "wifi-section.h"
 
-#include "ns3/basic-energy-source-helper.h"
 #include "ns3/constant-position-mobility-model.h"
-#include "ns3/double.h"
 #include "ns3/node.h"
 #include "ns3/simulator.h"
 #include "ns3/test.h"
-#include "ns3/wifi-net-device.h"
-#include "ns3/wifi-radio-energy-model-helper.h"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -27,8 +23,6 @@ using splitsim::Link;
 using splitsim::MakeLink;
 using splitsim::Reception;
 using splitsim::Section;
-using splitsim::WifiEnergy;
-using splitsim::WifiEnergyConfig;
 
 namespace
 {
@@ -84,73 +78,83 @@ class ReceptionTestCase : public TestCase
             NS_TEST_EXPECT_MSG_EQ_TOL(reception.rxPowerDbm, expectedDbm, 1e-9, "power");
             NS_TEST_EXPECT_MSG_EQ_TOL(reception.snrDb, expectedDbm - noiseDbm, 1e-6, "SNR");
         }
-        // MCS 11 with a guard interval of 3.2 us; nothing below -82 dBm, which is at 51.3 m.
+        // MCS 11 with a guard interval of 3.2 us; nothing below -92 dBm, which is at 110.4 m.
         NS_TEST_EXPECT_MSG_EQ_TOL(ReceiveAt(link, 1).rateMbps, 121.9, 0.1, "highest rate");
-        NS_TEST_EXPECT_MSG_GT(ReceiveAt(link, 51.2).rateMbps, 0, "within reach");
-        NS_TEST_EXPECT_MSG_EQ(ReceiveAt(link, 51.4).rateMbps, 0, "out of reach");
+        NS_TEST_EXPECT_MSG_GT(ReceiveAt(link, 110.3).rateMbps, 0, "within reach");
+        NS_TEST_EXPECT_MSG_EQ(ReceiveAt(link, 110.5).rateMbps, 0, "out of reach");
         double lastMbps = ReceiveAt(link, 1).rateMbps;
-        for (double distanceM = 2; distanceM < 60; distanceM++)
+        for (double distanceM = 2; distanceM < 120; distanceM++)
         {
             const double rateMbps = ReceiveAt(link, distanceM).rateMbps;
             NS_TEST_EXPECT_MSG_EQ((rateMbps <= lastMbps), true, "falls with distance");
             lastMbps = rateMbps;
         }
         Simulator::Destroy();
+        auto deaf = WifiSection();
+        deaf["sensitivity_dbm"] = -82;
+        const auto standard = Build(deaf);
+        NS_TEST_EXPECT_MSG_GT(ReceiveAt(standard, 51.2).rateMbps, 0, "-82 dBm is at 51.3 m");
+        NS_TEST_EXPECT_MSG_EQ(ReceiveAt(standard, 51.4).rateMbps, 0, "-82 dBm is at 51.3 m");
+        Simulator::Destroy();
     }
 };
 
-/** Energy of a station that associates and hears beacons, against ns-3's own model of the same radio. */
-class EnergyTestCase : public TestCase
+/** Means and slopes of samples of which some are missed. */
+class SignalWindowTestCase : public TestCase
 {
   public:
-    EnergyTestCase()
-        : TestCase("energy by states against ns-3's model")
+    SignalWindowTestCase()
+        : TestCase("missed beacons count")
     {
     }
 
   private:
+    void Hear(double timeS, double snrDb)
+    {
+        Simulator::Schedule(Seconds(timeS), [=, this] { m_window.Note(snrDb, snrDb - 94); });
+    }
+
+    void Expect(double timeS, double snrDb, double ageS)
+    {
+        Simulator::Schedule(Seconds(timeS), [=, this] {
+            splitsim::LinkState state;
+            m_window.Describe(state);
+            NS_TEST_EXPECT_MSG_EQ_TOL(state.snrDb, snrDb, 1e-9, "SNR at " << timeS << " s");
+            NS_TEST_EXPECT_MSG_EQ_TOL(state.snrAgeS, ageS, 1e-9, "age at " << timeS << " s");
+        });
+    }
+
     void DoRun() override
     {
-        NodeContainer ues(1);
-        const auto link = Build(WifiSection(), ues);
-        Ptr<WifiNetDevice> station;
-        for (uint32_t i = 0; i < ues.Get(0)->GetNDevices() && !station; i++)
+        m_window.CountMissed({0.1, -2, -96});
+        Expect(0.5, -2, 0.5); // nothing heard yet
+        for (int i = 10; i < 20; i++)
         {
-            station = DynamicCast<WifiNetDevice>(ues.Get(0)->GetDevice(i));
+            Hear(0.1 * i, 8);
         }
-        // Each state has a current of its own, so that none passes for another.
-        const WifiEnergyConfig config{3.3, 0.1, 0.17, 0.38, 0.31, 0.23, 0.03};
-        auto energy = CreateObject<WifiEnergy>();
-        energy->Install(config, station->GetPhy());
-        BasicEnergySourceHelper source;
-        source.Set("BasicEnergySourceInitialEnergyJ", DoubleValue(1e6));
-        source.Set("BasicEnergySupplyVoltageV", DoubleValue(config.voltageV));
-        WifiRadioEnergyModelHelper radio;
-        radio.Set("IdleCurrentA", DoubleValue(config.idleA));
-        radio.Set("CcaBusyCurrentA", DoubleValue(config.ccaBusyA));
-        radio.Set("TxCurrentA", DoubleValue(config.txA));
-        radio.Set("RxCurrentA", DoubleValue(config.rxA));
-        radio.Set("SwitchingCurrentA", DoubleValue(config.switchingA));
-        radio.Set("SleepCurrentA", DoubleValue(config.sleepA));
-        const auto reference = radio.Install(station, source.Install(ues).Get(0)).Get(0);
-        for (int i = 1; i <= 50; i++)
-        {
-            Simulator::Schedule(MilliSeconds(37 * i), [this, energy, reference] {
-                NS_TEST_EXPECT_MSG_EQ_TOL(energy->GetTotalJ(),
-                                          reference->GetTotalEnergyConsumption(),
-                                          1e-12,
-                                          "as ns-3's model");
-            });
-        }
-        Simulator::Schedule(Seconds(1), [station] { station->GetPhy()->SetSleepMode(); });
-        Simulator::Schedule(Seconds(1.5), [station] { station->GetPhy()->ResumeFromSleep(); });
-        Simulator::Schedule(Seconds(0.9), [this, energy] {
-            NS_TEST_EXPECT_MSG_GT(energy->GetAboveIdleJ(), 1e-3, "it heard and sent");
+        Expect(1.94, 8, 0.04);
+        // The beacon of 2.0 s is late, not missed, until half an interval has passed.
+        Expect(2.04, 8, 0.14);
+        Expect(2.06, (9 * 8 - 2) / 10., 0.16);
+        Expect(2.46, (5 * 8 - 5 * 2) / 10., 0.56);
+        // It is heard again after 1.95 s: what was missed in between stays in the window.
+        Expect(3.5, -2, 1.6);
+        Hear(3.85, 8);
+        Expect(3.86, (8 - 10 * 2) / 11., 0.01);
+        Simulator::Schedule(Seconds(3.87), [this] { m_window.Clear(); });
+        Hear(3.9, 10);
+        Expect(3.95, 10, 0.05);
+        Simulator::Schedule(Seconds(3.95), [this] {
+            NS_TEST_EXPECT_MSG_EQ_TOL(*m_window.GetMeanSnrDb(), 10, 1e-9, "of the new cell");
         });
-        Simulator::Stop(Seconds(2));
+        Simulator::Schedule(Seconds(4.91), [this] {
+            NS_TEST_EXPECT_MSG_EQ(m_window.GetMeanSnrDb().has_value(), false, "nothing for a second");
+        });
         Simulator::Run();
         Simulator::Destroy();
     }
+
+    splitsim::SignalWindow m_window;
 };
 
 /** The wider channel is faster near by and reaches less far: its power is spread. */
@@ -175,9 +179,9 @@ class WidthTestCase : public TestCase
         const auto wide = Build(wifi);
         NS_TEST_EXPECT_MSG_GT(ReceiveAt(wide, 1).rateMbps, 4 * narrowNear, "near");
         NS_TEST_EXPECT_MSG_EQ_TOL(ReceiveAt(wide, 20).snrDb, snrDb, 1e-9, "beacons are narrow");
-        // 6 dB less in each 20 MHz: -76 dBm, at 32.3 m.
-        NS_TEST_EXPECT_MSG_GT(ReceiveAt(wide, 32.2).rateMbps, 0, "within reach");
-        NS_TEST_EXPECT_MSG_EQ(ReceiveAt(wide, 32.4).rateMbps, 0, "out of reach");
+        // 6 dB less in each 20 MHz: -86 dBm, at 69.6 m.
+        NS_TEST_EXPECT_MSG_GT(ReceiveAt(wide, 69.4).rateMbps, 0, "within reach");
+        NS_TEST_EXPECT_MSG_EQ(ReceiveAt(wide, 69.8).rateMbps, 0, "out of reach");
         Simulator::Destroy();
     }
 };
@@ -231,7 +235,7 @@ class WifiLinkTestSuite : public TestSuite
         : TestSuite("splitsim-wifi-link")
     {
         AddTestCase(new ReceptionTestCase);
-        AddTestCase(new EnergyTestCase);
+        AddTestCase(new SignalWindowTestCase);
         AddTestCase(new WidthTestCase);
         AddTestCase(new ConfigTestCase);
     }

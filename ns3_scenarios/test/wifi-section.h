@@ -17,6 +17,7 @@ WifiSection()
         {"channel", 36},
         {"channel_width_mhz", 20},
         {"tx_power_dbm", 16},
+        {"sensitivity_dbm", -92},
         {"rate_manager", "ideal"},
         {"access_points_m", {{0, 0, 3}}},
         {"roaming", {{"policy", "strongest"}, {"hysteresis_db", 6}, {"time_to_trigger_s", 0.5}}},
@@ -28,13 +29,12 @@ WifiSection()
         {"mac_queue_lifetime_s", 0.5},
         {"backhaul", {{"rate_mbps", 1000}, {"delay_s", 0.001}}},
         {"radio_energy",
-         {{"voltage_v", 3},
-          {"idle_a", 0.273},
-          {"cca_busy_a", 0.273},
-          {"tx_a", 0.38},
-          {"rx_a", 0.313},
-          {"switching_a", 0.273},
-          {"sleep_a", 0.033}}},
+         {{"uplink_w_per_mbps", 0.28317},
+          {"downlink_w_per_mbps", 0.13701},
+          {"active_w", 0.13286},
+          {"tail_w", 0.1193},
+          {"inactivity_s", 0.1},
+          {"tail_s", 0.2381}}},
     };
 }
 

@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from episodes import ALL_LOCAL, MIN_SPLIT, Decision, make_scenario, play
 
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.ns3
 
 NOISE_DBM = 10 * math.log10(1.3803e-23 * 290 * 20e6) + 30 + 7
 """Thermal noise at 290 K in a beacon's 20 MHz, and ns-3's noise figure of 7 dB."""
-PREAMBLE_DBM = -82.0
+SENSITIVITY_DBM = -92.0
+"""The default of `link.sensitivity_dbm`."""
 TX_POWER_DBM = 16.0
 QUIET: dict[str, Any] = {"fading": {"model": "none"}}
 SITES = [(0.0, 0.0, 3.0), (60.0, 0.0, 3.0)]
@@ -111,6 +113,35 @@ def test_bands_and_standards_reach_their_highest_rate(
     assert state.raw["retry_share"] == 0
 
 
+def test_a_weak_link_s_snr_is_not_the_mean_of_the_beacons_that_survived() -> None:
+    """At 60 m a seventh of the beacons fades below the sensitivity; without them the mean rises by 1.3 dB."""
+    scenario = make_scenario(
+        at_m=60.0,
+        link={"fading": {"model": "rayleigh-block", "speed_mps": 1.4}},
+        requests={**REQUESTS, "count": 150},
+    )
+    states = [state.raw for state, _ in play(scenario, 1, ALL_LOCAL)]
+    mean_db = rx_power_dbm(SITES[0], 60.0) - NOISE_DBM
+    # E[10 log10 X] of a unit exponential X is -10 gamma / ln 10, with Euler's gamma.
+    true_db = mean_db - 10 * np.euler_gamma / math.log(10)
+    threshold = 10 ** ((SENSITIVITY_DBM - NOISE_DBM - mean_db) / 10)
+    received_db = np.log10(np.random.default_rng(1).exponential(size=200_000))
+    survivors_db = mean_db + 10 * received_db[received_db > math.log10(threshold)].mean()
+    seen_db = float(np.mean([state["snr_db"] for state in states]))
+    assert survivors_db > true_db + 1.2
+    assert seen_db == pytest.approx(true_db, abs=0.5)
+
+
+@pytest.mark.parametrize(("sensitivity_dbm", "covered"), [(-82.0, False), (-92.0, True)])
+def test_the_sensitivity_says_how_far_the_link_reaches(sensitivity_dbm: float, covered: bool) -> None:
+    """At 90 m -88.7 dBm arrive: 4.7 dB above the noise, enough for MCS 0 and 1."""
+    scenario = make_scenario(at_m=90.0, link={**QUIET, "sensitivity_dbm": sensitivity_dbm})
+    state, record = play(scenario, 1, MIN_SPLIT)[-1]
+    assert (state.raw["serving_cell"] == 0) is covered
+    assert (record.outcome == Outcome.DELIVERED).all() == covered
+    assert state.raw["mcs"] <= 1
+
+
 def test_fades_show_as_repetitions_and_a_lower_rate() -> None:
     decisions = play(make_scenario(at_m=30.0, link={"fading": {"model": "rayleigh-block"}}), 1, MIN_SPLIT)
     assert max(state.raw["retry_share"] for state, _ in decisions[1:]) > 0.02
@@ -185,10 +216,12 @@ def test_a_prompt_that_is_on_its_way_goes_on_through_the_new_access_point(
 
 
 def test_a_sticky_ue_leaves_once_it_hears_no_beacon() -> None:
-    """ns-3's radios detect no preamble below -82 dBm, and a station gives up after ten beacons."""
-    decisions = play(make_scenario(**walk(policy="sticky")), 1, MIN_SPLIT)
+    """A radio with the sensitivity that the standard requires; a station gives up after ten beacons."""
+    sections = walk(policy="sticky")
+    sections["link"] = {**sections["link"], "sensitivity_dbm": -82.0}
+    decisions = play(make_scenario(**sections), 1, MIN_SPLIT)
     silent_s = next(
-        x_m / SPEED_MPS for x_m in itertools.count(0, 0.01) if rx_power_dbm(SITES[0], x_m) < PREAMBLE_DBM
+        x_m / SPEED_MPS for x_m in itertools.count(0, 0.01) if rx_power_dbm(SITES[0], x_m) < -82.0
     )
     (handover_s,) = handovers_s(decisions)
     # Then it listens for 0.12 s, and associates.

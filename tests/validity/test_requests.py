@@ -208,35 +208,43 @@ def test_energy_of_lte_is_the_integral_of_its_states(agree: Agreement) -> None:
     )
 
 
-def test_energy_of_wifi_is_the_time_on_air(agree: Agreement) -> None:
-    """A radio that draws current for sending only: so much beyond idle for as long as frames take.
+def test_energy_of_wifi_is_states_and_bytes(agree: Agreement) -> None:
+    """On an idle link, where no frame is repeated.
 
-    802.11ax at 20 MHz, 121.9 Mbit/s: 44 us of preamble and symbols of 16 us a frame; 38 bytes of MAC, LLC and
-    delimiter around an IP packet; replies are acknowledged at 24 Mbit/s, in 28 us.
+    A frame has 38 bytes of MAC, LLC and delimiter around an IP packet. The radio is active from the first data
+    of a request to `inactivity_s` after the last, in the tail until `tail_s`, and asleep then.
     """
-    scenario = make_scenario(
-        at_m=3,
-        link={
-            "fading": {"model": "none"},
-            "radio_energy": {"idle_a": 0.2, "cca_busy_a": 0.2, "rx_a": 0.2, "switching_a": 0.2, "tx_a": 1.2},
-        },
-    )
+    scenario = make_scenario(at_m=3, link={"fading": {"model": "none"}})
+    active_w, tail_w, inactivity_s, tail_s = 0.13286, 0.1193, 0.1, 0.2381
     found, expected = [], []
     for _, record in play(scenario, 5, MIN_SPLIT):
-        token_bytes = sum(PACKETS) + (26 + 8 + 4) * len(PACKETS)
-        bursts = math.ceil(record.prompt_tokens * token_bytes / 65_535) + record.output_tokens - 1
-        tokens = record.prompt_tokens + record.output_tokens - 1
-        air_s = 8 * tokens * token_bytes / 121.875e6 + bursts * (44e-6 + 8e-6)
-        air_s += record.output_tokens * 28e-6
+        frame_bytes = UDP_AND_IP_BYTES + 26 + 8 + 4
+        up = record.uplink_bytes + frame_bytes * record.uplink_packets
+        down = record.downlink_bytes + frame_bytes * record.output_tokens
+        active_s = record.latency_s + inactivity_s - by_hand(record).step_s(0)[0]
+        bits_j = 8e-6 * (0.28317 * up + 0.13701 * down)
         found.append(record.ue_radio_energy_j)
-        expected.append(3.0 * 1.0 * air_s)
+        expected.append(active_w * active_s + tail_w * (tail_s - inactivity_s) + bits_j)
     agree(
         "radio energy of Wi-Fi",
         found,
         expected,
-        share=0.03,
-        origin="3 V x 1 A x time on air of IEEE 802.11ax-2021 frames, by hand",
+        share=0.01,
+        origin="states and powers of Huang et al., MobiSys 2012, integrated by hand",
     )
+
+
+def test_a_byte_over_lte_costs_at_most_23_times_a_byte_over_wifi() -> None:
+    """The same requests; 23 is the largest ratio of the study that both technologies' powers are of."""
+    energies = []
+    for technology in ("wifi", "lte"):
+        link: dict[str, Any] = {"technology": technology, "fading": {"model": "none"}}
+        requests = {"count": 3, "prompt_tokens": (64, 64), "output_tokens": (16, 16), "mean_extra_gap_s": 0}
+        at_m = 5 if technology == "wifi" else 100
+        records = [record for _, record in play(make_scenario(at_m=at_m, link=link, requests=requests), 3, MIN_SPLIT)]
+        assert not any(record.failed for record in records)
+        energies.append(records[-1].ue_radio_energy_j)
+    assert 1 < energies[1] / energies[0] < 23
 
 
 def test_energy_of_a_recorded_link_is_bytes_and_time(agree: Agreement, steady: Path) -> None:

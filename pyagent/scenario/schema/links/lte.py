@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from pyagent.scenario.lte_fading import STEP_S, Profile, Trace
 from pyagent.scenario.schema.base import NotNegative, Position, Positive, Section
-from pyagent.scenario.schema.links.base import SLOWEST_MPS, Backhaul, Fading, RadioLink
+from pyagent.scenario.schema.links.base import SLOWEST_MPS, Backhaul, Fading, RadioEnergy, RadioLink
 
 Band = Literal[1, 3, 5, 7, 8, 20]
 
@@ -122,13 +122,8 @@ class LteFading(Section):
         }
 
 
-class LteEnergy(Section):
-    """Power of the UE's LTE radio above RRC idle: active while data flows, in the tail after it, and what
-    each Mbit/s adds.
-
-    Defaults: Huang et al., A Close Examination of Performance and Power Characteristics of 4G LTE
-    Networks, MobiSys 2012 (tables 3 and 4).
-    """
+class LteEnergy(RadioEnergy):
+    """Power of the UE's LTE radio above RRC idle."""
 
     uplink_mw_per_mbps: NotNegative = 438.39
     """on top, by what is sent"""
@@ -138,27 +133,8 @@ class LteEnergy(Section):
     """while data flows"""
     tail_mw: NotNegative = 1060.0
     """after it, until RRC idle"""
-    inactivity_s: Positive = 0.1
-    """without data until the tail begins"""
     tail_s: Positive = 11.576
     """without data until RRC idle"""
-
-    @model_validator(mode="after")
-    def _tail_follows_inactivity(self) -> LteEnergy:
-        if self.tail_s < self.inactivity_s:
-            raise ValueError("tail_s counts from the last data, as inactivity_s does, and can't be shorter")
-        return self
-
-    def simulator(self) -> dict[str, Any]:
-        """What ns-3 is given."""
-        return {
-            "uplink_w_per_mbps": self.uplink_mw_per_mbps / 1e3,
-            "downlink_w_per_mbps": self.downlink_mw_per_mbps / 1e3,
-            "active_w": self.active_mw / 1e3,
-            "tail_w": self.tail_mw / 1e3,
-            "inactivity_s": self.inactivity_s,
-            "tail_s": self.tail_s,
-        }
 
 
 class LteLink(RadioLink):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, Field, model_validator
 
 from pyagent.scenario.schema.base import NotNegative, Position, Positive, Section
-from pyagent.scenario.schema.links.base import Backhaul, Fading, RadioLink
+from pyagent.scenario.schema.links.base import Backhaul, Fading, RadioEnergy, RadioLink
 
 
 class Band(NamedTuple):
@@ -78,24 +78,19 @@ class PathLoss(Section):
     """2 is free space"""
 
 
-class WifiEnergy(Section):
-    """Currents of the UE's Wi-Fi radio by state; the defaults are ns-3's own (WifiRadioEnergyModel,
-    after Halperin et al., Demystifying 802.11n power consumption, HotPower 2010) at 3 V."""
+class WifiEnergy(RadioEnergy):
+    """Power of the UE's Wi-Fi radio above power save."""
 
-    voltage_v: Positive = 3.0
-    """supply in V"""
-    idle_a: NotNegative = 0.273
-    """listening to an idle channel, in A; the zero of `radio_energy`"""
-    cca_busy_a: NotNegative = 0.273
-    """listening to a busy channel, in A"""
-    tx_a: NotNegative = 0.380
-    """sending, in A"""
-    rx_a: NotNegative = 0.313
-    """receiving, in A"""
-    switching_a: NotNegative = 0.273
-    """changing the channel, in A"""
-    sleep_a: NotNegative = 0.033
-    """asleep, in A"""
+    uplink_mw_per_mbps: NotNegative = 283.17
+    """on top, by what is sent, repetitions included"""
+    downlink_mw_per_mbps: NotNegative = 137.01
+    """on top, by what is received"""
+    active_mw: NotNegative = 132.86
+    """while data flows"""
+    tail_mw: NotNegative = 119.3
+    """after it, until power save"""
+    tail_s: Positive = 0.2381
+    """without data until power save"""
 
 
 class Roaming(Section):
@@ -127,6 +122,9 @@ class WifiLink(RadioLink):
     """number of the channel of this width, the same for all access points; the band's first when not given"""
     tx_power_dbm: Annotated[float, Field(ge=-10, le=36)] = 16.0
     """of access points and UEs, in dBm"""
+    sensitivity_dbm: Annotated[float, Field(ge=-100, le=-60)] = -92.0
+    """weakest signal that a radio detects, in 20 MHz, in dBm; the standard requires -82, today's clients have
+    -92 to -95 at MCS 0"""
     rate_manager: Literal["minstrel-ht", "ideal"] = "ideal"
     """ideal knows the SNR at the receiver; minstrel-ht learns from its losses"""
     access_points_m: Annotated[list[Position], Field(min_length=1, max_length=64)] = [(0.0, 0.0, 3.0)]
@@ -197,6 +195,7 @@ class WifiLink(RadioLink):
             "channel": self.channel_number,
             "channel_width_mhz": self.channel_width_mhz,
             "tx_power_dbm": self.tx_power_dbm,
+            "sensitivity_dbm": self.sensitivity_dbm,
             "rate_manager": self.rate_manager,
             "access_points_m": self.access_points_m,
             "roaming": self.roaming.model_dump(),
@@ -207,7 +206,7 @@ class WifiLink(RadioLink):
             "mac_queue_packets": self.mac_queue_packets,
             "mac_queue_lifetime_s": self.mac_queue_lifetime_ms / 1e3,
             "backhaul": self.backhaul.simulator(),
-            "radio_energy": self.radio_energy.model_dump(),
+            "radio_energy": self.radio_energy.simulator(),
         }
 
 

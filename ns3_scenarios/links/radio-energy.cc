@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: GPL-2.0-only
  */
-#include "lte-energy.h"
+#include "radio-energy.h"
 
 #include "ns3/basic-energy-source.h"
 #include "ns3/double.h"
@@ -12,7 +12,7 @@ namespace splitsim
 
 using namespace ns3;
 
-NS_OBJECT_ENSURE_REGISTERED(LteEnergy);
+NS_OBJECT_ENSURE_REGISTERED(RadioEnergy);
 
 namespace
 {
@@ -29,10 +29,10 @@ constexpr double VOLTAGE_V = 1;
 
 } // namespace
 
-LteEnergyConfig
-ReadLteEnergy(const Section& section)
+RadioEnergyConfig
+ReadRadioEnergy(const Section& section)
 {
-    LteEnergyConfig energy;
+    RadioEnergyConfig energy;
     section.Read("uplink_w_per_mbps", energy.uplinkWPerMbps);
     section.Read("downlink_w_per_mbps", energy.downlinkWPerMbps);
     section.Read("active_w", energy.activeW);
@@ -44,19 +44,19 @@ ReadLteEnergy(const Section& section)
 }
 
 TypeId
-LteEnergy::GetTypeId()
+RadioEnergy::GetTypeId()
 {
-    static TypeId tid = TypeId("splitsim::LteEnergy")
+    static TypeId tid = TypeId("splitsim::RadioEnergy")
                             .SetParent<Object>()
                             .SetGroupName("Splitsim")
-                            .AddConstructor<LteEnergy>();
+                            .AddConstructor<RadioEnergy>();
     return tid;
 }
 
-LteEnergy::LteEnergy() = default;
+RadioEnergy::RadioEnergy() = default;
 
 void
-LteEnergy::Install(const LteEnergyConfig& config, Ptr<Node> ue)
+RadioEnergy::Install(const RadioEnergyConfig& config, Ptr<Node> ue)
 {
     m_config = config;
     auto source = CreateObject<EnergySourceModel>();
@@ -72,34 +72,34 @@ LteEnergy::Install(const LteEnergyConfig& config, Ptr<Node> ue)
 }
 
 void
-LteEnergy::SetPower(double powerW)
+RadioEnergy::SetPower(double powerW)
 {
     m_states->SetCurrentA(powerW / VOLTAGE_V);
 }
 
 void
-LteEnergy::NoteData(uint32_t uplinkBytes, uint32_t downlinkBytes)
+RadioEnergy::NoteData(uint32_t uplinkBytes, uint32_t downlinkBytes)
 {
     // W per Mbit/s is J per Mbit.
     m_dataJ +=
         8e-6 * (m_config.uplinkWPerMbps * uplinkBytes + m_config.downlinkWPerMbps * downlinkBytes);
     SetPower(m_config.activeW);
     m_quiet.Cancel();
-    m_quiet = Simulator::Schedule(Seconds(m_config.inactivityS), &LteEnergy::BeginTail, this);
+    m_quiet = Simulator::Schedule(Seconds(m_config.inactivityS), &RadioEnergy::BeginTail, this);
 }
 
 void
-LteEnergy::BeginTail()
+RadioEnergy::BeginTail()
 {
     SetPower(m_config.tailW);
     m_quiet = Simulator::Schedule(Seconds(m_config.tailS - m_config.inactivityS),
-                                  &LteEnergy::SetPower,
+                                  &RadioEnergy::SetPower,
                                   this,
                                   0);
 }
 
 double
-LteEnergy::GetAboveIdleJ() const
+RadioEnergy::GetAboveIdleJ() const
 {
     return m_states->GetTotalEnergyConsumption() + m_dataJ;
 }

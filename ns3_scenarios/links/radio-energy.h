@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: GPL-2.0-only
  */
-#ifndef SPLITSIM_LTE_ENERGY_H
-#define SPLITSIM_LTE_ENERGY_H
+#ifndef SPLITSIM_RADIO_ENERGY_H
+#define SPLITSIM_RADIO_ENERGY_H
 
 #include "../scenario/config-section.h"
 
@@ -23,42 +23,43 @@ using SimpleEnergy = ns3::SimpleDeviceEnergyModel;
 #endif
 
 /**
- * Power of an LTE radio above RRC idle, as Huang et al. fit it (A close examination of performance
- * and power characteristics of 4G LTE networks, MobiSys 2012, tables 3 and 4).
+ * Power of a UE's radio above its sleep (RRC idle of LTE, power save of Wi-Fi), in the form that Huang
+ * et al. fit to both technologies (A close examination of performance and power characteristics of 4G
+ * LTE networks, MobiSys 2012, tables 3 and 4). The scenario's schema has the values.
  */
-struct LteEnergyConfig
+struct RadioEnergyConfig
 {
-    double uplinkWPerMbps{0.43839};
-    double downlinkWPerMbps{0.05197};
-    double activeW{1.28804}; ///< while data flows, at no rate
-    double tailW{1.06};      ///< between the data and RRC idle
-    double inactivityS{0.1}; ///< without data until the tail begins
-    double tailS{11.576};    ///< without data until RRC idle
+    double uplinkWPerMbps{0};
+    double downlinkWPerMbps{0};
+    double activeW{0};     ///< while data flows, at no rate
+    double tailW{0};       ///< between the data and sleep
+    double inactivityS{0}; ///< without data until the tail begins
+    double tailS{0};       ///< without data until sleep
 };
 
 /** @param section a link's `radio_energy`. @return it @throws ConfigError for a field that isn't valid
  */
-LteEnergyConfig ReadLteEnergy(const Section& section);
+RadioEnergyConfig ReadRadioEnergy(const Section& section);
 
-/** Energy of one UE's radio by state and by bits: active, tail, idle. */
-class LteEnergy : public ns3::Object
+/** Energy of one UE's radio by state and by bits: active, tail, asleep. */
+class RadioEnergy : public ns3::Object
 {
   public:
     static ns3::TypeId GetTypeId();
-    LteEnergy();
+    RadioEnergy();
 
     /** @param config powers and times @param ue whose radio it is */
-    void Install(const LteEnergyConfig& config, ns3::Ptr<ns3::Node> ue);
+    void Install(const RadioEnergyConfig& config, ns3::Ptr<ns3::Node> ue);
     /** Notes data that passes now. @param uplinkBytes sent @param downlinkBytes received */
     void NoteData(uint32_t uplinkBytes, uint32_t downlinkBytes);
-    /** @return J since the start, above RRC idle */
+    /** @return J since the start, above that of a radio that sleeps */
     double GetAboveIdleJ() const;
 
   private:
     void SetPower(double powerW);
     void BeginTail();
 
-    LteEnergyConfig m_config;
+    RadioEnergyConfig m_config;
     ns3::Ptr<SimpleEnergy> m_states; ///< integral over the states
     double m_dataJ{0};               ///< what the rate adds
     ns3::EventId m_quiet;            ///< next change of state without data
@@ -66,4 +67,4 @@ class LteEnergy : public ns3::Object
 
 } // namespace splitsim
 
-#endif // SPLITSIM_LTE_ENERGY_H
+#endif // SPLITSIM_RADIO_ENERGY_H
