@@ -1,4 +1,4 @@
-"""`splitsim report`: a finished run's page again, or one page that compares runs."""
+"""`splitsim report`: a finished run's page, its ranking at other weights, or a page that compares runs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from pyagent.errors import writing
+from pyagent.errors import UserError, writing
 
 if TYPE_CHECKING:
     from pyagent.report import Written
 
 COMPARISON = Path("comparison.html")
+WEIGHTS = "--weights"
+EACH = "each"
+"""`--weights` without a value: half and twice each weight."""
+WIDTH = 152
+
+
+class ReportCommand(TyperCommand):
+    """`splitsim report`, where `--weights` may have no value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give a `--weights` without a value its default."""
+        return super().parse_args(ctx, with_weights(args))
+
+
+def with_weights(arguments: list[str]) -> list[str]:
+    """The arguments, with the value `EACH` for a `--weights` that an option, a folder or nothing follows."""
+    following = [*arguments[1:], ""]
+    return [
+        f"{WEIGHTS}={EACH}" if argument == WEIGHTS and not _is_value(after) else argument
+        for argument, after in zip(arguments, following, strict=True)
+    ]
+
+
+def _is_value(argument: str) -> bool:
+    return bool(argument) and not argument.startswith("-") and not Path(argument).is_dir()
 
 
 def report(
@@ -24,14 +50,26 @@ def report(
         Path | None,
         typer.Option(help="The HTML file; else report.html in RUN, of several runs comparison.html here."),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            WEIGHTS,
+            metavar="[NAME=FACTOR,...]",
+            help="Print the ranking at half and twice each weight of the reward, or at these factors on the "
+            "run's weights; writes no page.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object: the file, its figures and its numbers.")
     ] = False,
 ) -> None:
     """Write a run's report again, or compare runs on one page; either opens without a network.
 
-    Example: splitsim report runs/default-0123456789 runs/default-abcdef0123 --out both.html
+    Example: splitsim report runs/default-0123456789 --weights latency=2,energy=0.5
     """
+    if weights is not None:
+        _at_other_weights(runs, out, weights, as_json)
+        return
     with writing(f"--out = {out or COMPARISON}"):
         written, numbers = _one(runs[0], out) if len(runs) == 1 else _several(runs, out or COMPARISON)
     if as_json:
@@ -41,6 +79,22 @@ def report(
     for name, reason in written.missing.items():
         print(f"no {name}: {reason}")
     print(written.path)
+
+
+def _at_other_weights(runs: list[Path], out: Path | None, weights: str, as_json: bool) -> None:
+    from rich.console import Console
+
+    from pyagent.report.files import open_run
+    from pyagent.report.weights import reweighed_or_refused
+
+    if len(runs) != 1 or out is not None:
+        wrong = "--out" if out is not None else f"{len(runs)} runs"
+        raise UserError(f"{WEIGHTS}: {wrong} given as well; valid: one run and no --out, no page is written")
+    found = reweighed_or_refused(open_run(runs[0]), None if weights == EACH else weights)
+    if as_json:
+        print(json.dumps({"path": str(runs[0])} | found.to_json()))
+        return
+    Console(width=max(Console().width, WIDTH), highlight=False, markup=False).print(found.terminal())
 
 
 def _one(run: Path, out: Path | None) -> tuple[Written, dict[str, Any]]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from pyagent.plots.choices import figure_choices
 from pyagent.plots.data import MissingDataError, NothingToDrawError
+from pyagent.plots.failures import figure_failures
 from pyagent.plots.latency import figure_latency
 from pyagent.plots.links import figure_links
 from pyagent.plots.map import figure_map
@@ -21,6 +22,7 @@ from pyagent.plots.reliability import figure_reliability
 from pyagent.plots.style import save
 from pyagent.plots.surrogate import figure_surrogate
 from pyagent.plots.timeline import figure_timeline
+from pyagent.plots.weights import figure_weights
 
 FIGURES: Mapping[str, Callable[[Path], Figure]] = MappingProxyType(
     {
@@ -30,6 +32,8 @@ FIGURES: Mapping[str, Callable[[Path], Figure]] = MappingProxyType(
         "surrogate": figure_surrogate,
         "reliability": figure_reliability,
         "policies": figure_policies,
+        "weights": figure_weights,
+        "failures": figure_failures,
         "choices": figure_choices,
         "latency": figure_latency,
         "quality": figure_quality,
@@ -74,6 +78,7 @@ __all__ = [
     "NothingToDrawError",
     "draw_plots",
     "figure_choices",
+    "figure_failures",
     "figure_latency",
     "figure_links",
     "figure_map",
@@ -83,5 +88,6 @@ __all__ = [
     "figure_reliability",
     "figure_surrogate",
     "figure_timeline",
+    "figure_weights",
     "save",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from markupsafe import Markup
 
@@ -20,6 +21,9 @@ from pyagent.report.render import render
 from pyagent.report.resources import memory, per_request, phases
 from pyagent.report.table import Grid, paired_grid, policy_grid, target_grid, title_of, warnings_of
 from pyagent.report.trace import trace_grid
+from pyagent.report.weights import Reweighed, reweighed
+
+Made = TypeVar("Made", Grid, Reweighed)
 
 EPISODE_FIGURES = ("track", "token-times")
 """Drawn by the page's script; so is `map`, in the place of the picture of that name."""
@@ -91,6 +95,7 @@ def write_report(path: Path, target: Path | None = None) -> Written:
         warnings=warnings_of(run.summary),
         choices=_grid(run, choice_grid),
         reward=_grid(run, reward_grid),
+        weighed=_grid(run, reweighed),
         trace=trace_grid(run),
         phases=phases(run),
         memory=memory(run),
@@ -111,7 +116,7 @@ def _watch(run: Run) -> Watch:
     return Watch(script_json(data), ground is not None, "")
 
 
-def _grid(run: Run, make: Callable[[Run], Grid]) -> Grid | str:
+def _grid(run: Run, make: Callable[[Run], Made]) -> Made | str:
     """A table of the run, or why it is not there."""
     try:
         return make(run)

@@ -30,6 +30,17 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             "Dots with interval bars, one row per policy, best on top; beside them stacked bars of the mean "
             "penalties. The table above has the numbers.",
         ),
+        "weights": Words(
+            "Rank of each policy at half and twice each weight, and with failures charged once",
+            "A grid of ranks, one row per policy and one column per reading; shaded and marked with a "
+            "triangle where the rank is another one than as run. The table above has the rewards.",
+        ),
+        "failures": Words(
+            "What a failed request costs by term, and what failed requests add to each policy's mean penalty",
+            "Two panels of stacked bars, one row per policy: the mean penalty of a failed request by term; "
+            "the mean penalty of all requests, divided into failed and served ones. The table above has the "
+            "numbers.",
+        ),
         "choices": Words(
             "The split of every test decision over the two features that matter most to each policy",
             "A row of two panels for each policy that plays several splits: dots for its decisions, split "

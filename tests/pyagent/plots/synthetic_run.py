@@ -14,6 +14,7 @@ from pyagent.envs.observation import NAMES
 SPLITS = (1, 8, 16, 24, 32)
 LAYERS = 32
 SEEDS = (201, 202, 203)
+TUNE_SEEDS = (101, 102)
 DECISIONS = 22
 REPLICATES = 4
 POLICIES = ("random", "threshold", "surrogate-argmax", "ppo-imagination")
@@ -74,6 +75,17 @@ def play(base: pd.DataFrame, splits: np.ndarray, phase: str, policy: str, replic
     each = (latency - first) / (base["output_tokens"].to_numpy() - 1)
     table = table.assign(ttft_s=first, tpot_s=each)
     return table.assign(delta_nll=nll, ue_energy_j=energy, failed=failed, reward=sum(terms.values()))
+
+
+def static_runs(phase: str, copies: list[tuple[pd.DataFrame, int]]) -> pd.DataFrame:
+    """Every split played alone on each (episode, replicate)."""
+    return pd.concat(
+        [
+            play(base, np.full(DECISIONS, split), phase, f"static-{split}", replicate)
+            for base, replicate in copies
+            for split in SPLITS
+        ]
+    )
 
 
 def choose(base: pd.DataFrame, policy: str, replicate: int) -> np.ndarray:
@@ -190,20 +202,15 @@ def write_run(run: Path) -> Path:
     bases = [episode(seed) for seed in SEEDS]
     copies = [(base, replicate) for base in bases for replicate in range(REPLICATES)]
     test = pd.concat([play(b, choose(b, p, r), "test", p, r) for p in POLICIES for b, r in copies])
-    cells = pd.concat(
-        [
-            play(base, np.full(DECISIONS, split), "oracle", f"static-{split}", replicate)
-            for base, replicate in copies
-            for split in SPLITS
-        ]
-    )
+    cells = static_runs("oracle", copies)
+    tuning = static_runs("tune", [(episode(seed), 0) for seed in TUNE_SEEDS])
     trained = [
         play(b, choose(b, "random", 0), "train", "surrogate-argmax", 0) for b in map(episode, (1, 2, 3))
     ]
     train = pd.concat(trained)
     oracle = oracle_table(cells)
     value = float(oracle["value"].mean())
-    pd.concat([train, cells, test]).to_parquet(run / "decisions.parquet")
+    pd.concat([train, tuning, cells, test]).to_parquet(run / "decisions.parquet")
     oracle.to_parquet(run / "oracle.parquet")
     rewards = mean_rewards(test, cells)
     learning_table(rewards, value).to_parquet(run / "learning.parquet")

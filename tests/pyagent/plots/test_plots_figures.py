@@ -67,7 +67,8 @@ def test_every_axis_with_numbers_has_a_label_with_a_unit(figure):
     axes = [axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis) if shows_numbers(axis)]
     labels = [axis.get_label_text() for axis in axes]
 
-    assert len(labels) >= 2
+    # A grid of ranks has names on both axes.
+    assert len(labels) >= 2 or figure.axes[0].get_title().startswith("Rank")
     assert all("[" in label and label.endswith("]") for label in labels), labels
 
 
@@ -232,7 +233,8 @@ def test_half_of_the_values_nan(run):
     edit(run, "predictions", lambda t: t.assign(std=np.nan))
     edit(run, "learning", lambda t: t.drop(columns=["regret_low", "regret_high"]))
 
-    assert drawable(run) == set(FIGURES)
+    # A reward that is not the sum of its terms can't be read at other weights.
+    assert drawable(run) == set(FIGURES) - {"weights", "failures"}
 
 
 def test_one_policy_one_seed_one_decision(run):
@@ -245,7 +247,8 @@ def test_one_policy_one_seed_one_decision(run):
     edit(run, "predictions", lambda t: t[t["decision"] == 0])
     edit_summary(run, lambda s: s.update(policies={"all-local": {"reward": -1.0, "reward_ci": None}}))
 
-    assert drawable(run) == set(FIGURES) - {"choices"}  # one split is no choice
+    # One split is no choice, and nothing failed.
+    assert drawable(run) == set(FIGURES) - {"choices", "failures"}
 
 
 def test_all_local_and_all_failed(run):

@@ -48,11 +48,14 @@ def test_the_same_run_gives_the_same_bytes_in_another_process(drawn, complete_ru
 @pytest.mark.parametrize(
     ("lost", "figures"),
     [
-        ("decisions.parquet", {"map", "timeline", "links", "latency", "quality", "choices"}),
+        (
+            "decisions.parquet",
+            {"map", "timeline", "links", "latency", "quality", "choices", "weights", "failures"},
+        ),
         ("learning.parquet", {"regret"}),
         ("predictions.parquet", {"surrogate"}),
         ("summary.json", {"policies", "reliability"}),
-        ("config.yaml", {"map", "timeline", "links", "latency", "quality", "choices"}),
+        ("config.yaml", {"map", "timeline", "links", "latency", "quality", "choices", "weights"}),
         ("oracle.parquet", set()),
     ],
 )

@@ -22,6 +22,7 @@ from tests.pyagent.report.conftest import META, TIMED
 
 SECTIONS = (
     "ranking",
+    "reweighed",
     "choosing",
     "targets",
     "watch",
@@ -172,7 +173,8 @@ def test_the_map_has_sites_coverage_and_the_way_of_the_previewed_seed(page: str)
         ("predictions.parquet", {"surrogate"}),
         (
             "decisions.parquet",
-            {"map", "track", "token-times", "timeline", "latency", "quality", "links", "choices"},
+            {"map", "track", "token-times", "timeline", "latency", "quality", "links", "choices"}
+            | {"weights", "failures"},
         ),
     ],
 )
