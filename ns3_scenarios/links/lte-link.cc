@@ -6,9 +6,9 @@
 #include "../mobility/mobility-builder.h"
 #include "backhaul.h"
 #include "environment.h"
-#include "radio-energy.h"
 #include "lte-observer.h"
 #include "path-loss.h"
+#include "radio-energy.h"
 #include "trace-fading-loss-model.h"
 
 #include "ns3/boolean.h"
@@ -208,7 +208,7 @@ class LteLink : public Link
     Ipv4Address m_edgeAddress;
     std::vector<Ptr<LteObserver>> m_observers; ///< one for each UE
     Ptr<PropagationLossModel> m_meanLoss;      ///< without fading
-    Ptr<RadioEnergy> m_energy;
+    std::shared_ptr<RadioEnergy> m_energy;
 };
 
 namespace
@@ -397,8 +397,7 @@ LteLink::Observe(const LinkContext& context)
         m_observers.push_back(CreateObject<LteObserver>());
         m_observers.back()->Attach(ue, m_enbs, context.onDrop);
     }
-    m_energy = CreateObject<RadioEnergy>();
-    m_energy->Install(m_config.energy, context.ues.Get(0));
+    m_energy = std::make_shared<RadioEnergy>(m_config.energy);
     m_observers.front()->Follow(m_energy);
 }
 
@@ -435,7 +434,7 @@ LteLink::SetRoomCallback(uint32_t ue, std::function<void()> onRoom)
 double
 LteLink::GetRadioEnergyAboveIdleJ() const
 {
-    return m_energy->GetAboveIdleJ();
+    return m_energy->GetAboveSleepJ();
 }
 
 std::vector<Site>

@@ -89,9 +89,9 @@ LteObserver::Attach(Ptr<LteUeNetDevice> ue, const NetDeviceContainer& sites, Dro
 }
 
 void
-LteObserver::Follow(Ptr<RadioEnergy> energy)
+LteObserver::Follow(std::shared_ptr<RadioEnergy> energy)
 {
-    m_energy = energy;
+    m_energy = std::move(energy);
     const auto phy = m_ue->GetPhy();
     phy->TraceConnectWithoutContext("ReportCurrentCellRsrpSinr",
                                     MakeCallback(&LteObserver::HandleSignal, this));

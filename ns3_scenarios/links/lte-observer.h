@@ -45,7 +45,7 @@ class LteObserver : public ns3::Object
                 DropCallback onDrop);
 
     /** Follows signal, grants and data, too, as the agent's state needs. @param energy told of data */
-    void Follow(ns3::Ptr<RadioEnergy> energy);
+    void Follow(std::shared_ptr<RadioEnergy> energy);
     /** @param onRoom called whenever data left the UE's RLC buffer */
     void SetRoomCallback(std::function<void()> onRoom);
 
@@ -71,7 +71,7 @@ class LteObserver : public ns3::Object
     DropCallback m_onDrop;
     std::function<void()> m_onRoom;
     std::unique_ptr<LteBufferProbe> m_buffer;
-    ns3::Ptr<RadioEnergy> m_energy;
+    std::shared_ptr<RadioEnergy> m_energy;
     SignalWindow m_signal;
     int64_t m_signalPeriod{-1}; ///< number of the period that has its sample
     double m_phyRateMbps{0};

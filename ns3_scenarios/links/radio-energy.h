@@ -6,21 +6,13 @@
 
 #include "../scenario/config-section.h"
 
-#include "ns3/event-id.h"
-#include "ns3/node.h"
-#include "ns3/object.h"
-#include "ns3/simple-device-energy-model.h"
+#include "ns3/nstime.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace splitsim
 {
-
-#if SPLITSIM_NS3_MINOR >= 42
-using SimpleEnergy = ns3::energy::SimpleDeviceEnergyModel;
-#else
-using SimpleEnergy = ns3::SimpleDeviceEnergyModel;
-#endif
 
 /**
  * Power of a UE's radio above its sleep (RRC idle of LTE, power save of Wi-Fi), in the form that Huang
@@ -42,27 +34,20 @@ struct RadioEnergyConfig
 RadioEnergyConfig ReadRadioEnergy(const Section& section);
 
 /** Energy of one UE's radio by state and by bits: active, tail, asleep. */
-class RadioEnergy : public ns3::Object
+class RadioEnergy
 {
   public:
-    static ns3::TypeId GetTypeId();
-    RadioEnergy();
-
-    /** @param config powers and times @param ue whose radio it is */
-    void Install(const RadioEnergyConfig& config, ns3::Ptr<ns3::Node> ue);
+    /** @param config powers and times */
+    explicit RadioEnergy(const RadioEnergyConfig& config);
     /** Notes data that passes now. @param uplinkBytes sent @param downlinkBytes received */
     void NoteData(uint32_t uplinkBytes, uint32_t downlinkBytes);
     /** @return J since the start, above that of a radio that sleeps */
-    double GetAboveIdleJ() const;
+    double GetAboveSleepJ() const;
 
   private:
-    void SetPower(double powerW);
-    void BeginTail();
-
     RadioEnergyConfig m_config;
-    ns3::Ptr<SimpleEnergy> m_states; ///< integral over the states
-    double m_dataJ{0};               ///< what the rate adds
-    ns3::EventId m_quiet;            ///< next change of state without data
+    double m_beforeJ{0};                 ///< until the last data, its own bits included
+    std::optional<ns3::Time> m_lastData; ///< none: there was none yet
 };
 
 } // namespace splitsim

@@ -60,8 +60,7 @@ SignalWindow::MissedSinceNewest() const
     const auto count = std::llround((nowS - newestS) / m_missed->intervalS) - 1;
     for (auto i = count; i > 0 && newestS + i * m_missed->intervalS >= nowS - WINDOW_S; i--)
     {
-        missed.push_front(
-            {newestS + i * m_missed->intervalS, m_missed->snrDb, m_missed->rsrpDbm});
+        missed.push_front({newestS + i * m_missed->intervalS, m_missed->snrDb, m_missed->rsrpDbm});
     }
     return missed;
 }

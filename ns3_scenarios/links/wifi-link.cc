@@ -64,7 +64,7 @@ struct WifiConfig
     uint32_t channelWidthMhz{20};
     double txPowerDbm{16};
     double sensitivityDbm{-92}; ///< weakest signal in 20 MHz whose preamble is detected
-    std::string rateManager; ///< minstrel-ht or ideal
+    std::string rateManager;    ///< minstrel-ht or ideal
     std::vector<Point> accessPoints;
     RoamingConfig roaming;
     double referenceLossDb{46.7};
@@ -185,7 +185,7 @@ class WifiLink : public Link
     std::vector<Ptr<WifiRoaming>> m_roaming;    ///< one for each UE, where access points compete
     std::vector<RateStep> m_rateSteps;
     Ptr<PropagationLossModel> m_meanLoss; ///< without fading
-    Ptr<RadioEnergy> m_energy;
+    std::shared_ptr<RadioEnergy> m_energy;
 };
 
 namespace
@@ -239,8 +239,7 @@ WifiLink::DoBuild(const LinkContext& context)
     WatchDrops(context);
     if (context.observed)
     {
-        m_energy = CreateObject<RadioEnergy>();
-        m_energy->Install(m_config.energy, context.ues.Get(0));
+        m_energy = std::make_shared<RadioEnergy>(m_config.energy);
         m_observers.front()->Follow(m_energy);
     }
     m_meanLoss = MakeLoss(context);
@@ -516,7 +515,7 @@ WifiLink::SetRoomCallback(uint32_t ue, std::function<void()> onRoom)
 double
 WifiLink::GetRadioEnergyAboveIdleJ() const
 {
-    return m_energy->GetAboveIdleJ();
+    return m_energy->GetAboveSleepJ();
 }
 
 std::vector<Site>

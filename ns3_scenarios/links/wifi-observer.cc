@@ -79,9 +79,9 @@ WifiObserver::Attach(Ptr<WifiNetDevice> ue,
 }
 
 void
-WifiObserver::Follow(Ptr<RadioEnergy> energy)
+WifiObserver::Follow(std::shared_ptr<RadioEnergy> energy)
 {
-    m_energy = energy;
+    m_energy = std::move(energy);
 }
 
 void

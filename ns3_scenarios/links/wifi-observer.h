@@ -19,6 +19,7 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -47,7 +48,7 @@ class WifiObserver : public ns3::Object
 
     /** @param energy is told of the bytes of each data frame that the UE sends, repetitions included, or
      * receives */
-    void Follow(ns3::Ptr<RadioEnergy> energy);
+    void Follow(std::shared_ptr<RadioEnergy> energy);
 
     /** @param onRoom called whenever a packet left the UE's device queue */
     void SetRoomCallback(std::function<void()> onRoom);
@@ -82,7 +83,7 @@ class WifiObserver : public ns3::Object
     int32_t GetServingCell(const LinkState& state) const;
 
     ns3::Ptr<ns3::WifiNetDevice> m_ue;
-    ns3::Ptr<RadioEnergy> m_energy;
+    std::shared_ptr<RadioEnergy> m_energy;
     ns3::Ptr<ns3::WifiMacQueue> m_queue;
     std::function<void()> m_onRoom;
     std::vector<ns3::Mac48Address> m_sites;

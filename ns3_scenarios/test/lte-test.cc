@@ -5,8 +5,8 @@
  */
 #include "../links/line-of-sight.h"
 #include "../links/lte-buffer-probe.h"
-#include "../links/radio-energy.h"
 #include "../links/path-loss.h"
+#include "../links/radio-energy.h"
 #include "../links/trace-fading-loss-model.h"
 #include "../scenario/config-section.h"
 
@@ -26,11 +26,11 @@ using splitsim::ConfigError;
 using splitsim::FadingTrace;
 using splitsim::LineOfSightProbability;
 using splitsim::LteBufferProbe;
-using splitsim::RadioEnergy;
-using splitsim::RadioEnergyConfig;
 using splitsim::MakePathLoss;
 using splitsim::PathLossConfig;
 using splitsim::PlaceConditionModel;
+using splitsim::RadioEnergy;
+using splitsim::RadioEnergyConfig;
 
 namespace
 {
@@ -269,10 +269,10 @@ class RadioEnergyTest : public TestCase
     }
 
   private:
-    void Expect(Ptr<RadioEnergy> energy, double timeS, double expectedJ)
+    void Expect(std::shared_ptr<RadioEnergy> energy, double timeS, double expectedJ)
     {
         Simulator::Schedule(Seconds(timeS), [=, this] {
-            NS_TEST_EXPECT_MSG_EQ_TOL(energy->GetAboveIdleJ(),
+            NS_TEST_EXPECT_MSG_EQ_TOL(energy->GetAboveSleepJ(),
                                       expectedJ,
                                       1e-9,
                                       "at " << timeS << " s");
@@ -288,8 +288,7 @@ class RadioEnergyTest : public TestCase
         config.tailS = 4;
         config.uplinkWPerMbps = 0.4;
         config.downlinkWPerMbps = 0.05;
-        auto energy = CreateObject<RadioEnergy>();
-        energy->Install(config, CreateObject<Node>());
+        auto energy = std::make_shared<RadioEnergy>(config);
         Simulator::Schedule(Seconds(1), [=] { energy->NoteData(125000, 0); }); // a Mbit
         Simulator::Schedule(Seconds(1.05), [=] { energy->NoteData(0, 250000); });
         Simulator::Schedule(Seconds(3), [=] { energy->NoteData(0, 0); });
@@ -302,7 +301,6 @@ class RadioEnergyTest : public TestCase
         Expect(energy, 5.1, 0.25 * 2 + (1.85 + 2) * 0.5 + 0.5);
         Expect(energy, 7, 0.25 * 2 + (1.85 + 3.9) * 0.5 + 0.5);
         Expect(energy, 20, 0.25 * 2 + (1.85 + 3.9) * 0.5 + 0.5);
-        Simulator::Stop(Seconds(21)); // ns-3's energy source updates itself for ever
         Simulator::Run();
         Simulator::Destroy();
     }

@@ -148,7 +148,9 @@ class SignalWindowTestCase : public TestCase
             NS_TEST_EXPECT_MSG_EQ_TOL(*m_window.GetMeanSnrDb(), 10, 1e-9, "of the new cell");
         });
         Simulator::Schedule(Seconds(4.91), [this] {
-            NS_TEST_EXPECT_MSG_EQ(m_window.GetMeanSnrDb().has_value(), false, "nothing for a second");
+            NS_TEST_EXPECT_MSG_EQ(m_window.GetMeanSnrDb().has_value(),
+                                  false,
+                                  "nothing for a second");
         });
         Simulator::Run();
         Simulator::Destroy();

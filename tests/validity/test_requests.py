@@ -89,9 +89,9 @@ def test_all_local_is_the_roofline(agree: Agreement, steady: Path) -> None:
     agree(
         "energy of computing on the UE",
         [record.ue_compute_energy_j for record in records],
-        [7.0 * by_hand(record).ue_s for record in records],
+        [UE.card.compute_power_w * by_hand(record).ue_s for record in records],
         share=1e-6,
-        origin="7 W of the card times the time by hand",
+        origin="the power of the card times the time by hand",
     )
 
 
