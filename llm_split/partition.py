@@ -29,6 +29,7 @@ from llm_split.standins import (
     replaced,
     stop_forward,
 )
+from llm_split.weights import BITS, QuantisedBlock
 
 _CAUSAL_TOLERANCE = 1e-3
 """Relative change of a position's hidden states that a later token may make: rounding, in any precision."""
@@ -66,6 +67,7 @@ class SplitModel:
         # transformers 5.24 renamed the argument.
         self._cache_argument = "cache" if "cache" in self._accepts else "past_key_values"
         self.missing = frozenset(missing)
+        self._quantised: dict[tuple[int, int], QuantisedBlock] = {}
         self._tuple_sizes = self._probe()
 
     @property
@@ -146,6 +148,35 @@ class SplitModel:
             ValueError: `hidden` has another width, or values that are not finite.
         """
         return self._head_through(self._received(hidden), self._checked(split), positions)
+
+    @contextmanager
+    def quantised(self, blocks: Iterable[int], bits: int) -> Iterator[None]:
+        """Let some blocks compute with quantised weights inside the context (`llm_split.weights`).
+
+        Each block is quantised once per width; the copy of its linear weights stays in memory.
+
+        Args:
+            blocks: indices, each in 0..num_layers-1.
+            bits: 4 or 8; 16 changes nothing.
+
+        Raises:
+            ValueError: another number of bits.
+            CannotSplitError: a block has no linear weights.
+        """
+        if bits not in BITS:
+            raise ValueError(f"bits is {bits}, valid: {', '.join(map(str, BITS))}")
+        others = {} if bits == 16 else {index: self._quantised_block(index, bits) for index in blocks}
+        with replaced(self.blocks, others):
+            yield
+
+    @torch.inference_mode()
+    def _quantised_block(self, index: int, bits: int) -> QuantisedBlock:
+        if (index, bits) not in self._quantised:
+            try:
+                self._quantised[index, bits] = QuantisedBlock(self.blocks[index], bits)
+            except ValueError as error:
+                raise CannotSplitError(f"{type(self.model).__name__}: {error}") from error
+        return self._quantised[index, bits]
 
     def ue_half(self, split: int) -> UeHalf:
         """The first `split` blocks with a KV cache of their own."""

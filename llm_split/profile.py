@@ -294,16 +294,6 @@ def _reference_nll(table: Table, cell: Cell) -> float:
     return table.estimate(cell, "nll").mean - table.estimate(cell, "delta_nll").mean
 
 
-def weights_fingerprint(model: Any) -> str:
-    """SHA-256 over names, shapes and a sample of the values of all parameters: tells other weights apart."""
-    digest = hashlib.sha256()
-    for name, parameter in model.named_parameters():
-        values = parameter.detach().flatten()
-        sample = values[:: max(1, len(values) // 256)].float().cpu().numpy()
-        digest.update(f"{name} {tuple(parameter.shape)}".encode() + sample.tobytes())
-    return digest.hexdigest()
-
-
 def spread_splits(num_layers: int, count: int) -> tuple[int, ...]:
     """`count` cuts from the first to the last that sends anything, evenly by depth."""
     last = num_layers - 1

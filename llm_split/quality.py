@@ -2,7 +2,8 @@
 
 One teacher-forced pass of the edge half over the damaged hidden states gives, for every output position,
 what incremental decoding would give with the damaged keys and values kept in the edge's cache: the model is
-causal, and concealment looks back only. Everything is compared with the unsplit model without a codec.
+causal, and concealment looks back only. Everything is compared with the unsplit model as it was loaded,
+without a codec. Each half may run with quantised weights (`llm_split.weights`).
 
 Symbols: T uplinked positions, P prompt tokens, N output tokens, W window length, d hidden size, V vocabulary.
 """
@@ -14,7 +15,6 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from llm_split.codecs import get_codec
 from llm_split.impairment import DeliveryMask, Impairment
 from llm_split.partition import SplitModel
 from llm_split.scores import Scores, compare, head, negative_log_likelihood, reference
+from llm_split.weights import BITS
 
 _HEAD_CHUNK = 64  # positions per head call in long passes: bounds the logits to 64 * V values
 
@@ -40,8 +41,8 @@ class QualityResult:
         reference_ppl: perplexity of all N output tokens without impairment.
         perplexity_ratio: exp(delta_nll).
         tokens_scored: tokens that were generated and scored.
-        reused_exact: no forward pass was bought: all local, nothing generated, or a complete mask whose pass
-            was there already.
+        reused_exact: no forward pass was bought: nothing generated, a complete mask whose pass was there
+            already, or all local with unquantised weights.
     """
 
     delta_nll: float
@@ -54,11 +55,38 @@ class QualityResult:
     reused_exact: bool = field(compare=False)  # what it cost, not what it says
 
 
-class _Window(NamedTuple):
-    """One window: split -> hidden states [W, d] on the model's device; reference NLL [W-1]."""
+@dataclass(frozen=True)
+class Clean:
+    """Quality of a split when nothing is lost: what coding and quantised weights cost.
 
-    hidden: dict[int, Tensor]
+    Attributes:
+        delta_nll: mean NLL minus that of the unquantised, uncoded model, nats/token; chance may make it
+            negative.
+        stderr: its standard error over the windows, nats/token; nan with fewer than two windows.
+        kl, top1_agreement: see `QualityResult`.
+        windows: texts that this is the mean over.
+    """
+
+    delta_nll: float = 0.0
+    stderr: float = 0.0
+    kl: float = 0.0
+    top1_agreement: float = 1.0
+    windows: int = 0
+
+
+@dataclass
+class _Window:
+    """One window on the model's device.
+
+    Attributes:
+        clean: output [W, d] of the last block of the unquantised model.
+        nll: reference NLL [W-1].
+        sent: split -> hidden states [W, d] of the UE's blocks; empty until they are needed.
+    """
+
+    clean: Tensor
     nll: Tensor
+    sent: dict[int, Tensor]
 
 
 CHANCE_MARGIN_NATS = 1.0
@@ -104,6 +132,8 @@ class QualityEvaluator:
         impairment: what a missing fragment does to the hidden states.
         delta_nll_clip: cost of a token that was not generated, nats.
         max_cached_windows: None keeps them all.
+        ue_bits, edge_bits: width of the linear weights of the blocks on each side, one of
+            `llm_split.weights.BITS`; 16 leaves them as they were loaded.
     """
 
     def __init__(
@@ -114,6 +144,8 @@ class QualityEvaluator:
         impairment: Impairment | None = None,
         delta_nll_clip: float = 5.0,
         max_cached_windows: int | None = None,
+        ue_bits: int = 16,
+        edge_bits: int = 16,
     ) -> None:
         if prompts.ndim != 2 or prompts.shape[1] < 2 or prompts.dtype != torch.long:
             raise ValueError(f"prompts are {prompts.dtype} {tuple(prompts.shape)}, valid: int64 [n, >= 2]")
@@ -121,6 +153,10 @@ class QualityEvaluator:
             raise ValueError(f"delta_nll_clip is {delta_nll_clip}, valid: finite and >= 0")
         if max_cached_windows is not None and max_cached_windows < 1:
             raise ValueError(f"max_cached_windows is {max_cached_windows}, valid: None or >= 1")
+        for name, bits in (("ue_bits", ue_bits), ("edge_bits", edge_bits)):
+            if bits not in BITS:
+                raise ValueError(f"{name} is {bits}, valid: {', '.join(map(str, BITS))}")
+        self.ue_bits, self.edge_bits = ue_bits, edge_bits
         self.split_model = split_model
         self.prompts = prompts.cpu()
         self.num_layers = split_model.num_layers
@@ -141,7 +177,7 @@ class QualityEvaluator:
 
         Args:
             prompt_index: row of `prompts`.
-            split: one of `splits`, or num_layers (all local: no loss, whatever the mask).
+            split: one of `splits`, or num_layers (all local: nothing is sent, whatever the mask).
             codec_name: see `llm_split.codecs.codec_names`.
             mask: the delivery record; P + N <= W.
 
@@ -154,37 +190,59 @@ class QualityEvaluator:
         clean_nll = self._window(prompt_index).nll[start : start + mask.output_tokens]
         if mask.generated_tokens == 0:
             return self._result(None, clean_nll, reused=True)
-        if split == self.num_layers:
+        is_local = split == self.num_layers
+        if is_local and self.ue_bits == 16:
             return self._result(Scores.perfect(clean_nll[: mask.generated_tokens]), clean_nll, reused=True)
-        if not mask.complete:
+        if not (is_local or mask.complete):
             hidden = self._received(prompt_index, split, codec_name, mask)
             return self._result(self._scored(prompt_index, split, hidden, start), clean_nll, reused=False)
         key = (prompt_index, split, codec.name, mask.fragments)
         reused = key in self._exact
         if not reused:
-            parts = self.impairment.coded_parts(mask.fragments)
-            coded = codec.roundtrip(self._window(prompt_index).hidden[split][:-1], parts)
+            coded = self._sent(prompt_index, split)[:-1]
+            if not is_local:
+                coded = codec.roundtrip(coded, self.impairment.coded_parts(mask.fragments))
             self._exact[key] = self._scored(prompt_index, split, coded, 0)
         scores = self._exact[key].part(start, start + mask.generated_tokens)
         return self._result(scores, clean_nll, reused)
+
+    def loss_free(self, prompt_index: int, mask: DeliveryMask, clean: Clean) -> QualityResult:
+        """The result of a request that lost nothing: its split's means, beside its prompt's reference NLL.
+
+        Args:
+            prompt_index: row of `prompts`.
+            mask: says how many tokens came out.
+            clean: of the split that was used.
+        """
+        self._check_window(prompt_index, mask)
+        start = mask.prompt_tokens - 1
+        nll = self._window(prompt_index).nll[start : start + mask.output_tokens]
+        generated = nll[: mask.generated_tokens]
+        if not len(generated):
+            return self._result(None, nll, reused=True)
+        kl, agree = (torch.full_like(generated, value) for value in (clean.kl, clean.top1_agreement))
+        return self._result(Scores(generated + clean.delta_nll, kl, agree), nll, reused=True)
 
     def reference_nll(self, prompt_index: int) -> Tensor:
         """Unimpaired NLL of tokens 1..W-1 of a window, each given all before it: float64 [W-1], nats."""
         return self._window(prompt_index).nll.clone()
 
     def _check(self, prompt_index: int, split: int, mask: DeliveryMask) -> None:
+        self._check_window(prompt_index, mask)
+        if split not in self.splits:
+            raise ValueError(f"split is {split}, valid: {', '.join(map(str, self.splits))}")
+        if split < self.num_layers and mask.fragments < 1 and mask.generated_tokens:
+            raise ValueError(f"the mask has no fragments, but split {split} sends some")
+
+    def _check_window(self, prompt_index: int, mask: DeliveryMask) -> None:
         count, width = self.prompts.shape
         if not 0 <= prompt_index < count:
             raise ValueError(f"prompt_index is {prompt_index}, valid: 0..{count - 1}")
-        if split not in self.splits:
-            raise ValueError(f"split is {split}, valid: {', '.join(map(str, self.splits))}")
         if mask.prompt_tokens + mask.output_tokens > width:
             raise ValueError(
                 f"prompt_tokens + output_tokens is {mask.prompt_tokens + mask.output_tokens}, "
                 f"the windows have {width} tokens"
             )
-        if split < self.num_layers and mask.fragments < 1 and mask.generated_tokens:
-            raise ValueError(f"the mask has no fragments, but split {split} sends some")
 
     def _window(self, prompt_index: int) -> _Window:
         if prompt_index not in self._windows:
@@ -196,31 +254,45 @@ class QualityEvaluator:
 
     @torch.inference_mode()
     def _compute_window(self, prompt_index: int) -> _Window:
-        ids = self.prompts[prompt_index : prompt_index + 1]
-        found = self.split_model.hidden_states(ids, self.splits)
+        ids = self.prompts[prompt_index]
+        found = self._states(prompt_index, self.splits if self.ue_bits == 16 else [self.num_layers])
+        clean = found[self.num_layers]
+        nll = [
+            negative_log_likelihood(head(self.split_model, clean, chunk), ids[chunk + 1])
+            for chunk in _chunks(0, len(ids) - 1)
+        ]
+        return _Window(clean, torch.cat(nll), found if self.ue_bits == 16 else {})
+
+    @torch.inference_mode()
+    def _sent(self, prompt_index: int, split: int) -> Tensor:
+        """Hidden states [W, d] of a window after the UE's blocks."""
+        window = self._window(prompt_index)
+        if not window.sent:
+            with self.split_model.quantised(range(self.num_layers), self.ue_bits):
+                window.sent = self._states(prompt_index, self.splits)
+        return window.sent[split]
+
+    def _states(self, prompt_index: int, splits: Sequence[int]) -> dict[int, Tensor]:
+        found = self.split_model.hidden_states(self.prompts[prompt_index : prompt_index + 1], splits)
         self.cache_passes += 1
         # Clones: a block may write on in place, and a slice would keep the whole batch tensor alive.
-        hidden = {split: states[0].clone() for split, states in found.items()}
-        nll = [
-            negative_log_likelihood(head(self.split_model, hidden[self.num_layers], chunk), ids[0][chunk + 1])
-            for chunk in _chunks(0, ids.shape[1] - 1)
-        ]
-        return _Window(hidden, torch.cat(nll))
+        return {split: states[0].clone() for split, states in found.items()}
 
     @torch.inference_mode()
     def _received(self, prompt_index: int, split: int, codec_name: str, mask: DeliveryMask) -> Tensor:
         """What the edge computes with: decoded, damaged, concealed, [used positions, d]."""
-        sent = self._window(prompt_index).hidden[split][: mask.used_positions]
+        sent = self._sent(prompt_index, split)[: mask.used_positions]
         decoded = get_codec(codec_name).roundtrip(sent, self.impairment.coded_parts(mask.fragments))
         return self.impairment.apply(decoded, mask, _luck(prompt_index, mask))
 
     @torch.inference_mode()
     def _scored(self, prompt_index: int, split: int, hidden: Tensor, start: int) -> Scores:
         """Run the edge half on `hidden` [t, d] and score the predictions of positions start..t-1."""
-        self.evaluations += 1
+        self.evaluations += split < self.num_layers
         ids = self.prompts[prompt_index]
-        outputs = self.split_model.continue_to_last(hidden[None], split)[0]
-        clean = self._window(prompt_index).hidden[self.num_layers]
+        with self.split_model.quantised(range(split, self.num_layers), self.edge_bits):
+            outputs = self.split_model.continue_to_last(hidden[None], split)[0]
+        clean = self._window(prompt_index).clean
         parts: list[Scores] = []
         for chunk in _chunks(start, len(hidden)):
             targets = ids[chunk + 1]

@@ -21,7 +21,7 @@ class StopForwardError(Exception):
         self.hidden = hidden
 
 
-class _StandIn(nn.Module):
+class StandIn(nn.Module):
     """In the place of a block, whose attributes it shows (some forwards read its attention type, say)."""
 
     def __init__(self, block: nn.Module) -> None:
@@ -35,7 +35,7 @@ class _StandIn(nn.Module):
             return getattr(self.__dict__["block"], name)
 
 
-class PassThrough(_StandIn):
+class PassThrough(StandIn):
     """Stands for a skipped block: hands its input on (or `injected`) and keeps the cache's length right."""
 
     def __init__(self, block: nn.Module, index: int, tuple_size: int, injected: Tensor | None) -> None:
@@ -50,7 +50,7 @@ class PassThrough(_StandIn):
         return (hidden, *[None] * (self.tuple_size - 1)) if self.tuple_size else hidden
 
 
-class Recorded(_StandIn):
+class Recorded(StandIn):
     """Calls its block and keeps what it returned; the last of `wanted` stops the forward pass."""
 
     def __init__(self, block: nn.Module, outputs: list[Any], wanted: int) -> None:

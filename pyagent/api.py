@@ -211,7 +211,7 @@ def _trained_live(scenario: Scenario, name: str, decisions: int, seed: int) -> P
     from pyagent.campaign.progress import PhaseProgress
     from pyagent.campaign.seeds import Seeds
     from pyagent.envs.scoring import Scorer
-    from pyagent.learning.learners import BANDITS, make_model_based
+    from pyagent.learning.learners import BANDITS, OnlineLearner, make_model_based
     from pyagent.learning.model_based import ModelBasedLearner
     from pyagent.policies.ppo_imagination import PpoImaginationPolicy
 
@@ -224,7 +224,11 @@ def _trained_live(scenario: Scenario, name: str, decisions: int, seed: int) -> P
     ):
         journal = Journal(folder / "journal", scorer.deployment.num_layers)
         training = Training(MODEL, scorer, journal, folder / "logs")
-        learner = BANDITS.get(name, make_model_based)(scenario, training.ask, seed=seed)
+        if name in BANDITS:
+            learner: OnlineLearner = BANDITS[name](scenario, training.ask, seed=seed)
+        else:
+            clean = scorer.clean_delta_nll("train")
+            learner = make_model_based(scenario, training.ask, clean_delta_nll=clean, seed=seed)
         training.run(
             learner,
             budget=decisions,

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pyagent.campaign.collect import EpisodePool, Job, Row, score_episode, time_tokens
 from pyagent.campaign.conclusion import conclude
 from pyagent.campaign.contenders import ARGMAX, BASELINES, IMAGINED, PLANNER, Contenders
@@ -113,7 +115,8 @@ def run_experiment(
         scenario, learning = quick_look(scenario, learning)
     check_wandb(learning.wandb)
     # Says what is wrong with the choice.
-    make_model_based(scenario, _nobody, seed=seed, **learning.model)
+    zeros = np.zeros(len(scorer.deployment.splits))
+    make_model_based(scenario, _nobody, clean_delta_nll=zeros, seed=seed, **learning.model)
     for guest in contenders.guests:
         guest.prepare(scorer.deployment.splits, scorer.deployment.num_layers)
     verb, options = contenders.command
@@ -250,7 +253,8 @@ def _train(run: Experiment) -> dict[str, Trained]:
 
 
 def _model_based(run: Experiment, ask: Ask) -> ModelBasedLearner:
-    return make_model_based(run.scenario, ask, seed=run.seed, **run.learning.model)
+    clean = run.scorer.clean_delta_nll("train")
+    return make_model_based(run.scenario, ask, clean_delta_nll=clean, seed=run.seed, **run.learning.model)
 
 
 def _train_one(run: Experiment, name: str, make: Callable[[Ask], OnlineLearner]) -> Trained:

@@ -159,8 +159,9 @@ def _splits(text: str, num_layers: int) -> tuple[int, ...]:
 
 def _profile(plan: Plan, out: Path, loaded: QualityModel) -> Profile:
     from llm_split.partition import SplitModel
-    from llm_split.profile import Profile, weights_fingerprint
+    from llm_split.profile import Profile
     from llm_split.texts import text_windows
+    from llm_split.weights import weights_fingerprint
 
     tokens = text_windows(loaded.tokenizer, plan.text, plan.windows, plan.window_tokens, seed=plan.seed)
     return Profile(plan, out, SplitModel(loaded.model), tokens, weights_fingerprint(loaded.model))

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from llm_split.packages import default_cache_dir
 from llm_split.plain import one_line
@@ -30,6 +31,8 @@ from pyagent.scenario.schema import Scenario
 
 FORMAT = 1
 KEY = b"splitsim"
+CLEAN = "clean_delta_nll"
+"""Entry of a dataset's description: part -> dNLL of each split without loss, nats/token."""
 SHIPPED = Path(__file__).parent / "shipped"
 NEEDED = (
     *("part", "seed", "replicate", "decision", "action", "latency_s", "delta_nll", "ue_energy_j", "failed"),
@@ -67,10 +70,38 @@ class Dataset:
         """The scenario's reward."""
         return make_composer(self.scenario)
 
-    @property
-    def exact_codec(self) -> bool:
-        """Whether what arrives whole is as good as unsplit."""
-        return is_exact(self.scenario)
+    @cached_property
+    def clean_delta_nll(self) -> NDArray[np.float64]:
+        """dNLL [S] of each split on the training part's prompts when nothing is lost, nats/token.
+
+        A recording that does not state them is older than them; the means of its requests that lost nothing
+        stand for them.
+
+        Raises:
+            ValueError: the stated ones are no numbers, or a split has no request that lost nothing.
+        """
+        splits = self.deployment.splits
+        if is_exact(self.scenario):
+            return np.zeros(len(splits))
+        if CLEAN not in self.about:
+            return self._means_without_loss()
+        try:
+            clean = np.array(self.about[CLEAN]["train"], dtype=np.float64)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"its {CLEAN} has no numbers of the part train") from error
+        if clean.shape != (len(splits),) or not np.isfinite(clean).all():
+            raise ValueError(f"its {CLEAN} has shape {clean.shape}, valid: {len(splits)} finite numbers")
+        return clean
+
+    def _means_without_loss(self) -> NDArray[np.float64]:
+        table, clip = self.train, self.scenario.reward.delta_nll_clip
+        generated = table.network[..., 2]
+        whole = ~table.lossy & (generated > 0)
+        if not (some := whole.any((0, 2))).all():
+            split = self.deployment.splits[int(np.argmin(some))]
+            raise ValueError(f"it has no {CLEAN}, and no request at split {split} that lost nothing")
+        excess = np.where(whole, table.components[..., 1] - clip * (1 - generated), 0.0).sum((0, 2))
+        return np.asarray(excess / np.where(whole, generated, 0.0).sum((0, 2)))
 
     @property
     def switching_cost(self) -> float:
@@ -141,7 +172,7 @@ def _scenario(about: dict[str, Any], path: Path) -> Scenario:
     """The scenario of a dataset; its data files are put into the cache."""
     cache = default_cache_dir()
     try:
-        data = _with_text(about["scenario"])
+        data = _with_old_defaults(about["scenario"])
         with writing(f"cache {cache}", DatasetError):
             unpack(about.get("files", {}), cache)
         return parse_scenario(data, "its scenario", cache)
@@ -151,11 +182,14 @@ def _scenario(about: dict[str, Any], path: Path) -> Scenario:
         ) from error
 
 
-def _with_text(scenario: Any) -> Any:
-    """Datasets whose scenario names no text were measured on the built-in one, the default of then."""
+def _with_old_defaults(scenario: Any) -> Any:
+    """The scenario with the former defaults of fields that an older recording does not name.
+
+    They are the built-in text and weights as they were loaded.
+    """
     if not isinstance(scenario, dict) or not isinstance(scenario.get("model"), dict):
         return scenario
-    return {**scenario, "model": {"text": BUILT_IN, **scenario["model"]}}
+    return {**scenario, "model": {"text": BUILT_IN, "quantise": False, **scenario["model"]}}
 
 
 def _whole(dataset: Dataset, path: Path) -> Dataset:
@@ -169,6 +203,10 @@ def _whole(dataset: Dataset, path: Path) -> Dataset:
         for name in ("contexts", "rewards", "components", "network"):
             if not np.isfinite(getattr(table, name)).all():
                 raise DatasetError(f"dataset {path}: {part}: {name} are not all finite numbers")
+    try:
+        _ = dataset.clean_delta_nll
+    except ValueError as error:
+        raise DatasetError(f"dataset {path}: {error}; record it again") from error
     return dataset
 
 

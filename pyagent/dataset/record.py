@@ -18,8 +18,8 @@ from pyagent.campaign.collect import EpisodePool, Job, Row, score_episode
 from pyagent.campaign.folder import describe
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.campaign.seeds import Seeds
-from pyagent.dataset.dataset import Dataset, DatasetError
-from pyagent.dataset.table import Part
+from pyagent.dataset.dataset import CLEAN, Dataset, DatasetError
+from pyagent.dataset.table import PARTS, Part
 from pyagent.envs.scoring import Scorer
 from pyagent.errors import writing
 from pyagent.files import LOCK, hold, write_text_whole, write_whole
@@ -107,8 +107,8 @@ def record(plan: Plan, out: Path, *, command: str, progress: PhaseProgress, slim
 def _recorded(plan: Plan, parts: Path, command: str, progress: PhaseProgress) -> Dataset:
     """Play what is missing of the parts, and put them together."""
     scorer = Scorer(plan.scenario)
-    for part in ("train", "test"):
-        scorer.evaluator(part)
+    for part in PARTS:
+        scorer.prepare(part)
     episodes = plan.episodes()
     splits = len(scorer.deployment.splits)
     total = sum(replicates for _, _, replicates in episodes) * splits * plan.scenario.requests.count
@@ -124,7 +124,8 @@ def _recorded(plan: Plan, parts: Path, command: str, progress: PhaseProgress) ->
             write_whole(file, partial(pd.DataFrame(rows).to_parquet, index=False))
     frames = [pd.read_parquet(parts / f"{part}-{seed}.parquet") for part, seed, _ in episodes]
     wall_s = round(time.monotonic() - started, 1)
-    about = describe(plan.scenario, command, "finished", text=scorer.text, wall_s=wall_s)
+    clean = {part: scorer.clean_delta_nll(part).tolist() for part in PARTS}
+    about = describe(plan.scenario, command, "finished", text=scorer.text, wall_s=wall_s, **{CLEAN: clean})
     return Dataset(plan.scenario, pd.concat(frames, ignore_index=True), about)
 
 

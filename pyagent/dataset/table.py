@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pyagent.envs.network import is_exact, is_lossy
+from pyagent.envs.network import is_lossy
 from pyagent.envs.observation import NAMES, normalise
 from pyagent.policies.base import Policy
 from pyagent.reward import COMPONENTS, FloatArray, RewardComposer
@@ -34,8 +34,8 @@ class RecordedTable:
         rewards: float64 [K, S, R], without switching costs, since a static policy never switches.
         components: float64 [K, S, R, C], `COMPONENTS` in physical units, dNLL clipped.
         network: float64 [K, S, R, 3], `pyagent.envs.network.NETWORK`.
-        lossy: bool [K, S, R], where only the language model knows the dNLL: something that it generated from
-            went missing, or the codec is not exact. Elsewhere the record alone tells it.
+        lossy: bool [K, S, R], where the dNLL takes an evaluation: something that tokens were generated from
+            went missing. Elsewhere it follows from the split.
     """
 
     seeds: Indices
@@ -165,7 +165,7 @@ def recorded_table(rows: pd.DataFrame, scenario: Scenario) -> RecordedTable:
             f"the table has {len(ordered)} cells; expected {shape} (decisions, actions, replicates)"
         )
     components, network = row_components(ordered, scenario.reward.delta_nll_clip), row_network(ordered)
-    lossy = is_lossy(network, ordered["uplink_bytes"].to_numpy() > 0, is_exact(scenario))
+    lossy = is_lossy(network, ordered["uplink_bytes"].to_numpy() > 0)
     return RecordedTable(
         seeds=keys["seed"].to_numpy(dtype=np.int64),
         decisions=keys["decision"].to_numpy(dtype=np.int64),

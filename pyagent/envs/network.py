@@ -20,13 +20,21 @@ def record_network(record: DeliveryRecord) -> NDArray[np.float64]:
 
 
 def is_exact(scenario: Scenario) -> bool:
-    """Whether what arrives whole is as good as unsplit, for which no model need be asked."""
-    return get_codec(scenario.model.codec).exact
+    """True if a request that loses nothing has a dNLL of 0: neither codec nor weights cost quality."""
+    return get_codec(scenario.model.codec).exact and weight_bits(scenario) == (16, 16)
 
 
-def is_lossy(
-    network: NDArray[np.float64], sent: NDArray[np.bool_] | bool, exact_codec: bool
-) -> NDArray[np.bool_]:
-    """Bool [...] from network [..., 3] and whether anything was sent [...]: must the model be asked?"""
-    damaged = (network[..., 0] > 0) | (network[..., 1] > 0) | (not exact_codec)
+def weight_bits(scenario: Scenario) -> tuple[int, int]:
+    """Bits of a weight on the UE and on the edge, as far as quality is measured with them."""
+    return (scenario.ue.weight_bits, scenario.edge.weight_bits) if scenario.model.quantise else (16, 16)
+
+
+def is_lossy(network: NDArray[np.float64], sent: NDArray[np.bool_] | bool) -> NDArray[np.bool_]:
+    """Bool [...]: generated tokens depend on something that is missing, so the dNLL takes an evaluation.
+
+    Args:
+        network: float64 [..., 3], see `NETWORK`.
+        sent: bool [...], true unless all was local.
+    """
+    damaged = (network[..., 0] > 0) | (network[..., 1] > 0)
     return np.asarray(damaged & sent & (network[..., 2] > 0))

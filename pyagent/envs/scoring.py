@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+import time
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llm_split.clean import CleanSource
 from llm_split.models import QualityModel, load_quality_model
 from llm_split.partition import CannotSplitError, SplitModel
-from llm_split.quality import QualityEvaluator, QualityResult, chance_note, proxy_split
+from llm_split.quality import Clean, QualityEvaluator, QualityResult, chance_note, proxy_split
 from llm_split.texts import text_sha256
 from pyagent.envs.comparison import ComparedByValue
-from pyagent.envs.network import is_exact, is_lossy, record_network
+from pyagent.envs.network import is_exact, is_lossy, record_network, weight_bits
 from pyagent.envs.observation import FEATURES, NAMES, Feature
 from pyagent.envs.record import DeliveryRecord
 from pyagent.reward import TERMS, RewardComposer, RewardContext, compose
@@ -28,6 +31,8 @@ from pyagent.threads import model_threads
 
 NO_SPLIT = -1
 """What stands for the split before the first decision."""
+_SLOW_S = 2.0
+"""A measurement that takes longer than this says so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +41,7 @@ class Score(ComparedByValue):
 
     Attributes:
         quality: the language model's verdict.
-        asked: whether that took the language model; otherwise the record alone told it.
+        asked: true if that took an evaluation; otherwise quality follows from the split, as nothing was lost.
         outcome: float64 [C] latency_s, delta_nll, ue_energy_j, failed: what the surrogate learns.
         reward: the composed reward.
         terms: its parts by name; they sum to it.
@@ -73,6 +78,7 @@ class Scorer:
         self._given = model
         self._exact = is_exact(scenario)
         self._evaluators: dict[Part, QualityEvaluator] = {}
+        self._clean: dict[Part, tuple[Clean, ...]] = {}
 
     @cached_property
     def model(self) -> QualityModel:
@@ -93,7 +99,7 @@ class Scorer:
 
     @property
     def evaluations(self) -> int:
-        """Forward passes of an edge half that were run so far."""
+        """Forward passes of an edge half for requests so far; those of :meth:`clean` don't count."""
         return sum(evaluator.evaluations for evaluator in self._evaluators.values())
 
     @property
@@ -111,14 +117,59 @@ class Scorer:
         if part not in self._evaluators:
             check_channels(self.scenario, self.model.hidden_size)
             windows = quality_prompts(self.scenario, self.model.tokenizer, part)
+            ue_bits, edge_bits = weight_bits(self.scenario)
             self._evaluators[part] = QualityEvaluator(
                 self._split_model,
                 windows,
                 [self.proxy(split) for split in self.deployment.splits],
                 impairment=self.scenario.model.impairment(),
                 delta_nll_clip=self.scenario.reward.delta_nll_clip,
+                ue_bits=ue_bits,
+                edge_bits=edge_bits,
             )
         return self._evaluators[part]
+
+    def prepare(self, part: Part) -> None:
+        """Load and measure everything that scoring a part's requests takes, beside evaluations."""
+        self.evaluator(part)
+        self.clean(part)
+
+    def clean(self, part: Part) -> tuple[Clean, ...]:
+        """Quality of each of the deployment's splits when nothing is lost, from the cache or measured.
+
+        With an exact codec and unquantised weights these are zeros, and nothing is run.
+
+        Raises:
+            ScenarioError: the model's blocks have no weights that can be quantised.
+        """
+        if part not in self._clean:
+            splits = self.deployment.splits
+            self._clean[part] = tuple(Clean() for _ in splits) if self._exact else self._measured(part)
+        return self._clean[part]
+
+    def clean_delta_nll(self, part: Part) -> NDArray[np.float64]:
+        """dNLL [S] of each of the deployment's splits when nothing is lost, nats/token."""
+        return np.array([clean.delta_nll for clean in self.clean(part)])
+
+    def _measured(self, part: Part) -> tuple[Clean, ...]:
+        source = CleanSource(
+            self.evaluator(part),
+            self.scenario.model.codec,
+            len(self.deployment.fragment_bytes),
+            self.scenario.requests.prompt_tokens[0],
+        )
+        proxies = [self.proxy(split) for split in self.deployment.splits]
+        passes = source.evaluator.evaluations
+        notice = _Notice(f"{self.scenario.model.quality}, {len(set(proxies))} splits, part {part}")
+        try:
+            with model_threads(self._threads):
+                found = {split: source.get(split, notice.step) for split in sorted(set(proxies))}
+        except CannotSplitError as error:
+            raise ScenarioError(f"model.quantise = true: {error}; valid: false") from error
+        notice.end()
+        # What was measured depends on the cache, what a run has asked for does not.
+        source.evaluator.evaluations = passes
+        return tuple(found[split] for split in proxies)
 
     def chance_note(self) -> str:
         """As `llm_split.quality.chance_note`, on the first prompt for training; it stays in the cache."""
@@ -132,24 +183,28 @@ class Scorer:
         return int.from_bytes(digest[:8], "little") % self.scenario.model.prompts
 
     def must_ask(self, record: DeliveryRecord) -> bool:
-        """Whether only the language model knows what the record did to quality."""
-        return bool(is_lossy(record_network(record), record.uplink_bytes > 0, self._exact))
+        """True if generated tokens depend on what is missing, so that quality takes an evaluation."""
+        return bool(is_lossy(record_network(record), record.uplink_bytes > 0))
 
     def evaluate(self, record: DeliveryRecord, *, seed: int, replicate: int, part: Part) -> QualityResult:
         """Run the language model on what arrived.
+
+        A request that lost nothing is charged its split's mean (:meth:`clean`) instead, without a pass of the
+        edge half, unless neither codec nor weights cost quality.
 
         Args:
             record: of a finished request.
             seed, replicate: of its episode.
             part: which prompts.
         """
+        prompt = self.prompt_index(seed, replicate, record.request)
+        evaluator, clean = self.evaluator(part), self.clean(part)
         with model_threads(self._threads):
-            return self.evaluator(part).evaluate(
-                self.prompt_index(seed, replicate, record.request),
-                self.proxy(record.split),
-                self.scenario.model.codec,
-                record.mask(),
-            )
+            if self._exact or self.must_ask(record):
+                split, codec = self.proxy(record.split), self.scenario.model.codec
+                return evaluator.evaluate(prompt, split, codec, record.mask())
+            action = self.deployment.splits.index(record.split)
+            return evaluator.loss_free(prompt, record.mask(), clean[action])
 
     def compose(self, record: DeliveryRecord, quality: QualityResult, previous_split: int) -> Score:
         """Compose the reward of a decision whose quality is known.
@@ -199,6 +254,25 @@ class Scorer:
                 float(record.failed),
             ]
         )
+
+
+class _Notice:
+    """Lines on stderr about a measurement that takes long; it prints nothing about a fast one."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._started, self._shown = what, time.monotonic(), False
+
+    def step(self) -> None:
+        """Note that a part of it is done."""
+        if not self._shown and time.monotonic() - self._started > _SLOW_S:
+            self._shown = True
+            print(f"splitsim: measuring loss-free quality ({self._what}) ...", file=sys.stderr)
+
+    def end(self) -> None:
+        """Note that all of it is done."""
+        if self._shown:
+            seconds = time.monotonic() - self._started
+            print(f"splitsim: loss-free quality is in the cache now: {seconds:.0f} s", file=sys.stderr)
 
 
 def make_scales(scenario: Scenario) -> ComponentScales:

@@ -87,7 +87,7 @@ def confirm(dataset: Dataset, policy: Policy, *, replicates: int, progress: Phas
         for replicate in range(used)
     ]
     scorer = Scorer(dataset.scenario)
-    scorer.evaluator("test")
+    scorer.prepare("test")
     live = np.full((len(table), used), np.nan)
     taken = np.zeros((len(table), used), np.int64)
     place = {

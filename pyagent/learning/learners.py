@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from pyagent.envs.network import is_exact
 from pyagent.envs.observation import NAMES
 from pyagent.envs.scoring import make_composer, make_scales
 from pyagent.learning.acquisition import check_rule
@@ -19,6 +18,7 @@ from pyagent.policies.gp_ucb import gp_ucb_policy
 from pyagent.policies.linear_thompson import LinearThompsonPolicy
 from pyagent.policies.linucb import LinUcbPolicy
 from pyagent.policies.surrogate_argmax import Mode, SurrogateArgmaxPolicy, greedy_copy
+from pyagent.reward import FloatArray
 from pyagent.scenario.compile import deploy
 from pyagent.scenario.schema import Scenario
 from pyagent.surrogate.ensemble import STATIONARY, EnsembleSettings, EnsembleSurrogate
@@ -135,6 +135,7 @@ def make_model_based(
     scenario: Scenario,
     ask: Ask,
     *,
+    clean_delta_nll: FloatArray,
     seed: int,
     surrogate: str = Learning.surrogate,
     rule: str = Learning.buy,
@@ -148,6 +149,7 @@ def make_model_based(
     Args:
         scenario: what is learned.
         ask: the language model.
+        clean_delta_nll: float64 [S], of each split without loss, nats/token.
         seed: of everything random in it.
         surrogate: one of `pyagent.surrogate.registry.SURROGATES`.
         rule, per_decision, most: see `ModelBasedLearner`.
@@ -165,7 +167,7 @@ def make_model_based(
         len(encoder.splits),
         model.members,
         delta_nll_clip=scenario.reward.delta_nll_clip,
-        exact_codec=is_exact(scenario),
+        clean_delta_nll=clean_delta_nll,
         seed=seed,
     )
     explorer = SurrogateArgmaxPolicy(model, encoder, composer, mode=mode, seed=seed)

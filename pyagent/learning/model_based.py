@@ -38,9 +38,9 @@ class Played:
     Attributes:
         context: float32 [D].
         action: what was done.
-        outcome: float64 [C]; its dNLL counts only where the record alone tells it.
+        outcome: float64 [C]; its dNLL counts only where nothing was lost.
         network: float64 [3], `pyagent.envs.network.NETWORK`.
-        lossy: whether only the language model knows the dNLL.
+        lossy: true if the dNLL takes an evaluation.
         key: how to ask it.
         cost: of asking, in any unit.
     """

@@ -52,7 +52,8 @@ def model_based(dataset: Dataset, **options: Any) -> ModelBasedLearner:
         dataset: gives scenario, splits and the answers of the language model.
         options: of `pyagent.learning.learners.make_model_based`.
     """
-    return make_model_based(dataset.scenario, ask_table(dataset.train), **options)
+    made = {"clean_delta_nll": dataset.clean_delta_nll} | options
+    return make_model_based(dataset.scenario, ask_table(dataset.train), **made)
 
 
 def episodes(table: RecordedTable, seed: int) -> Iterator[tuple[range, int]]:

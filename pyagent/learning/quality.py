@@ -27,7 +27,7 @@ class Record:
     Attributes:
         actions: int64 [N].
         network: float64 [N, 3], `pyagent.envs.network.NETWORK`.
-        lossy: bool [N], where only the language model knows the dNLL.
+        lossy: bool [N], where the dNLL takes an evaluation.
     """
 
     actions: Indices
@@ -39,28 +39,29 @@ class QualityModel:
     """Bayesian linear regression of dNLL per generated token on a record, a hypothesis per member.
 
     A basis of sqrt(loss) and loss of prompt and output, once shared by all splits and once for each, with
-    Gaussian weights; the noise grows with the loss. Tokens that never came cost the clip, which needs no
-    learning. Without loss and with an exact codec the dNLL is 0 by construction; another codec gets a
-    constant per split.
+    Gaussian weights, on top of the split's dNLL without loss, which is known; the noise grows with the loss.
+    Tokens that never came cost the clip, which needs no learning.
 
     Args:
         actions: S.
         members: M; member m's hypothesis is one draw from the posterior, the same draw of a standard normal
             at every refit, so that it moves no more than the data make it.
         delta_nll_clip: of a token that was not generated, nats.
-        exact_codec: whether what arrives whole costs nothing.
+        clean_delta_nll: float64 [S], of each split without loss, nats/token.
         seed: of the draws.
     """
 
     def __init__(
-        self, actions: int, members: int, *, delta_nll_clip: float, exact_codec: bool, seed: int
+        self, actions: int, members: int, *, delta_nll_clip: float, clean_delta_nll: FloatArray, seed: int
     ) -> None:
         self.actions, self.members, self.clip = actions, members, delta_nll_clip
-        self._basis = BASIS + (0 if exact_codec else 1)
-        self._width = (actions + 1) * self._basis
+        self.clean = np.asarray(clean_delta_nll, dtype=np.float64)
+        if self.clean.shape != (actions,):
+            raise ValueError(f"clean_delta_nll has shape {self.clean.shape}, valid: ({actions},)")
+        self._width = (actions + 1) * BASIS
         self._draws = np.random.default_rng([seed, 3]).standard_normal((self._width, members))
         # What is shared may cost up to the clip; what is a split's own is a part of that.
-        spread = np.repeat([delta_nll_clip] + [0.5 * delta_nll_clip] * actions, self._basis)
+        spread = np.repeat([delta_nll_clip] + [0.5 * delta_nll_clip] * actions, BASIS)
         self._prior = np.diag(1.0 / spread**2)
         self._features = np.zeros((0, self._width))
         self._targets, self._noise = np.zeros(0), np.zeros(0)
@@ -82,7 +83,8 @@ class QualityModel:
         useful = generated > 0
         per_token = (delta_nll[useful] - self.clip * (1 - generated[useful])) / generated[useful]
         self._features = np.concatenate([self._features, self._encode(record)[useful]])
-        self._targets = np.concatenate([self._targets, per_token])
+        excess = per_token - self.clean[record.actions[useful]]
+        self._targets = np.concatenate([self._targets, excess])
         # Few tokens make a noisy mean.
         self._noise = np.concatenate([self._noise, _noise_shape(record)[useful] / generated[useful]])
         self._fit()
@@ -90,8 +92,6 @@ class QualityModel:
     def _encode(self, record: Record) -> FloatArray:
         losses = record.network[:, :2]
         basis = np.concatenate([np.sqrt(losses), losses], axis=1)
-        if self._basis > BASIS:
-            basis = np.concatenate([basis, np.ones((len(basis), 1))], axis=1)
         own = np.eye(self.actions)[record.actions][:, :, None] * basis[:, None, :]
         return np.concatenate([basis, own.reshape(len(basis), -1)], axis=1)
 
@@ -122,9 +122,10 @@ class QualityModel:
         self._fit()
 
     def predict(self, record: Record) -> FloatArray:
-        """Expected dNLL [N, M] by each member, nats/token, in [0, clip]; exact where the record tells it."""
-        per_token = np.clip(self._encode(record) @ self._weights, 0.0, self.clip)
-        per_token[~record.lossy] = 0.0
+        """Expected dNLL [N, M] by each member, nats/token, in [0, clip]; known where nothing was lost."""
+        excess = self._encode(record) @ self._weights
+        excess[~record.lossy] = 0.0
+        per_token = np.clip(self.clean[record.actions][:, None] + excess, 0.0, self.clip)
         generated = record.network[:, 2:3]
         return np.asarray(per_token * generated + self.clip * (1 - generated))
 
@@ -139,7 +140,7 @@ class QualityModel:
         return np.clip(noisy, 0.0, self.clip)
 
     def variance(self, record: Record) -> FloatArray:
-        """Epistemic variance [N] of the expected dNLL, (nats/token)^2; 0 where the record tells it."""
+        """Epistemic variance [N] of the expected dNLL, (nats/token)^2; 0 where nothing was lost."""
         half = np.linalg.solve(self._factor, self._encode(record).T)
         return np.asarray((half**2).sum(0) * record.network[:, 2] ** 2 * record.lossy)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import itertools
 from pathlib import Path
@@ -105,15 +104,6 @@ def test_a_damaged_folder_and_too_many_parts_are_told(
     wide = Plan(**{**PLAN.__dict__, "deployed_hidden_size": 8192, "payload_bytes": 64})
     with pytest.raises(ProfileError, match=r"a token has 256 parts by .* tiny has 48 channels"):
         Profile(wide, tmp_path / "p", tiny, windows)
-
-
-def test_other_weights_have_another_fingerprint(tiny: SplitModel) -> None:
-    before = module.weights_fingerprint(tiny.model)
-    assert module.weights_fingerprint(tiny.model) == before
-    other = copy.deepcopy(tiny.model)
-    with torch.no_grad():
-        other.model.layers[2].mlp.up_proj.weight += 1e-3
-    assert module.weights_fingerprint(other) != before
 
 
 def test_splits_are_spread_by_depth() -> None:

@@ -45,6 +45,8 @@ class Model(Section):
     """packet: what ns-3 lost; elementwise: single values set to zero at the same loss, to compare with"""
     prompts: Annotated[int, Field(ge=2, le=4096)] = 16
     """real prompts that quality is measured on, for training and for testing each"""
+    quantise: bool = True
+    """measure quality with the blocks' weights quantised to ue.weight_bits and edge.weight_bits"""
 
     @property
     def proxy_note(self) -> str:

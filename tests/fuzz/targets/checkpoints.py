@@ -18,6 +18,7 @@ from llm_split.quality import QualityResult
 from pyagent.campaign.collect import Decision, Job
 from pyagent.campaign.journal import Journal
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
+from pyagent.dataset.dataset import CLEAN
 from pyagent.envs.observation import NAMES
 from pyagent.errors import UserError
 from pyagent.learning.on_table import episodes, model_based, play_episode
@@ -181,7 +182,8 @@ def small_dataset() -> Dataset:
     rows = whole.rows
     seeds = rows.groupby("part")["seed"].transform("min")
     few = (rows["seed"] == seeds) & (rows["replicate"] == rows["replicate"].min()) & (rows["decision"] < 2)
-    return Dataset(whole.scenario, rows[few].reset_index(drop=True), {})
+    about = {CLEAN: {"train": whole.clean_delta_nll.tolist()}}
+    return Dataset(whole.scenario, rows[few].reset_index(drop=True), about)
 
 
 class Learners(FolderTarget):

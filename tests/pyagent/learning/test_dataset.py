@@ -24,6 +24,11 @@ def dataset() -> Dataset:
     return open_dataset(shipped_dataset("default"))
 
 
+@pytest.fixture(scope="module")
+def tram() -> Dataset:
+    return open_dataset(shipped_dataset("tram-replay"))
+
+
 def test_shipped_datasets_are_whole_and_their_parts_share_no_seed():
     for name in ("default", "factory-obstacles", "tram-replay"):
         found = open_dataset(shipped_dataset(name))
@@ -60,9 +65,61 @@ def test_only_what_lost_something_needs_the_language_model(dataset: Dataset):
     assert np.abs(table.components[whole][:, 1]).max() < 0.02
     never = table.network[..., 2] == 0
     assert (table.components[never][:, 1] == dataset.scenario.reward.delta_nll_clip).all()
-    # An inexact codec is always a question for the model.
+    # Neither does a codec that costs quality: what it costs without loss belongs to the split.
     tram = open_dataset(shipped_dataset("tram-replay")).train
-    assert tram.lossy[:, :all_local][tram.network[:, :all_local, :, 2] > 0].all()
+    lost = (tram.network[..., :2] > 0).any(-1) & (tram.network[..., 2] > 0)
+    np.testing.assert_array_equal(tram.lossy, lost)
+    assert 0 < tram.lossy.mean() < 1
+
+
+def quantised(dataset: Dataset, **about) -> Dataset:
+    """The same rows as if the phone's weights had been quantised."""
+    model = dataset.scenario.model.model_copy(update={"quantise": True, "codec": "fp16"})
+    return Dataset(dataset.scenario.model_copy(update={"model": model}), dataset.rows, about)
+
+
+def test_what_a_split_costs_without_loss_is_in_the_file(tram: Dataset, tmp_path: Path):
+    clean = [0.01, -0.002, 0.06, 0.08, 0.17]
+    quantised(tram, clean_delta_nll={"train": clean, "test": clean}).save(tmp_path / "a.parquet")
+    assert open_dataset(tmp_path / "a.parquet").clean_delta_nll.tolist() == clean
+
+
+@pytest.mark.parametrize("damaged", [{"train": [0.1]}, {"train": [0.1] * 4 + [None]}, {"test": [0.1] * 5}, 3])
+def test_a_cost_without_loss_that_is_no_cost_is_refused(tram: Dataset, tmp_path: Path, damaged: object):
+    quantised(tram, clean_delta_nll=damaged).save(tmp_path / "a.parquet")
+    with pytest.raises(DatasetError, match=r"a\.parquet: its clean_delta_nll has .*; record it again"):
+        open_dataset(tmp_path / "a.parquet")
+
+
+def test_an_older_recording_was_not_quantised(tram: Dataset, tmp_path: Path):
+    """Its scenario does not say so, and its codec's cost is the mean of what lost nothing."""
+    tram.save(tmp_path / "old.parquet")
+    table = pq.read_table(tmp_path / "old.parquet")
+    about = json.loads(table.schema.metadata[KEY])
+    del about["scenario"]["model"]["quantise"]
+    about.pop("clean_delta_nll", None)
+    pq.write_table(table.replace_schema_metadata({KEY: json.dumps(about)}), tmp_path / "old.parquet")
+    old = open_dataset(tmp_path / "old.parquet")
+    assert old.scenario.model.quantise is False
+    rows = tram.rows[tram.rows["part"] == "train"]
+    for action, clean in enumerate(old.clean_delta_nll):
+        whole = rows[
+            (rows["action"] == action)
+            & (rows["prompt_loss"] == 0)
+            & (rows["output_loss"] == 0)
+            & (rows["generated_tokens"] == rows["output_tokens"])
+        ]
+        assert clean == pytest.approx(whole["delta_nll"].clip(lower=0).mean(), abs=5e-3)
+    somewhere = np.maximum(tram.rows["prompt_loss"], 0.1 * (tram.rows["action"] == 2))
+    lost = tram.rows.assign(prompt_loss=somewhere)
+    with pytest.raises(ValueError, match="no clean_delta_nll, and no request at split 16 that lost nothing"):
+        _ = Dataset(old.scenario, lost, {}).clean_delta_nll
+
+
+def test_without_quantisation_and_with_an_exact_codec_it_is_nothing(tram: Dataset):
+    model = tram.scenario.model.model_copy(update={"quantise": False, "codec": "fp16"})
+    exact = Dataset(tram.scenario.model_copy(update={"model": model}), tram.rows, {})
+    assert exact.clean_delta_nll.tolist() == [0.0] * 5
 
 
 def test_saved_and_opened_again_it_is_the_same(dataset: Dataset, tmp_path: Path):

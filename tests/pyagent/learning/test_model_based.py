@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
+from pyagent.dataset.dataset import CLEAN
 from pyagent.learning.acquisition import RULES
 from pyagent.learning.comparison import curve, play, yardstick
 from pyagent.learning.model_based import ModelBasedLearner, Played
@@ -30,7 +31,7 @@ def truth(r: Record) -> np.ndarray:
 
 
 def quality(**options) -> QualityModel:
-    made = {"delta_nll_clip": CLIP, "exact_codec": True, "seed": 0} | options
+    made = {"delta_nll_clip": CLIP, "clean_delta_nll": np.zeros(3), "seed": 0} | options
     return QualityModel(3, 4, **made)
 
 
@@ -55,6 +56,24 @@ def test_what_the_record_tells_needs_no_evaluation():
     assert (model.variance(known) == 0).all()
     assert (model.value(known, random_record(50)) == 0).all()
     np.testing.assert_array_equal(model.sample(known, np.ones(3)), model.predict(known))
+
+
+def test_what_a_split_costs_without_loss_is_known_and_loss_comes_on_top():
+    clean = np.array([0.1, -0.05, 0.4])
+    model = quality(clean_delta_nll=clean)
+    known = record([0, 1, 2, 2], np.zeros(4), generated=np.array([1, 1, 1, 0.5]))
+    expected = [0.1, 0.0, 0.4, 0.2 + 0.5 * CLIP]
+    np.testing.assert_allclose(model.predict(known), np.repeat(np.array(expected)[:, None], 4, 1))
+    seen, asked = random_record(80), random_record(200, seed=2)
+    shift = clean[seen.actions] * seen.network[:, 2]
+    model.add(seen, truth(seen) + np.where(seen.lossy, shift, 0))
+    told = np.clip(truth(asked) + clean[asked.actions] * asked.network[:, 2], 0, None)
+    # Nearly no loss: what is left is the cost of the split.
+    assert np.abs(model.predict(asked).mean(1) - told)[asked.lossy].mean() < 0.05
+    little = record([0, 1, 2], np.full(3, 1e-6))
+    np.testing.assert_allclose(model.predict(little).mean(1), np.clip(clean, 0, None), atol=0.02)
+    with pytest.raises(ValueError, match=r"clean_delta_nll has shape \(2,\), valid: \(3,\)"):
+        quality(clean_delta_nll=np.zeros(2))
 
 
 def test_posterior_is_that_of_ridge_regression():
@@ -104,7 +123,11 @@ def test_rules_choose_what_they_say():
 
 @pytest.fixture(scope="module")
 def tram() -> Dataset:
-    return open_dataset(shipped_dataset("tram-replay"))
+    """The tram's recording, as if every request that sends had lost something: all of them can be bought."""
+    whole = open_dataset(shipped_dataset("tram-replay"))
+    lost = np.maximum(whole.rows["prompt_loss"], 0.02 * (whole.rows["uplink_bytes"] > 0))
+    about = {CLEAN: {"train": whole.clean_delta_nll.tolist()}}
+    return Dataset(whole.scenario, whole.rows.assign(prompt_loss=lost), about)
 
 
 def played(learner: ModelBasedLearner, dataset: Dataset, decisions: int) -> ModelBasedLearner:
