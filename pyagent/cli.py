@@ -23,13 +23,14 @@ from pyagent.commands.imagine import imagine
 from pyagent.commands.models import models_app, texts_app
 from pyagent.commands.profile import compare_profiles, profile
 from pyagent.commands.record import record
-from pyagent.commands.report import ReportCommand, report
+from pyagent.commands.report import report
 from pyagent.commands.results import results
 from pyagent.commands.run import run
 from pyagent.commands.scenario import scenario_app
 from pyagent.commands.sweep import sweep
 from pyagent.commands.trace import trace
 from pyagent.commands.train import train
+from pyagent.commands.weights import WeightsCommand
 from pyagent.errors import UserError
 from pyagent.plugins import add_plugins, load_plugins
 from pyagent.threads import wait_passively
@@ -55,7 +56,7 @@ app.add_typer(scenario_app, name="scenario")
 app.command()(profile)
 app.command("profiles")(compare_profiles)
 app.command()(trace)
-app.command(cls=ReportCommand)(report)
+app.command(cls=WeightsCommand)(report)
 app.command()(build)
 app.command()(doctor)
 app.command()(sweep)

@@ -7,39 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from pyagent.commands.weights import WEIGHTS, Weights, factors, show
 from pyagent.errors import UserError, writing
 
 if TYPE_CHECKING:
     from pyagent.report import Written
 
 COMPARISON = Path("comparison.html")
-WEIGHTS = "--weights"
-EACH = "each"
-"""`--weights` without a value: half and twice each weight."""
-WIDTH = 152
-
-
-class ReportCommand(TyperCommand):
-    """`splitsim report`, where `--weights` may have no value."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give a `--weights` without a value its default."""
-        return super().parse_args(ctx, with_weights(args))
-
-
-def with_weights(arguments: list[str]) -> list[str]:
-    """The arguments, with the value `EACH` for a `--weights` that an option, a folder or nothing follows."""
-    following = [*arguments[1:], ""]
-    return [
-        f"{WEIGHTS}={EACH}" if argument == WEIGHTS and not _is_value(after) else argument
-        for argument, after in zip(arguments, following, strict=True)
-    ]
-
-
-def _is_value(argument: str) -> bool:
-    return bool(argument) and not argument.startswith("-") and not Path(argument).is_dir()
 
 
 def report(
@@ -50,20 +25,14 @@ def report(
         Path | None,
         typer.Option(help="The HTML file; else report.html in RUN, of several runs comparison.html here."),
     ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            WEIGHTS,
-            metavar="[NAME=FACTOR,...]",
-            help="Print the ranking at half and twice each weight of the reward, or at these factors on the "
-            "run's weights; writes no page.",
-        ),
-    ] = None,
+    weights: Weights = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object: the file, its figures and its numbers.")
     ] = False,
 ) -> None:
     """Write a run's report again, or compare runs on one page; either opens without a network.
+
+    --weights prints tables and writes no page.
 
     Example: splitsim report runs/default-0123456789 --weights latency=2,energy=0.5
     """
@@ -82,19 +51,17 @@ def report(
 
 
 def _at_other_weights(runs: list[Path], out: Path | None, weights: str, as_json: bool) -> None:
-    from rich.console import Console
-
     from pyagent.report.files import open_run
     from pyagent.report.weights import reweighed_or_refused
 
     if len(runs) != 1 or out is not None:
         wrong = "--out" if out is not None else f"{len(runs)} runs"
         raise UserError(f"{WEIGHTS}: {wrong} given as well; valid: one run and no --out, no page is written")
-    found = reweighed_or_refused(open_run(runs[0]), None if weights == EACH else weights)
+    found = reweighed_or_refused(open_run(runs[0]), factors(weights)).found
     if as_json:
         print(json.dumps({"path": str(runs[0])} | found.to_json()))
         return
-    Console(width=max(Console().width, WIDTH), highlight=False, markup=False).print(found.terminal())
+    show(found)
 
 
 def _one(run: Path, out: Path | None) -> tuple[Written, dict[str, Any]]:

@@ -216,12 +216,14 @@ class Rereading:
         readings: M of them.
         series: policy -> rewards of its decisions, replicates averaged: index (seed, decision), columns M.
         statics: of each reading; empty where the run did not keep every split's outcomes.
+        failures: policy -> what its failed requests cost at the run's weights.
     """
 
     weights: RewardWeights
     readings: tuple[Reading, ...]
     series: Mapping[str, pd.DataFrame]
     statics: tuple[Statics, ...]
+    failures: Mapping[str, FailureCost]
 
     @cached_property
     def policies(self) -> tuple[str, ...]:
@@ -323,13 +325,14 @@ class Rereading:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Every number: rewards, intervals, ranks, shares, tau, swaps."""
+        """Every number: rewards, intervals, ranks, shares, tau, swaps, failures."""
         return {
             "weights": Reading(AS_RUN).weights(self.weights),
             "weights_of_0": self.unweighed,
             "policies": list(self.policies),
             "readings": [self._reading_json(i) for i in range(len(self.readings))],
             "verdict": self.verdict(),
+            "failures": {name: self.failures[name].to_json() for name in self.policies},
         }
 
     def _reading_json(self, index: int) -> dict[str, Any]:
@@ -388,7 +391,7 @@ def reread(
     series = {str(name): _series(rows, readings) for name, rows in judged.groupby("policy", sort=False)}
     known = not (static.empty or tuning.empty)
     statics = tuple(_statics(static, tuning, reading) for reading in readings) if known else ()
-    return Rereading(weights, tuple(readings), series, statics)
+    return Rereading(weights, tuple(readings), series, statics, failure_costs(judged))
 
 
 def _check_terms(rows: pd.DataFrame) -> None:

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from pyagent.evaluation.weights import CHARGED, REST, FailureCost, Rereading
 from pyagent.plots.data import MissingDataError
-from pyagent.plots.failures import read_failures
 from pyagent.plots.weights import read_again
 from pyagent.report.files import ReportError, Run
 from pyagent.report.table import Grid
@@ -29,12 +28,10 @@ class Reweighed:
     """A run at other weights.
 
     Attributes:
-        found: rewards of every reading.
-        failures: policy -> what its failed requests cost at the run's weights.
+        found: rewards of every reading, and what failures cost.
     """
 
     found: Rereading
-    failures: dict[str, FailureCost]
 
     @property
     def grid(self) -> Grid:
@@ -84,12 +81,14 @@ class Reweighed:
             "a served one",
             "of the penalty",
         ]
-        return Grid(headings, [[name, *_failure_cells(cost)] for name, cost in self.failures.items()])
+        return Grid(
+            headings, [[name, *_failure_cells(self.found.failures[name])] for name in self.found.policies]
+        )
 
     @property
     def fails(self) -> bool:
         """True if any test request failed."""
-        return any(cost.failed for cost in self.failures.values())
+        return any(cost.failed for cost in self.found.failures.values())
 
     def notes(self) -> Iterator[str]:
         """The verdict, and what limits it."""
@@ -99,11 +98,6 @@ class Reweighed:
             yield f"Not re-read, because its weight is 0: {', '.join(self.found.unweighed)}."
         if not self.found.statics:
             yield "Best static split and oracle are not re-made: the run kept no runs of every split."
-
-    def to_json(self) -> dict[str, Any]:
-        """Every number."""
-        failures = {name: cost.to_json() for name, cost in self.failures.items()}
-        return self.found.to_json() | {"failures": failures}
 
     def terminal(self) -> Group:
         """The same for a terminal."""
@@ -128,7 +122,7 @@ def reweighed(run: Run, factors: str | None = None) -> Reweighed:
         MissingDataError: the run lacks what is needed.
         UserError: `factors` names no weight, or no factor.
     """
-    return Reweighed(read_again(run.path, factors), read_failures(run.path))
+    return Reweighed(read_again(run.path, factors))
 
 
 def reweighed_or_refused(run: Run, factors: str | None) -> Reweighed:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pyagent.cli import app
-from pyagent.commands.report import with_weights
+from pyagent.commands.weights import with_weights
 from pyagent.errors import UserError
 from pyagent.plots.data import judged_rows
 from pyagent.report import write_report
@@ -111,6 +111,8 @@ def test_weights_takes_a_value_only_where_one_follows(tmp_path: Path) -> None:
     assert with_weights(["run", "--weights", "--json"]) == ["run", "--weights=each", "--json"]
     assert with_weights(["run", "--weights", "load=2"]) == ["run", "--weights", "load=2"]
     assert with_weights(["run", "--weights=load=2"]) == ["run", "--weights=load=2"]
+    assert with_weights(["run", "--weights", "load"]) == ["run", "--weights", "load"]
+    assert with_weights(["--weights", "tram-replay"]) == ["--weights=each", "tram-replay"]
 
 
 def test_the_page_has_the_table_the_verdict_and_the_cost_of_failures(
@@ -121,7 +123,7 @@ def test_the_page_has_the_table_the_verdict_and_the_cost_of_failures(
     found = reweighed(open_run(reported_run))
     verdict = found.found.verdict().replace("'", "&#39;")
     assert f'<p class="big">{verdict}</p>' in section
-    for row in found.grid.rows + found.failure_grid.rows:
+    for row in [*found.grid.rows, *found.failure_grid.rows]:
         name, cells = row[0].replace("'", "&#39;"), row[1:]
         assert f'<th scope="row">{name}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) in section
     assert "charged three times" in section
