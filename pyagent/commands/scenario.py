@@ -293,12 +293,14 @@ def _summary(scenario: Scenario) -> str:
 
     deployment = deploy(scenario)
     splits = ", ".join(map(str, deployment.splits))
-    refused = ", ".join(map(str, deployment.infeasible))
+    sides = {"UE": deployment.too_large_for_ue, "edge": deployment.too_large_for_edge}
+    refused = "; ".join(
+        f"too large for the {side}: {', '.join(map(str, large))}" for side, large in sides.items() if large
+    )
     return (
         f"{scenario.link.technology}, {_counted(_ues(scenario), 'UE')}, "
         f"{_counted(scenario.requests.count, 'request')} an episode, "
-        f"splits {splits} of {deployment.num_layers}"
-        + (f" (too large for the UE: {refused})" if refused else "")
+        f"splits {splits} of {deployment.num_layers}" + (f" ({refused})" if refused else "")
     )
 
 

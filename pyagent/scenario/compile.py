@@ -12,12 +12,11 @@ from typing import Any
 from llm_split.codecs import get_codec
 from llm_split.devices import DeviceCard, ModelShape, load_device, load_shape
 from llm_split.plain import one_line
-from llm_split.roofline import ComputeTables, compute_tables, ue_memory_bytes
+from llm_split.roofline import ComputeTables, compute_tables
 from pyagent.scenario.feasibility import contradiction, least_cost
 from pyagent.scenario.load import ScenarioError
+from pyagent.scenario.memory import fitting_splits
 from pyagent.scenario.schema import Fec, Movement, Scenario, TraceMobility
-
-GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Deployment:
     Attributes:
         shape: the deployed model.
         splits: the feasible ones of the scenario's splits; action i stands for splits[i].
-        infeasible: splits that the UE's memory can't hold.
+        too_large_for_ue, too_large_for_edge: splits whose half on that side its memory can't hold.
         ue, edge: compute times; `ue_device.compute_power_w` is the power above idle in W.
         fragment_bytes: bytes of each fragment of one token.
         fec: how fragments are protected.
@@ -35,7 +34,8 @@ class Deployment:
 
     shape: ModelShape
     splits: tuple[int, ...]
-    infeasible: tuple[int, ...]
+    too_large_for_ue: tuple[int, ...]
+    too_large_for_edge: tuple[int, ...]
     ue_device: DeviceCard
     ue: ComputeTables
     edge: ComputeTables
@@ -50,6 +50,11 @@ class Deployment:
             return data
         groups = math.ceil(len(self.fragment_bytes) * tokens / self.fec.data)
         return data + groups * self.fec.parity * max(self.fragment_bytes)
+
+    @property
+    def infeasible(self) -> tuple[int, ...]:
+        """The scenario's splits that one of the memories can't hold, in increasing order."""
+        return tuple(sorted({*self.too_large_for_ue, *self.too_large_for_edge}))
 
     @property
     def num_layers(self) -> int:
@@ -82,30 +87,23 @@ def _deploy(text: str) -> Deployment:
             f"model.splits = {one_line(str(model.splits))}: {too_deep[0]} is outside the model; valid: "
             f"{model.min_split} to {shape.num_layers} ({one_line(model.deployed)})"
         )
-    memory_bytes = scenario.ue.memory_gib * GIB if scenario.ue.memory_gib else ue_device.memory_bytes
     for group in scenario.others:
         if group.split is not None and group.split > shape.num_layers:
             raise ScenarioError(
                 f"others.split = {group.split}: outside the model; valid: up to {shape.num_layers}"
             )
-    needed = {
-        split: ue_memory_bytes(shape, split, scenario.ue.weight_bits, requests.max_tokens)
-        for split in model.splits
-    }
-    feasible = tuple(split for split in model.splits if needed[split] <= memory_bytes)
-    if not feasible:
-        raise ScenarioError(
-            f"ue.memory_gib = {memory_bytes / GIB:.2f}: too small for every split; split {model.splits[0]} "
-            f"needs {needed[model.splits[0]] / GIB:.2f} GiB"
-        )
     tokens = (requests.prompt_tokens[1], requests.max_tokens)
+    ue = _tables("ue", shape, ue_device, scenario.ue.weight_bits, tokens)
+    edge = _tables("edge", shape, edge_device, scenario.edge.weight_bits, tokens)
+    fit = fitting_splits(scenario, shape, ue_device, edge_device)
     deployment = Deployment(
         shape=shape,
-        splits=feasible,
-        infeasible=tuple(split for split in model.splits if split not in feasible),
+        splits=fit.splits,
+        too_large_for_ue=fit.too_large_for_ue,
+        too_large_for_edge=fit.too_large_for_edge,
         ue_device=ue_device,
-        ue=_tables("ue", shape, ue_device, scenario.ue.weight_bits, tokens),
-        edge=_tables("edge", shape, edge_device, scenario.edge.weight_bits, tokens),
+        ue=ue,
+        edge=edge,
         fragment_bytes=tuple(
             get_codec(model.codec).fragment_bytes(
                 shape.hidden_size,
@@ -140,8 +138,8 @@ def deploy(scenario: Scenario) -> Deployment:
     """Work out sizes and times of the deployed model.
 
     Raises:
-        ScenarioError: unknown device or model, a split outside the model, no split that fits the UE, or
-            targets that no split can meet.
+        ScenarioError: unknown device or model, a split outside the model, no split that fits both machines,
+            or targets that no split can meet.
     """
     return _deploy(scenario.model_dump_json())
 

@@ -78,12 +78,15 @@ class Ue(Section):
 
 
 class Edge(Section):
-    """The server: a device card, and other users' jobs in its queue (Poisson, exponential service)."""
+    """The server: a device card, how its weights are stored, how much memory the model may take, and other
+    users' jobs in its queue (Poisson, exponential service)."""
 
     device: str = "a100-80g"
     """device card: a name from `splitsim cards list` or a card file"""
     weight_bits: Literal[4, 8, 16] = 16
     """bits of a weight on the edge"""
+    memory_gib: Positive | None = None
+    """what the model may take of the memory, all UEs together; null: what the card says"""
     background_jobs_per_s: NotNegative = 0.0
     """rate of other users' jobs in the edge's queue"""
     background_job_ms: NotNegative = 0.0

@@ -149,6 +149,28 @@ def test_every_shipped_scenario_is_valid() -> None:
     assert "(too large for the UE: 32)" in scenario("validate", "memory_limited")
 
 
+def test_validate_says_which_memory_is_too_small_and_refuses_where_no_split_fits(tmp_path: Path) -> None:
+    def file(model: dict[str, Any], edge: dict[str, Any]) -> Path:
+        data = {
+            "name": "small-edge",
+            "mobility": {"model": "constant", "position_m": [5, 0, 1.5]},
+            "model": model,
+            "ue": {"memory_gib": 2},
+            "edge": edge,
+        }
+        (path := tmp_path / "small-edge.yaml").write_text(yaml.safe_dump(data))
+        return path
+
+    board = {"device": "jetson-orin-nano"}
+    both = scenario("validate", file({"splits": [1, 16, 32]}, board))
+    assert "splits 16 of 32 (too large for the UE: 32; too large for the edge: 1)" in both
+    large = file({"deployed": "llama-2-13b", "splits": [1, 4]}, board)
+    done = CliRunner().invoke(app, ["scenario", "validate", str(large)])
+    assert done.exit_code == 2
+    [line] = done.stderr.splitlines()
+    assert "edge.memory_gib = 7.45 (all of jetson-orin-nano): too small for every split; split 4 " in line
+
+
 @pytest.mark.ns3
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_scenario_is_valid_in_ns3(name: str) -> None:
