@@ -11,7 +11,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -24,7 +24,7 @@ import torch
 from llm_split.codecs import get_codec
 from llm_split.impairment import DeliveryMask
 from llm_split.packages import cache_folder, locked
-from llm_split.quality import Clean, QualityEvaluator
+from llm_split.quality import Clean, QualityEvaluator, QualityResult
 from llm_split.weights import FORMATS, GROUP, weights_fingerprint
 
 VERSION = 1
@@ -35,7 +35,7 @@ FOLDER = "clean-quality"
 _MEASURES = ("delta_nll", "stderr", "kl", "top1_agreement")
 
 Progress = Callable[[], None]
-"""Called after each window that was measured."""
+"""Called after each evaluation."""
 
 
 @dataclass(frozen=True)
@@ -65,41 +65,40 @@ class CleanSource:
         """The value in the cache; None if there is none, or the file is damaged or of another measurement."""
         return _read(self._file(split), self._identity(split))
 
-    def get(self, split: int, progress: Progress = lambda: None) -> Clean:
-        """Loss-free quality of one of the evaluator's splits.
+    def get(self, splits: Iterable[int], progress: Progress = lambda: None) -> dict[int, Clean]:
+        """Loss-free quality of some of the evaluator's splits, by split.
 
-        Two processes that need the same value measure it once: the second waits for the first. A cache that
-        can't be written to is not used.
+        Two processes that need the same values measure them once: the second waits for the first. A cache
+        that can't be written to is not used.
         """
-        file = self._file(split)
+        wanted = sorted(set(splits))
+        folder = self._file(wanted[0]).parent
         with ExitStack() as stack:
             with suppress(OSError):
-                file.parent.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(locked(file.parent / ".lock"))
-            found = self.known(split)
-            if found is None:
-                found = self.measure(split, progress)
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(folder / ".lock"))
+            found = {split: clean for split in wanted if (clean := self.known(split)) is not None}
+            measured = self.measure([split for split in wanted if split not in found], progress)
+            for split, clean in measured.items():
                 with suppress(OSError):
-                    _write(file, {"identity": self._identity(split), **asdict(found)})
-            return found
+                    _write(self._file(split), {"identity": self._identity(split), **asdict(clean)})
+        return found | measured
 
-    def measure(self, split: int, progress: Progress = lambda: None) -> Clean:
-        """Loss-free quality of a split, measured: one evaluation for each window."""
-        W = self.evaluator.prompts.shape[1]
+    def measure(self, splits: Sequence[int], progress: Progress = lambda: None) -> dict[int, Clean]:
+        """Measure the loss-free quality of some splits: one evaluation for each window and split."""
+        results: dict[int, list[QualityResult]] = {split: [] for split in splits}
+        with self.evaluator.references_kept():
+            for index in range(self.windows if results else 0):
+                for split, of_split in results.items():
+                    mask = self._mask(split)
+                    of_split.append(self.evaluator.evaluate(index, split, self.codec_name, mask))
+                    progress()
+        return {split: _mean(of_split) for split, of_split in results.items()}
+
+    def _mask(self, split: int) -> DeliveryMask:
         fragments = self.fragments if split < self.evaluator.num_layers else 0
-        mask = DeliveryMask.perfect(self.prompt_tokens, W - self.prompt_tokens, fragments)
-        results = []
-        for index in range(self.windows):
-            results.append(self.evaluator.evaluate(index, split, self.codec_name, mask))
-            progress()
-        deltas = np.array([result.delta_nll for result in results])
-        return Clean(
-            delta_nll=float(deltas.mean()),
-            stderr=float(deltas.std(ddof=1) / math.sqrt(len(deltas))) if len(deltas) > 1 else math.nan,
-            kl=float(np.mean([result.kl for result in results])),
-            top1_agreement=float(np.mean([result.top1_agreement for result in results])),
-            windows=len(results),
-        )
+        output_tokens = self.evaluator.prompts.shape[1] - self.prompt_tokens
+        return DeliveryMask.perfect(self.prompt_tokens, output_tokens, fragments)
 
     def _file(self, split: int) -> Path:
         text = json.dumps(self._identity(split), sort_keys=True)
@@ -139,6 +138,17 @@ class CleanSource:
         example = torch.sin(torch.arange(4.0 * self.evaluator.split_model.hidden_size)).reshape(4, -1)
         coded = get_codec(self.codec_name).roundtrip(example, parts)
         return f"{self.codec_name} {parts} {_digest(coded.float().numpy().tobytes())}"
+
+
+def _mean(results: list[QualityResult]) -> Clean:
+    deltas = np.array([result.delta_nll for result in results])
+    return Clean(
+        delta_nll=float(deltas.mean()),
+        stderr=float(deltas.std(ddof=1) / math.sqrt(len(deltas))) if len(deltas) > 1 else math.nan,
+        kl=float(np.mean([result.kl for result in results])),
+        top1_agreement=float(np.mean([result.top1_agreement for result in results])),
+        windows=len(results),
+    )
 
 
 def _format(bits: int) -> str:

@@ -163,7 +163,7 @@ class Scorer:
         notice = _Notice(f"{self.scenario.model.quality}, {len(set(proxies))} splits, part {part}")
         try:
             with model_threads(self._threads):
-                found = {split: source.get(split, notice.step) for split in sorted(set(proxies))}
+                found = source.get(proxies, notice.step)
         except CannotSplitError as error:
             raise ScenarioError(f"model.quantise = true: {error}; valid: false") from error
         notice.end()

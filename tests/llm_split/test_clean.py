@@ -54,7 +54,7 @@ def test_it_is_the_mean_over_plainly_quantised_models(
         logits = edge.edge_logits(hidden[None], split)[0].double()
         nll = -logits.log_softmax(-1).gather(-1, ids[1:, None])[:, 0]
         expected.append(float((nll - plain_nll(tiny, ids))[P - 1 :].mean()))
-    found = source(tiny, tmp_path, ue=bits, edge=12 - bits).get(split)
+    found = source(tiny, tmp_path, ue=bits, edge=12 - bits).get([split])[split]
     assert found.delta_nll == pytest.approx(np.mean(expected), abs=2e-5)
     assert abs(found.delta_nll) > 1e-3
     assert found.stderr == pytest.approx(np.std(expected, ddof=1) / np.sqrt(3), rel=1e-2)
@@ -65,9 +65,9 @@ def test_it_is_the_mean_over_plainly_quantised_models(
 
 def test_what_is_on_disk_is_not_measured_again(tiny: SplitModel, tmp_path: Path) -> None:
     first = source(tiny, tmp_path)
-    measured = first.get(2)
+    measured = first.get([2])[2]
     second, steps = source(tiny, tmp_path), []
-    assert second.get(2, lambda: steps.append(1)) == measured
+    assert second.get([2], lambda: steps.append(1)) == {2: measured}
     assert second.evaluator.evaluations == second.evaluator.cache_passes == 0
     assert not steps
     assert [file.name for file in tmp_path.rglob("*.partial")] == []
@@ -94,7 +94,7 @@ def test_everything_that_it_depends_on_has_a_file_of_its_own(tiny: SplitModel, t
     "damage", ["", "{", "[]", '{"identity": 3}', "null", "other", "not finite", "not a number"]
 )
 def test_a_damaged_file_is_measured_anew(tiny: SplitModel, tmp_path: Path, damage: str) -> None:
-    measured = source(tiny, tmp_path).get(3)
+    measured = source(tiny, tmp_path).get([3])[3]
     (file,) = files(tmp_path)
     data = json.loads(file.read_text())
     changed = {
@@ -104,7 +104,7 @@ def test_a_damaged_file_is_measured_anew(tiny: SplitModel, tmp_path: Path, damag
     }
     file.write_text(json.dumps(changed[damage]) if damage in changed else damage)
     again = source(tiny, tmp_path)
-    assert again.get(3) == measured
+    assert again.get([3])[3] == measured
     assert again.evaluator.evaluations == 3
     assert json.loads(file.read_text()) == data
 
@@ -112,7 +112,7 @@ def test_a_damaged_file_is_measured_anew(tiny: SplitModel, tmp_path: Path, damag
 def test_a_cache_that_cannot_be_written_is_not_used(tiny: SplitModel, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     subject = source(tiny, tmp_path / "file")
-    assert subject.get(1) == subject.measure(1)
+    assert subject.get([1]) == subject.measure([1])
 
 
 def test_two_processes_measure_it_once(tiny: SplitModel, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_two_processes_measure_it_once(tiny: SplitModel, tmp_path: Path) -> None
 
     def child() -> None:
         subject = source(tiny, tmp_path)
-        queue.put((os.getpid(), subject.get(1), subject.evaluator.evaluations))
+        queue.put((os.getpid(), subject.get([1])[1], subject.evaluator.evaluations))
 
     processes = [context.Process(target=child) for _ in range(3)]
     for process in processes:
@@ -136,5 +136,14 @@ def test_two_processes_measure_it_once(tiny: SplitModel, tmp_path: Path) -> None
 def test_no_more_windows_than_it_says(tiny: SplitModel, tmp_path: Path) -> None:
     many = torch.randint(0, 131, (WINDOWS + 3, 10), generator=torch.Generator().manual_seed(9))
     steps: list[int] = []
-    assert source(tiny, tmp_path, prompts=many).get(4, lambda: steps.append(1)).windows == WINDOWS
+    assert source(tiny, tmp_path, prompts=many).get([4], lambda: steps.append(1))[4].windows == WINDOWS
     assert len(steps) == WINDOWS
+
+
+def test_kept_references_change_no_bit(tiny: SplitModel, tmp_path: Path) -> None:
+    together = source(tiny, tmp_path).measure([1, 3, 4])
+    subject = source(tiny, tmp_path)
+    results = [subject.evaluator.evaluate(i, 3, "int8", subject._mask(3)) for i in range(3)]
+    assert np.mean([result.delta_nll for result in results]) == together[3].delta_nll
+    assert np.mean([result.kl for result in results]) == together[3].kl
+    assert subject.evaluator._references is None

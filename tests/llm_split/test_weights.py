@@ -124,7 +124,7 @@ def test_gpt2_layers_are_quantised_along_their_inputs() -> None:
     torch.manual_seed(3)
     config = GPT2Config(n_layer=2, n_embd=32, n_head=2, vocab_size=131, initializer_range=0.2)
     model = SplitModel(GPT2LMHeadModel(config))
-    weight = model.blocks[0].attn.c_attn.weight.detach()  # [in, out]
+    weight = dict(model.blocks[0].named_parameters())["attn.c_attn.weight"].detach()  # [in, out]
     values = QuantisedBlock(model.blocks[0], 4).values["attn.c_attn.weight"]
     assert torch.allclose(values, plain(weight.T, 4).T, rtol=1e-6)
     with model.quantised([0], 4):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from llm_split.clean import FOLDER
+from llm_split.quality import QualityResult
 from pyagent.envs.record import DeliveryRecord, Outcome
 from pyagent.envs.scoring import Scorer
 from tests.conftest import small_scenario
@@ -44,8 +45,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / FOLDER
 
 
-def quality(scorer: Scorer, record: DeliveryRecord, part: str = "train"):
-    return scorer.evaluate(record, seed=1, replicate=0, part=part)  # type: ignore[arg-type]
+def quality(scorer: Scorer, record: DeliveryRecord) -> QualityResult:
+    return scorer.evaluate(record, seed=1, replicate=0, part="train")
 
 
 def test_a_request_that_lost_nothing_costs_the_mean_of_its_split(small_scorer: Scorer, cache: Path) -> None:
