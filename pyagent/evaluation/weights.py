@@ -302,7 +302,7 @@ class Rereading:
     def verdict(self) -> str:
         """Whether the ranking holds, in a few sentences."""
         others = range(1, len(self.readings))
-        first = " and ".join(np.asarray(self.policies)[self.ranks[:, 0] == 1])
+        first = ", ".join(np.asarray(self.policies)[self.ranks[:, 0] == 1])
         moved = [self.readings[i].name for i in others if not self.first_holds(i)]
         lost = f" (not in {'; '.join(moved)})" if moved else ""
         taus = [tau for tau in map(self.tau, others) if tau is not None]

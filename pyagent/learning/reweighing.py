@@ -35,8 +35,8 @@ def reread_policies(
     ]
     return reread(
         pd.concat(judged, ignore_index=True),
-        test.static(range(dataset.test.replicates)),
-        train.static([0]),  # what every other tuned policy is tuned on
+        test.static(),
+        train.static(),
         dataset.composer.weights,
         readings,
     )
@@ -55,13 +55,13 @@ class _Cells:
         self._splits = np.asarray(dataset.deployment.splits)
         self._terms = _terms(dataset.composer, table)
 
-    def static(self, replicates: Sequence[int]) -> pd.DataFrame:
-        """Rows of every split played alone, on some replicates."""
+    def static(self) -> pd.DataFrame:
+        """Rows of every split played alone."""
         K = len(self._table)
         frames = [
             self._frame(np.full(K, action), np.zeros(K, bool), replicate).assign(replicate=replicate)
             for action in range(self._table.actions)
-            for replicate in replicates
+            for replicate in range(self._table.replicates)
         ]
         return pd.concat(frames, ignore_index=True)
 

@@ -56,6 +56,18 @@ def test_a_quick_look_says_so_wherever_it_is_read(runs: dict[str, Path]) -> None
         assert ("<h1>quick look: small</h1>" in (runs[name] / "report.html").read_text()) == quick
 
 
+def test_at_its_own_weights_a_run_is_what_its_summary_says(runs: dict[str, Path]) -> None:
+    done = splitsim("report", runs["a"], "--weights", "--json")
+    assert done.returncode == 0, done.stderr
+    as_run = json.loads(done.stdout.splitlines()[-1])["readings"][0]
+    summary = json.loads((runs["a"] / "summary.json").read_text())
+    assert as_run["best_static"]["split"] == summary["best_static_split"]
+    for name, metrics in (summary["policies"] | {"oracle": summary["oracle"]}).items():
+        found = as_run["oracle"] if name == "oracle" else as_run["policies"][name]
+        assert found["reward"] == pytest.approx(metrics["reward"], abs=1e-9)
+        assert found["reward_ci"] == pytest.approx(metrics["reward_ci"], abs=1e-9)
+
+
 def test_the_last_line_is_one_json_object_with_every_figure(runs: dict[str, Path]) -> None:
     summary = json.loads((runs["a"].parent / "a.json").read_text())
     assert set(summary["policies"]) >= POLICIES

@@ -226,7 +226,7 @@ def test_policies_with_the_same_decisions_share_a_rank_in_every_reading() -> Non
     told = found(pd.concat([rows, rows.assign(policy="two")]), *usual_readings(WEIGHTS)[1:])
     assert (told.ranks == 1).all()
     assert all(told.first_holds(i) and told.tau(i) is None for i in range(len(told.readings)))
-    assert told.verdict().startswith("The first place (one and two) holds in 13 of 13 readings")
+    assert told.verdict().startswith("The first place (one, two) holds in 13 of 13 readings")
 
 
 def test_best_static_is_tuned_and_the_oracle_made_at_the_weights_of_the_reading() -> None:
