@@ -24,6 +24,7 @@ from llm_split.codecs import codec_names
 from llm_split.impairment import CONCEALMENTS, INTERLEAVINGS, Impairment
 from llm_split.partition import SplitModel
 from llm_split.study import MEASURES, Cell, Condition, Estimate, Study, Table
+from llm_split.weights import BITS
 
 LOSSES = (0.01, 0.05, 0.1, 0.2)
 _PLAN, _WINDOWS, CSV_FILE = "plan.json", "windows", "profile.csv"
@@ -33,6 +34,10 @@ _T_975: tuple[float, ...] = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2
 _T_975 += (2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086)
 _T_975 += (2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)
 _Z_975 = 1.960
+
+
+ALL_LOCAL = Condition("fp16")
+"""What an all-local cut is measured under: half precision costs nothing."""
 
 
 class ProfileError(ValueError):
@@ -46,8 +51,9 @@ class Plan:
     Attributes:
         model: name, folder or hub id.
         text: name or path.
-        splits: cuts, each in 1..num_layers-1.
-        losses: shares of packets or values lost.
+        splits: cuts, each in 1..num_layers-1. With `ue_bits` below 16 all local is measured, too: there
+            quantised weights are all that costs quality.
+        losses: shares of packets or values lost; empty: nothing is lost, also not the first token.
         codecs: that are tried without loss.
         codec: under which loss is tried.
         windows: at most so many.
@@ -60,6 +66,7 @@ class Plan:
         spare_first_token: position 0 is never lost.
         dtype: of the weights.
         seed: of losses.
+        ue_bits, edge_bits: width of the linear weights of the blocks on each side; 16: as they were loaded.
     """
 
     model: str
@@ -79,6 +86,8 @@ class Plan:
     spare_first_token: bool = True
     dtype: str = "float32"
     seed: int = 0
+    ue_bits: int = 16
+    edge_bits: int = 16
 
     def __post_init__(self) -> None:
         for name, valid in (("concealment", CONCEALMENTS), ("interleaving", INTERLEAVINGS)):
@@ -87,6 +96,9 @@ class Plan:
         for name in (*self.codecs, self.codec):
             if name not in codec_names():
                 raise ProfileError(f"codec is {name!r}, valid: {', '.join(codec_names())}")
+        for name in ("ue_bits", "edge_bits"):
+            if getattr(self, name) not in BITS:
+                raise ProfileError(f"{name} is {getattr(self, name)}, valid: {', '.join(map(str, BITS))}")
         for loss in self.losses:
             if not 0 < loss < 1:
                 raise ProfileError(f"losses has {loss}, valid: above 0 and below 1")
@@ -109,7 +121,8 @@ class Plan:
         how = Impairment(self.concealment, self.interleaving)  # type: ignore[arg-type]
         zeros = Impairment("zero", self.interleaving)  # type: ignore[arg-type]
         lossless = [Condition(name) for name in dict.fromkeys(self.codecs)]
-        lossless.append(Condition(self.codec, "first-token", 1.0, impairment=how))
+        if self.losses:
+            lossless.append(Condition(self.codec, "first-token", 1.0, impairment=how))
         lossy = [
             condition
             for loss in self.losses
@@ -152,6 +165,8 @@ class Profile:
         _check_splits(plan, split_model.num_layers)
         self.plan, self.out, self.num_layers = plan, out, split_model.num_layers
         cells = [Cell(split, condition) for split in plan.splits for condition in plan.conditions]
+        if plan.ue_bits != 16:
+            cells.append(Cell(split_model.num_layers, ALL_LOCAL))
         self.study = Study(
             split_model,
             windows,
@@ -161,6 +176,8 @@ class Profile:
             deployed_hidden_size=plan.deployed_hidden_size or None,
             seed=plan.seed,
             spare_first_token=plan.spare_first_token,
+            ue_bits=plan.ue_bits,
+            edge_bits=plan.edge_bits,
         )
         self._check_parts(split_model.hidden_size)
         digest = hashlib.sha256(windows.numpy().tobytes()).hexdigest()
@@ -185,9 +202,11 @@ class Profile:
             if not file.exists():
                 _write(file, text)
             there = json.loads(file.read_text(encoding="utf-8"))
+            # Plans of older folders do not name the widths.
+            there["plan"] = {"ue_bits": 16, "edge_bits": 16, **there["plan"]}
         except OSError as error:
             raise ProfileError(f"{self.out} can't be used as a folder of a profile: {error}") from error
-        except ValueError as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise ProfileError(f"{file} is damaged: {error}; choose another folder") from error
         if there != json.loads(text):
             raise ProfileError(
@@ -254,6 +273,8 @@ class Profile:
         record: dict[str, Any] = {
             "model": self.plan.model,
             "num_layers": self.num_layers,
+            "ue_bits": self.plan.ue_bits,
+            "edge_bits": self.plan.edge_bits,
             "split": cell.split,
             "codec": condition.codec,
             "channel": condition.channel,

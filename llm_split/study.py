@@ -179,6 +179,8 @@ class Study:
         seed: of all losses.
         spare_first_token: position 0 always arrives (its loss is a study of its own, see `docs/profile.md`).
         batch: masks in one pass.
+        ue_bits, edge_bits: width of the linear weights of the blocks on each side, one of
+            `llm_split.weights.BITS`; 16 leaves them as they were loaded. The reference is not quantised.
     """
 
     def __init__(
@@ -192,6 +194,8 @@ class Study:
         seed: int = 0,
         spare_first_token: bool = True,
         batch: int = 4,
+        ue_bits: int = 16,
+        edge_bits: int = 16,
     ) -> None:
         if windows.ndim != 2 or windows.dtype != torch.long:
             raise ValueError(f"windows are {windows.dtype} {tuple(windows.shape)}, valid: int64 [n, W]")
@@ -207,6 +211,7 @@ class Study:
         self.payload_bytes, self.seed, self.spare_first_token = payload_bytes, seed, spare_first_token
         self.sent_hidden_size = deployed_hidden_size or split_model.hidden_size
         self.batch = batch
+        self.ue_bits, self.edge_bits = ue_bits, edge_bits
 
     def fragment_bytes(self, condition: Condition) -> list[int]:
         """Payload bytes of each of the F packets of a token."""
@@ -254,9 +259,12 @@ class Study:
     def evaluate(self, index: int, cells: Sequence[Cell]) -> dict[Cell, NDArray[np.float64]]:
         """Some cells on one window: cell -> float64 [len(MEASURES)]."""
         ids = self.windows[index]
-        splits = {cell.split for cell in cells} | {self.split_model.num_layers}
-        hidden = self.split_model.hidden_states(ids[None], splits)
-        references, clean_nll = self._unimpaired(hidden[self.split_model.num_layers][0], ids)
+        L = self.split_model.num_layers
+        hidden = self.split_model.hidden_states(ids[None], {cell.split for cell in cells} | {L})
+        references, clean_nll = self._unimpaired(hidden[L][0], ids)
+        if self.ue_bits != 16:
+            with self.split_model.quantised(range(L), self.ue_bits):
+                hidden = self.split_model.hidden_states(ids[None], {cell.split for cell in cells})
         found: dict[Cell, NDArray[np.float64]] = {}
         for split in sorted({cell.split for cell in cells}):
             sent = require_finite(hidden[split][0, :-1], f"hidden states at split {split}")
@@ -267,7 +275,8 @@ class Study:
                 received = torch.stack(
                     [self._received(sent, c.condition, m, index) for c, m in zip(part, masks, strict=True)]
                 )
-                outputs = self.split_model.continue_to_last(received, split)
+                with self.split_model.quantised(range(split, L), self.edge_bits):
+                    outputs = self.split_model.continue_to_last(received, split)
                 for cell, mask, output in zip(part, masks, outputs, strict=True):
                     measures = self._measures(output, references, clean_nll, ids)
                     found[cell] = np.array([*measures, cell.condition.lost(mask)])

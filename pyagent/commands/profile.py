@@ -34,7 +34,9 @@ def profile(
         str,
         typer.Option(help="How many cuts, spread by depth, or a list such as 1,5,9 (default: 8)."),
     ] = "",
-    losses: Annotated[str, typer.Option(help="Shares of packets or values lost.")] = "0.01,0.05,0.1,0.2",
+    losses: Annotated[
+        str, typer.Option(help="Shares of packets or values lost, or none for coding and weights alone.")
+    ] = "0.01,0.05,0.1,0.2",
     codecs: Annotated[str, typer.Option(help="Codecs to try without loss.")] = "fp16,int8,int4,int4-token",
     codec: Annotated[str, typer.Option(help="Codec under which loss is tried.")] = "fp16",
     windows: Annotated[int, typer.Option(help="Windows of text at most.")] = 16,
@@ -54,6 +56,13 @@ def profile(
     ] = False,
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
     seed: Annotated[int, typer.Option(min=0, help="Of the losses.")] = 0,
+    ue_bits: Annotated[
+        int, typer.Option(help="Bits of a weight in blocks on the UE: 4, 8, or 16 for the weights as loaded.")
+    ] = 16,
+    edge_bits: Annotated[
+        int,
+        typer.Option(help="Bits of a weight in blocks on the edge: 4, 8, or 16 for the weights as loaded."),
+    ] = 16,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of the table.")
     ] = False,
@@ -74,7 +83,8 @@ def profile(
     _check_folder(out)
     with usage_errors():
         width = load_shape(deployed).hidden_size if deployed else 0
-    loss_shares = tuple(_number(part, "--losses") for part in losses.split(","))
+    parts = [] if losses == "none" else losses.split(",")
+    loss_shares = tuple(_number(part, "--losses") for part in parts)
     settings: dict[str, Any] = {
         "losses": loss_shares,
         "codecs": tuple(part.strip() for part in codecs.split(",")),
@@ -90,6 +100,8 @@ def profile(
         "spare_first_token": not expose_first_token,
         "dtype": dtype,
         "seed": seed,
+        "ue_bits": ue_bits,
+        "edge_bits": edge_bits,
     }
     with usage_errors():
         Plan(model, text, (1,), **settings)  # what is wrong with these is told before a model is loaded
@@ -105,7 +117,16 @@ def profile(
     files = _draw([out], out / "profile")
     if as_json:
         print(
-            json.dumps({**result, "out": str(out), "files": [str(f) for f in (out / "profile.csv", *files)]})
+            json.dumps(
+                {
+                    **result,
+                    "ue_bits": ue_bits,
+                    "edge_bits": edge_bits,
+                    "loss_free": _loss_free(out),
+                    "out": str(out),
+                    "files": [str(f) for f in (out / "profile.csv", *files)],
+                }
+            )
         )
         return
     _print_table(out)
@@ -215,14 +236,23 @@ def _draw(folders: list[Path], out: Path) -> list[Path]:
     return save(figure, out)
 
 
+def _loss_free(out: Path) -> list[dict[str, Any]]:
+    """dNLL and its standard error of every cut and codec without loss."""
+    frame = read_profile(out)
+    columns = ["split", "codec", "delta_nll", "delta_nll_stderr", "windows"]
+    found: list[dict[str, Any]] = frame[frame.channel == "none"][columns].to_dict("records")
+    return found
+
+
 def _print_table(out: Path) -> None:
     """dNLL by split and condition, at the profile's middle loss."""
     frame = read_profile(out)
     losses = sorted(set(frame[frame.channel == "packet"].loss))
-    middle = losses[len(losses) // 2]
+    middle = losses[len(losses) // 2] if losses else 0.0
     shown = frame[(frame.loss == middle) | frame.channel.isin(["none", "first-token"])]
     shown = shown.assign(name=[_column(*row) for row in shown[["codec", "channel", "concealment"]].values])
-    title = f"dNLL in nat/token, ± standard error; losses of {100 * middle:g} %"
+    lost = f"losses of {100 * middle:g} %" if losses else "nothing lost"
+    title = f"dNLL in nat/token, ± standard error; {lost}{_weights(frame)}"
     table = Table(title=title, title_justify="left")
     table.add_column("split", justify="right")
     names = list(dict.fromkeys(shown.name))
@@ -230,10 +260,18 @@ def _print_table(out: Path) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for split, rows in shown.groupby("split"):
         row = rows.set_index("name")
-        cells = [f"{row.delta_nll[n]:.3f} ± {row.delta_nll_stderr[n]:.3f}" for n in names]
-        table.add_row(str(split), *cells)
+        cells = [
+            f"{row.delta_nll[n]:.3f} ± {row.delta_nll_stderr[n]:.3f}" if n in row.index else "" for n in names
+        ]
+        table.add_row("all local" if split == frame.num_layers[0] else str(split), *cells)
     # As wide as its columns also where the terminal isn't or there is none.
     Console(width=max(Console().width, WIDTH), markup=False).print(table)
+
+
+def _weights(frame: Any) -> str:
+    """The widths of the weights, for titles; empty where they are as loaded."""
+    ue, edge = int(frame.ue_bits[0]), int(frame.edge_bits[0])
+    return "" if (ue, edge) == (16, 16) else f"; weights of {ue} bits on the UE, {edge} on the edge"
 
 
 def _column(codec: str, channel: str, concealment: str) -> str:

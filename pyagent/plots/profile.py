@@ -139,12 +139,20 @@ def _number(ax: Axes, row: int, column: int, mean: float, unsure: bool, shade: f
 
 def _describe(ax: Axes, frame: pd.DataFrame) -> None:
     splits = sorted(frame.split.unique(), reverse=True)
-    ax.set_yticks(range(len(splits)), [str(s) for s in splits], fontsize=6.5)
     layers = int(frame.num_layers.iloc[0])
+    ax.set_yticks(range(len(splits)), ["local" if s == layers else str(s) for s in splits], fontsize=6.5)
     ax.set_ylabel(f"{plain(frame.model.iloc[0])}\nsplit (of {layers})", fontsize=8)
 
 
 def _note(frame: pd.DataFrame) -> str:
     low, high = frame.windows.min(), frame.windows.max()
     windows = f"{low}" if low == high else f"{low} to {high}"
-    return f"{frame.model.iloc[0]}: {windows} windows, unimpaired PPL {frame.reference_ppl.iloc[0]:.1f}"
+    text = f"{frame.model.iloc[0]}: {windows} windows, unimpaired PPL {frame.reference_ppl.iloc[0]:.1f}"
+    return text + _weights(frame)
+
+
+def _weights(frame: pd.DataFrame) -> str:
+    """Widths of quantised weights; older profiles do not name them."""
+    if "ue_bits" not in frame or (frame.ue_bits.iloc[0], frame.edge_bits.iloc[0]) == (16, 16):
+        return ""
+    return f", weights of {frame.ue_bits.iloc[0]} bits (UE) and {frame.edge_bits.iloc[0]} bits (edge)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,8 @@ def test_splits_are_spread_by_depth() -> None:
         ("stderr", float("nan"), "stderr is nan, valid: finite"),
         ("splits", (), "splits is empty"),
         ("burst", 0.5, "burst is 0.5, valid: finite and >= 1"),
+        ("ue_bits", 5, "ue_bits is 5, valid: 4, 8, 16"),
+        ("edge_bits", 2, "edge_bits is 2, valid: 4, 8, 16"),
     ],
 )
 def test_plans_say_what_is_valid(field: str, value: object, message: str) -> None:
@@ -139,6 +142,37 @@ def test_cut_behind_the_last_block_is_refused(
     """All local sends nothing, so there is nothing to profile."""
     with pytest.raises(ProfileError, match=r"split is 4, valid for tiny: 1\.\.3"):
         Profile(Plan(**{**PLAN.__dict__, "splits": (1, 4)}), tmp_path, tiny, windows)
+
+
+def test_quantised_weights_are_profiled_to_the_last_cut(
+    tiny: SplitModel, windows: torch.Tensor, tmp_path: Path
+) -> None:
+    plan = Plan(**{**PLAN.__dict__, "losses": (), "codecs": ("fp16",), "ue_bits": 4, "edge_bits": 8})
+    table = Profile(plan, tmp_path / "coarse", tiny, windows).run()
+    with (tmp_path / "coarse" / "profile.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["split"], row["ue_bits"], row["edge_bits"]) for row in rows] == [
+        ("1", "4", "8"),
+        ("3", "4", "8"),
+        ("4", "4", "8"),
+    ]
+    assert all(abs(float(row["delta_nll"])) > 1e-3 for row in rows)
+    assert [cell.split for cell in table.cells] == [1, 3, 4]
+    with pytest.raises(ProfileError, match=r"holds another profile \(it differs in edge_bits, ue_bits\)"):
+        Profile(Plan(**{**plan.__dict__, "ue_bits": 16, "edge_bits": 16}), tmp_path / "coarse", tiny, windows)
+
+
+def test_a_folder_from_before_there_were_widths_goes_on(
+    tiny: SplitModel, windows: torch.Tensor, tmp_path: Path
+) -> None:
+    Profile(PLAN, tmp_path, tiny, windows)
+    file = tmp_path / "plan.json"
+    plan = json.loads(file.read_text())
+    del plan["plan"]["ue_bits"], plan["plan"]["edge_bits"]
+    file.write_text(json.dumps(plan))
+    assert Profile(PLAN, tmp_path, tiny, windows).done == 0
+    with pytest.raises(ProfileError, match=r"it differs in ue_bits"):
+        Profile(Plan(**{**PLAN.__dict__, "ue_bits": 8}), tmp_path, tiny, windows)
 
 
 def test_quantiles_fall_to_the_normal_one() -> None:

@@ -15,6 +15,7 @@ from llm_split.partition import SplitModel
 from llm_split.study import LEAST_WINDOWS, Cell, Condition, Study, Table
 from llm_split.texts import prompt_windows
 from tests.llm_split.conftest import tiny_llama
+from tests.llm_split.test_weights import plain_copy
 
 P, W = 9, 24
 CONDITIONS = [
@@ -192,3 +193,26 @@ def test_real_model_equals_transformers_when_nothing_is_lost(real: QualityModel)
             real.model(row[None], labels=label[None]).loss for row, label in zip(ids, labels, strict=True)
         ]
     assert table.estimate(cell, "nll").mean == pytest.approx(float(torch.stack(losses).mean()), abs=2e-3)
+
+
+@pytest.mark.parametrize(("ue", "edge"), [(4, 16), (8, 4), (16, 8)])
+def test_quantised_halves_equal_plainly_quantised_models(
+    tiny: SplitModel, windows: torch.Tensor, ue: int, edge: int
+) -> None:
+    """The UE's blocks from one plainly quantised model, the edge's from another; lost packets in between."""
+    cells = [Cell(split, Condition("int8", "packet", 0.2)) for split in (1, 3)]
+    study = Study(tiny, windows, P, cells, payload_bytes=30, ue_bits=ue, edge_bits=edge)
+    found = study.evaluate(2, cells)
+    phone, server = (tiny if bits == 16 else SplitModel(plain_copy(tiny.model, bits)) for bits in (ue, edge))
+    ids, targets = windows[2], windows[2][P:, None]
+    with torch.inference_mode():
+        p = tiny.model(ids[None, :-1]).logits[0, P - 1 :].double().log_softmax(-1)
+    for cell in cells:
+        sent = phone.hidden_states(ids[None, :-1], [cell.split])[cell.split][0]
+        mask = cell.condition.mask(P, W - P, len(study.fragment_bytes(cell.condition)), 2, spare=True)
+        received = cell.condition.received(get_codec("int8").roundtrip(sent, mask.fragments), mask, 2, True)
+        q = server.edge_logits(received[None], cell.split)[0, P - 1 :].double().log_softmax(-1)
+        delta = float((p - q).gather(-1, targets).mean())
+        assert found[cell][0] == pytest.approx(delta, abs=2e-5)
+        plain = Study(tiny, windows, P, cells, payload_bytes=30).evaluate(2, [cell])[cell]
+        assert abs(found[cell][0] - plain[0]) > 1e-3

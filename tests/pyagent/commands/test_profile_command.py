@@ -79,9 +79,29 @@ def test_profile_writes_table_and_pictures_and_goes_on(
     assert (tmp_path / "q" / "two.png").stat().st_size > (out / "profile.png").stat().st_size
 
 
+@pytest.mark.model
+def test_what_weights_alone_cost(
+    fetched: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "p"
+    given = ["--out", str(out), *LITTLE[:6], "--losses", "none", "--codecs", "fp16", "--ue-bits", "4"]
+    assert splitsim(monkeypatch, "profile", *given, "--json") == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (result["ue_bits"], result["edge_bits"], result["cells"]) == (4, 16, 3)
+    assert [row["split"] for row in result["loss_free"]] == [1, 15, 30]
+    table = pd.read_csv(out / "profile.csv")
+    assert [row["delta_nll"] for row in result["loss_free"]] == table.delta_nll.tolist()
+    assert (table.delta_nll.abs() > 1e-3).all()
+    assert splitsim(monkeypatch, "profile", *given) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "nothing lost; weights of 4 bits on the UE, 16 on the edge" in shown
+    assert "all local" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--ue-bits", "5"], "ue_bits is 5, valid: 4, 8, 16"),
         (["--losses", "0.1,x"], "--losses has 'x', valid: numbers"),
         (["--losses", "0"], "losses has 0.0, valid: above 0 and below 1"),
         (["--codec", "zip"], "codec is 'zip', valid: fp16, int4"),

@@ -40,6 +40,20 @@ def frame(
     return pd.DataFrame(rows)
 
 
+def test_quantised_weights_and_all_local_are_named() -> None:
+    """Profiles from before there were widths have no such columns."""
+    local = row(8, "none", 0.0, 0.4)
+    coarse = pd.concat([frame(), pd.DataFrame([local])]).assign(ue_bits=4, edge_bits=16)
+    figure = profile_figure([coarse])
+    (axes,) = [ax for ax in figure.axes if ax.get_title() == "coding alone"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["local", "7", "4", "1"]
+    assert texts(axes) == [".40", ".70", ".40", ".10"]
+    shown = " ".join(text.get_text() for text in figure.texts)
+    assert "weights of 4 bits (UE) and 16 bits (edge)" in shown
+    for plain in (frame(), frame().assign(ue_bits=16, edge_bits=16)):
+        assert "weights of" not in " ".join(text.get_text() for text in profile_figure([plain]).texts)
+
+
 def texts(ax: Any) -> list[str]:
     return [t.get_text() for t in ax.texts]
 
