@@ -79,6 +79,9 @@ def static_runs(seeds: tuple[int, ...], replicates: int, n: int = 12) -> pd.Data
                 seed=seed,
                 replicate=r,
                 latency_s=np.where(third == (split == 1), 0.5, 3.0),
+                ue_energy_j=2.0,
+                delta_nll=0.2,
+                failed=False,
             )
             for split in SPLITS
             for seed in seeds
