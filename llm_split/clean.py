@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
@@ -29,7 +28,7 @@ from llm_split.weights import FORMATS, GROUP, weights_fingerprint
 
 VERSION = 1
 """Of the measurement; files of another version are measured anew."""
-WINDOWS = 8
+WINDOWS = 32
 """Windows that a mean is over, at most."""
 FOLDER = "clean-quality"
 _MEASURES = ("delta_nll", "stderr", "kl", "top1_agreement")
@@ -72,11 +71,13 @@ class CleanSource:
         that can't be written to is not used.
         """
         wanted = sorted(set(splits))
-        folder = self._file(wanted[0]).parent
+        found = {split: clean for split in wanted if (clean := self.known(split)) is not None}
+        if len(found) == len(wanted):
+            return found
         with ExitStack() as stack:
             with suppress(OSError):
-                folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(locked(folder / ".lock"))
+                self._lock.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self._lock))
             found = {split: clean for split in wanted if (clean := self.known(split)) is not None}
             measured = self.measure([split for split in wanted if split not in found], progress)
             for split, clean in measured.items():
@@ -101,9 +102,16 @@ class CleanSource:
         return DeliveryMask.perfect(self.prompt_tokens, output_tokens, fragments)
 
     def _file(self, split: int) -> Path:
+        return self._named(split, "json")
+
+    @property
+    def _lock(self) -> Path:
+        """Held while splits of these windows, weights and codec are measured; others don't wait for them."""
+        return self._named(0, "lock")
+
+    def _named(self, split: int, suffix: str) -> Path:
         text = json.dumps(self._identity(split), sort_keys=True)
-        name = hashlib.sha256(text.encode()).hexdigest()[:32]
-        return cache_folder(self.cache_dir) / FOLDER / f"{name}.json"
+        return cache_folder(self.cache_dir) / FOLDER / f"{_digest(text.encode())[:32]}.{suffix}"
 
     def _identity(self, split: int) -> dict[str, Any]:
         """Everything that the value depends on; of what is all local, neither codec nor edge."""
@@ -174,12 +182,11 @@ def _read(file: Path, identity: dict[str, Any]) -> Clean | None:
 
 
 def _write(file: Path, data: dict[str, Any]) -> None:
-    """All of it or nothing, under a name of this process's own until then."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".partial")
+    """All of it or nothing: under a name of this process's own until it is complete."""
+    part = file.with_name(f".{file.stem}.{os.getpid()}.partial")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(data, indent=1) + "\n")
-        os.replace(name, file)
+        part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        os.replace(part, file)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
