@@ -13,6 +13,7 @@ import torch
 
 from llm_split.clean import FOLDER, WINDOWS, CleanSource
 from llm_split.codecs import get_codec
+from llm_split.packages import locked
 from llm_split.partition import SplitModel
 from llm_split.quality import QualityEvaluator
 from tests.llm_split.test_quality import plain_nll
@@ -131,6 +132,16 @@ def test_two_processes_measure_it_once(tiny: SplitModel, tmp_path: Path) -> None
         process.join()
     assert len({clean for _, clean, _ in found}) == 1
     assert sorted(evaluations for _, _, evaluations in found) == [0, 0, 3]
+
+
+def test_what_is_known_is_had_while_another_process_measures(tiny: SplitModel, tmp_path: Path) -> None:
+    subject = source(tiny, tmp_path)
+    known = subject.get([1])
+    with locked(subject._lock):  # flock: another open file of this process is like another process
+        assert source(tiny, tmp_path).get([1]) == known
+        other = source(tiny, tmp_path, ue=8)
+        assert other._lock != subject._lock
+        assert other.get([1]) != known
 
 
 def test_no_more_windows_than_it_says(tiny: SplitModel, tmp_path: Path) -> None:
