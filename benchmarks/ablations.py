@@ -1,11 +1,11 @@
 """What each part of the learner is worth: one thing changed at a time, on one recorded dataset.
 
-`python -m benchmarks.ablations` prints one JSON line per variant: share of the oracle's gain over random
-after all decisions and at a quarter of them, evaluations bought, and evaluations until 95 % (null: never),
-means and medians over training seeds. `--ablation` chooses: `ensemble` (members), `acquisition` (which
-evaluations are bought), `rate` (how many), `exploration`, `use`: what is made of one learned model at the
-end of the training, argmax, planner or PPO in imagination, the last two also without the channel model (the
-next context is then any that was seen).
+`python -m benchmarks.ablations` prints one JSON line per variant: share of what the oracle gains over the
+best static split (null: nothing to gain) after all decisions and at a quarter of them, evaluations bought,
+and evaluations until a share of 95 % (null: not reached), means and medians over training seeds.
+`--ablation` chooses: `ensemble` (members), `acquisition` (which evaluations are bought), `rate` (how many),
+`exploration`, `use`: what is made of one learned model at the end of the training, argmax, planner or PPO in
+imagination, the last two also without the channel model (the next context is then any that was seen).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import numpy as np
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
 from pyagent.envs.observation import NAMES
-from pyagent.evaluation.learning_curves import Yardstick, evaluations_to, score, stratified_interval
+from pyagent.evaluation.learning_curves import evaluations_to, stratified_interval
+from pyagent.evaluation.share import Yardstick
 from pyagent.evaluation.statistics import mean
 from pyagent.learning.comparison import Run, curve, final_rewards, learned, yardstick
 from pyagent.learning.model_based import ModelBasedLearner
@@ -71,7 +72,7 @@ USES: dict[str, Use] = {
 def uses(
     dataset: Dataset, measure: Yardstick, seeds: int, decisions: int, done: Callable[[], None]
 ) -> dict[str, dict[str, Any]]:
-    """What is made of the same trainings: gain at the end, and what making it cost."""
+    """What is made of the same trainings: share at the end, and what making it cost."""
     rewards: dict[str, list[FloatArray]] = {name: [] for name in USES}
     seconds: dict[str, list[float]] = {name: [] for name in USES}
     for seed in range(seeds):
@@ -84,16 +85,16 @@ def uses(
             rewards[name].append(judge(policy, dataset)[1])
             done()
     return {
-        name: _gain(np.stack(rewards[name]), measure) | {"make_wall_s": float(np.mean(seconds[name]))}
+        name: _share(np.stack(rewards[name]), measure) | {"make_wall_s": float(np.mean(seconds[name]))}
         for name in USES
     }
 
 
-def _gain(rewards: FloatArray, measure: Yardstick) -> dict[str, Any]:
+def _share(rewards: FloatArray, measure: Yardstick) -> dict[str, Any]:
     end = stratified_interval(rewards, statistic=mean)
     return {
-        "gain": float(score(end.estimate, measure)),
-        "gain_ci": score([end.low, end.high], measure).tolist(),
+        "share": measure.share(end.estimate),
+        "share_ci": [measure.share(end.low), measure.share(end.high)],
     }
 
 
@@ -109,8 +110,8 @@ def numbers(runs: list[Run], measure: Yardstick, decisions: int) -> dict[str, An
     early = [next(point for point in run if point.decisions >= decisions / 4) for run in runs]
     arrival = evaluations_to(TARGET, [curve(run) for run in runs], measure)
     return {
-        **_gain(final_rewards(runs), measure),
-        "gain_at_a_quarter": float(score([point.reward for point in early], measure).mean()),
+        **_share(final_rewards(runs), measure),
+        "share_at_a_quarter": measure.share(float(np.mean([point.reward for point in early]))),
         "evaluations": float(np.mean([run[-1].evaluations for run in runs])),
         "evaluations_to_95": arrival.median,
         "evaluations_to_95_ci": [arrival.low, arrival.high],

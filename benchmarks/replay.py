@@ -6,7 +6,7 @@
   the live environment, ns-3 and language model included, both with random actions.
 - `live_minus_replay`: reward of one trained policy in the live co-simulation minus that on the dataset, on
   the same seeds and replicates, paired by decision, with its 95 % interval; `half_width_share` is the
-  interval's half width over the gap between oracle and random.
+  interval's half width over the gap between oracle and best static split (null if nothing is to gain).
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
         "replay_decisions_per_s": rates["replay"],
         "live_decisions_per_s": rates["live"],
         **found.to_json(),
-        "half_width_share": half_width / (measure.oracle - measure.random),
+        "half_width_share": half_width / (measure.oracle - measure.static) if measure.defined else None,
     }
     print(json.dumps(result))
 

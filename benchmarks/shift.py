@@ -3,9 +3,10 @@
 `python -m benchmarks.shift` prints one JSON line.
 
 - `transfer`: trained on the row's dataset, judged on the column's test episodes with the column's prices:
-  share of the oracle's gain over random there, mean over training seeds.
+  share of what the oracle gains over the best static split there, mean over
+  training seeds.
 - `change`: after learning on the first dataset the statistics become those of the second, unannounced, and
-  learning goes on. Share of the second's gain right after the change and after more decisions, for a long
+  learning goes on. Share on the second right after the change and after more decisions, for a long
   memory (half-life 400 decisions), a short one (64), and a learner that begins anew at the change.
 """
 
@@ -22,7 +23,7 @@ import numpy as np
 
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
-from pyagent.evaluation.learning_curves import Yardstick, score
+from pyagent.evaluation.share import Yardstick, score
 from pyagent.learning.comparison import yardstick
 from pyagent.learning.model_based import ModelBasedLearner
 from pyagent.learning.on_table import ask_table, judge, learn, model_based
@@ -32,10 +33,15 @@ from pyagent.threads import one_thread
 AFTER = (0, 20, 50, 100, 200)
 
 
-def gain(learner: ModelBasedLearner, dataset: Dataset, measure: Yardstick) -> float:
-    """Share of the oracle's gain on a dataset's test episodes, at its prices."""
+def share(learner: ModelBasedLearner, dataset: Dataset, measure: Yardstick) -> float:
+    """Share of the oracle's gain on a dataset's test episodes, at its prices; NaN if nothing is to gain."""
     reward, _ = judge(replace(learner.policy(), composer=dataset.composer), dataset)
     return float(score(reward, measure))
+
+
+def _known(share: float) -> float | None:
+    """For JSON, which has no NaN."""
+    return None if math.isnan(share) else float(share)
 
 
 def play(learner: ModelBasedLearner, dataset: Dataset, seed: int, decisions: int) -> None:
@@ -48,34 +54,35 @@ def play(learner: ModelBasedLearner, dataset: Dataset, seed: int, decisions: int
 def transfer(
     datasets: Sequence[Dataset], seeds: int, decisions: int, progress: PhaseProgress
 ) -> dict[str, Any]:
-    """Gain on each dataset after training on each."""
+    """Share on each dataset after training on each."""
     found: dict[str, Any] = {}
     measures = [yardstick(dataset) for dataset in datasets]
     with progress.phase("transfer", "Training on each dataset", len(datasets) * seeds):
         for source in datasets:
-            gains = []
+            shares = []
             for seed in range(seeds):
                 learner = model_based(source, seed=seed)
                 play(learner, source, seed, decisions)
-                gains.append([gain(learner, *judge_by) for judge_by in zip(datasets, measures, strict=True)])
+                pairs = zip(datasets, measures, strict=True)
+                shares.append([share(learner, target, measure) for target, measure in pairs])
                 progress.advance(note=source.scenario.name)
-            means = np.mean(gains, axis=0).tolist()
+            means = np.mean(shares, axis=0).tolist()
             found[source.scenario.name] = {
-                target.scenario.name: value for target, value in zip(datasets, means, strict=True)
+                target.scenario.name: _known(value) for target, value in zip(datasets, means, strict=True)
             }
     return found
 
 
 def change(
     first: Dataset, second: Dataset, seeds: int, decisions: int, progress: PhaseProgress
-) -> dict[str, dict[str, float]]:
-    """Gain on the second dataset at moments after the change, per memory."""
+) -> dict[str, dict[str, float | None]]:
+    """Share on the second dataset at moments after the change, per memory."""
     memories = {"long memory": 400.0, "short memory": 64.0, "begins anew": math.nan}
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, float | None]] = {}
     measure = yardstick(second)
     with progress.phase("change", "Changing in mid-run", len(memories) * seeds):
         for name, half_life in memories.items():
-            gains = np.zeros((seeds, len(AFTER)))
+            shares = np.zeros((seeds, len(AFTER)))
             for seed in range(seeds):
                 anew = math.isnan(half_life)
                 settings = STATIONARY if anew else replace(STATIONARY, half_life=half_life)
@@ -85,9 +92,9 @@ def change(
                 for i, (now, until) in enumerate(zip((0, *AFTER), AFTER, strict=False)):
                     if until > now:
                         play(learner, second, seed * 100 + i, until - now)
-                    gains[seed, i] = gain(learner, second, measure)
+                    shares[seed, i] = share(learner, second, measure)
                 progress.advance(note=name)
-            found[name] = {str(n): float(value) for n, value in zip(AFTER, gains.mean(0), strict=True)}
+            found[name] = {str(n): _known(value) for n, value in zip(AFTER, shares.mean(0), strict=True)}
     return found
 
 

@@ -21,6 +21,7 @@ import pandas as pd
 
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
 from pyagent.errors import UserError, usage_errors, writing
+from pyagent.evaluation.cost import Cost
 from pyagent.evaluation.summary import shares_text
 from pyagent.files import LOCK
 from pyagent.learning.options import Learning
@@ -167,7 +168,7 @@ def train(
         policy: live `surrogate-argmax`, `ppo-imagination`, or a bandit (`linucb`, `linear-thompson`,
             `gp-ucb`), which buys all; on a dataset any that `splitsim compare` knows.
         decisions: that `surrogate-argmax` may play, 1 or more. On a dataset, policies that learn more slowly
-            play a multiple of it, and tuned ones see the training part whole.
+            play a multiple of it, and rules are tuned on as many contexts.
         seed: of everything random in it. Equal seeds give equal policies.
 
     Raises:
@@ -189,8 +190,8 @@ def train(
 
 def _trained(
     dataset: Dataset, names: Sequence[str], decisions: int, seed: int
-) -> dict[str, tuple[Policy, int]]:
-    """Policies of one training run each, and the evaluations that they bought."""
+) -> dict[str, tuple[Policy, Cost]]:
+    """Policies of one training run each, and what they were trained or tuned on."""
     from pyagent.learning.comparison import POLICIES, play
     from pyagent.threads import one_thread
 
@@ -199,8 +200,9 @@ def _trained(
         runs = play(names, dataset, [seed], decisions, lambda name: None)
     found = {}
     for name, (run,) in runs.items():
-        assert run[-1].policy is not None  # the last checkpoint of a run keeps it
-        found[name] = (run[-1].policy, run[-1].evaluations)
+        end = run[-1]
+        assert end.policy is not None  # the last checkpoint of a run keeps it
+        found[name] = (end.policy, Cost(end.decisions, end.evaluations, end.tuning_contexts))
     return found
 
 
@@ -272,14 +274,17 @@ class Evaluation:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per policy, best reward first, the oracle on top.
+        """One row per policy, best pair and causal ceiling, best reward first, the oracle on top.
 
-        Means over test decisions; `_low` and `_high` are the ends of 95 % intervals. `splits` has the three
-        splits chosen most often. `real_evaluations` is NaN where it is not known what a policy learned from.
+        Means over test decisions; `_low` and `_high` are the ends of 95 % intervals. `share` is that of what
+        the oracle gains over the best static split. `splits` has the three splits chosen most often.
+        `simulated_decisions`, `real_evaluations` and `tuning_contexts` are NaN where it is not known what a
+        policy learned from.
         """
-        ranked = sorted(self.summary["policies"].items(), key=lambda item: -item[1]["reward"])
+        policies = self.summary["policies"]
+        ranked = sorted({**policies, **self.summary["references"]}.items(), key=lambda r: -r[1]["reward"])
         rows = {name: _flat(metrics) for name, metrics in ranked}
-        columns = list(next(iter(rows.values())))
+        columns = list(rows[next(iter(policies))])
         oracle = _flat({**self.summary["oracle"], "regret": 0.0})
         every = pd.DataFrame.from_dict({"oracle": oracle} | rows, orient="index")
         table: pd.DataFrame = every[columns].rename_axis("policy")
@@ -383,9 +388,9 @@ def evaluate(
         ...     return splits[0] if features["phy_rate_mbps"] > 20 else splits[-1]
         >>> found = pyagent.evaluate(pyagent.load_dataset("default"), {"fast-link": fast_link})
         >>> sorted(found.table.index)
-        ['best-static', 'fast-link', 'oracle', 'random', 'threshold']
-        >>> found.rules["threshold"], found.table.loc["threshold", "splits"]
-        ('snr < 15.6 dB -> 32, else 1', '1: 56 %, 32: 44 %')
+        ['best-pair', 'best-static', 'causal-ceiling', 'fast-link', 'oracle', 'random', 'threshold']
+        >>> " -> " in found.rules["threshold"], float(found.table.share["oracle"])
+        (True, 1.0)
         >>> len(found.frame.query("policy == 'fast-link'"))  # 120 decisions, four replicates
         480
     """
@@ -449,18 +454,20 @@ def _evaluated(
     out: Path | None,
 ) -> Evaluation:
     from pyagent.campaign.folder import Plan, open_run_folder
+    from pyagent.learning.comparison import tuning_tables
     from pyagent.learning.recorded import RECORDED_COMMAND, write_evaluation
     from pyagent.learning.tuning import tuning_contexts, tuning_rewards
 
+    *_, tuned_on = tuning_tables(dataset.train, seed, decisions)
     for guest in guests:
         guest.prepare(dataset.deployment.splits, dataset.deployment.num_layers)
         if guest.tunes:
-            guest.tune(tuning_contexts(dataset.train), tuning_rewards(dataset.train))
+            guest.tune(tuning_contexts(tuned_on), tuning_rewards(tuned_on))
     trained = _trained(dataset, against, decisions, seed)
     temporary = None
     if out is None:
         temporary = TemporaryFolder()
         out = temporary.path / "evaluation"
     with open_run_folder(out, Plan(dataset.scenario, RECORDED_COMMAND)) as folder:
-        summary = write_evaluation(folder, dataset, guests, trained, seed)
+        summary = write_evaluation(folder, dataset, guests, trained, seed, tuned_on)
     return Evaluation(out, summary, temporary)

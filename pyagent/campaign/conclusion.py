@@ -14,11 +14,13 @@ from pyagent.campaign.experiment import Experiment, Tuned
 from pyagent.campaign.learn import MODEL, Trained
 from pyagent.dataset.table import RecordedTable, row_components, row_contexts
 from pyagent.envs.observation import FEATURES
+from pyagent.evaluation.cost import FREE, Cost
 from pyagent.evaluation.oracle import Oracle
 from pyagent.evaluation.statistics import paired_difference
-from pyagent.evaluation.summary import below_static, compare, oracle_frame, oracle_metrics, summarise
+from pyagent.evaluation.summary import below_static, compare, oracle_frame, summarise
 from pyagent.learning.learners import OnlineLearner
 from pyagent.learning.model_based import ModelBasedLearner
+from pyagent.learning.references import gap_facts, oracle_row, reference_rows, yardstick_of
 from pyagent.policies.all_local import AllLocalPolicy
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
@@ -43,19 +45,20 @@ def conclude(
         best: the oracle on it.
     """
     values = oracle_frame(table.seeds, table.decisions, best.value)
-    judged = _judged(run, tuned)
+    judged, measure = _judged(run, tuned), yardstick_of(tuned.chosen, table, best)
     policies = summarise(
         judged,
         oracle=values,
-        real_evaluations=_bought(run, trained, tuned),
+        costs=_costs(run, trained, tuned),
+        measure=measure,
         targets=run.scenario.targets.stated,
     )
-    static = table.rewards[:, tuned.best_static].mean(1)
+    switching_cost = run.scenario.reward.as_weights().switching
+    references = reference_rows(tuned.chosen, table, best, measure, run.splits, switching_cost)
     paired = _paired(run, judged)
     rules = rules_of(_tellers(run, tuned), run.scorer.deployment)
     guests = [guest.name for guest in run.contenders.guests]
     compared = [name for name in policies if name not in rules or name in guests]
-    gap = paired_difference(best.value, static, table.seeds)
     _write_tables(run, trained, tuned, table, best)
     return {
         "scenario": run.scenario.name,
@@ -68,16 +71,14 @@ def conclude(
         "proxy_splits": {str(split): run.scorer.proxy(split) for split in run.splits},
         "policies": policies,
         "rules": rules,
-        "warnings": below_static(
-            policies, compared, float(static.mean()), run.splits[tuned.best_static], paired
-        ),
+        "warnings": below_static(policies, compared, measure.static, run.splits[tuned.best_static], paired),
         "guests": guests,
         "best_static_split": run.splits[tuned.best_static],
         "threshold": _described(tuned.threshold, run.splits),
-        "oracle": oracle_metrics(best, table.seeds, run.splits),
+        "oracle": oracle_row(table, best, measure, run.splits),
+        "references": references,
+        **gap_facts(measure, references),
         "paired": paired,
-        "oracle_over_best_static": gap.estimate,
-        "oracle_over_best_static_ci": [gap.low, gap.high],
         "decisions": len(run.rows),
         "evaluations": {
             phase: {
@@ -100,16 +101,16 @@ def _tellers(run: Experiment, tuned: Tuned) -> dict[str, Policy]:
     return {**ours, **tuned.policies, **{guest.name: guest for guest in run.contenders.guests}}
 
 
-def _bought(run: Experiment, trained: dict[str, Trained], tuned: Tuned) -> dict[str, int | None]:
-    """Evaluations by the language model that each policy was trained or tuned on; None where nobody knows."""
-    evaluations = {name: found.evaluations for name, found in trained.items()}
+def _costs(run: Experiment, trained: dict[str, Trained], tuned: Tuned) -> dict[str, Cost]:
+    """What each policy was trained or tuned on."""
+    learned = {name: Cost(run.learning.budget, found.evaluations, 0) for name, found in trained.items()}
     return {
-        **dict.fromkeys(("random", "all-local", "min-split"), 0),
-        **dict.fromkeys(TUNED, tuned.evaluations),
-        **dict.fromkeys(LEARNED, evaluations.pop(MODEL, 0)),
-        **evaluations,
-        # What a guest that is not tuned here was trained on elsewhere, it doesn't say.
-        **{guest.name: tuned.evaluations if guest.tunes else None for guest in run.contenders.guests},
+        **dict.fromkeys(("random", "all-local", "min-split"), FREE),
+        **dict.fromkeys(TUNED, tuned.cost),
+        **dict.fromkeys(LEARNED, learned.pop(MODEL, FREE)),
+        **learned,
+        # A guest that is not tuned here does not tell what it was trained on.
+        **{guest.name: tuned.cost if guest.tunes else Cost() for guest in run.contenders.guests},
     }
 
 
@@ -193,7 +194,7 @@ def _learning_curve(
     """Regret of the learners' snapshots, and of who doesn't learn, on the recorded table."""
     cost = run.scenario.reward.as_weights().switching
     actions = len(run.splits)
-    bought = _bought(run, trained, tuned)
+    costs = _costs(run, trained, tuned)
     references: dict[str, Policy] = {
         "random": RandomPolicy(run.splits),
         "min-split": BestStaticPolicy(0, actions),
@@ -205,11 +206,11 @@ def _learning_curve(
         if shown in run.contenders.baselines:
             entries += [(shown, n, policy) for n, policy in found.snapshots]
     entries += [
-        (name, bought[name], policy)
+        (name, costs[name].evaluations, policy)
         for name, policy in references.items()
         if name in run.contenders.baselines
     ]
-    entries += [(guest.name, bought[guest.name], guest.copy()) for guest in run.contenders.guests]
+    entries += [(guest.name, costs[guest.name].evaluations, guest.copy()) for guest in run.contenders.guests]
     rows = []
     for name, count, policy in entries:
         played = np.mean([table.replay(policy, r, cost) for r in range(table.replicates)], axis=0)

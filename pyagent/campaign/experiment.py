@@ -13,7 +13,9 @@ from pyagent.campaign.journal import Journal
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.campaign.seeds import Seeds
 from pyagent.envs.scoring import Scorer
+from pyagent.evaluation.cost import Cost
 from pyagent.learning.options import Learning
+from pyagent.learning.references import Chosen
 from pyagent.policies.base import Policy
 from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.scenario.schema import Scenario
@@ -63,13 +65,21 @@ class Tuned:
     """Policies tuned on the training seeds' table.
 
     Attributes:
-        best_static: action of the best static split.
+        chosen: best static split, best pair and causal ceiling, and what the table took.
         threshold: the rule with one threshold.
         policies: every one that was wanted, by name.
-        evaluations: that the table took.
     """
 
-    best_static: int
+    chosen: Chosen
     threshold: ThresholdPolicy
     policies: dict[str, Policy]
-    evaluations: int
+
+    @property
+    def best_static(self) -> int:
+        """Action of the best static split."""
+        return self.chosen.static
+
+    @property
+    def cost(self) -> Cost:
+        """Cost of the table, the same for every tuned policy."""
+        return self.chosen.cost

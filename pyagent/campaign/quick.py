@@ -25,7 +25,7 @@ def quick_look(scenario: Scenario, learning: Learning) -> tuple[Scenario, Learni
     chosen = scenario.evaluation
     fewer = chosen.model_copy(
         update={
-            "tune_seeds": min(SEEDS, chosen.tune_seeds),
+            "tune_seeds": min(SEEDS, chosen.tune_seeds or SEEDS),
             "test_seeds": min(SEEDS, chosen.test_seeds),
             "replicates": min(REPLICATES, chosen.replicates),
         }

@@ -28,22 +28,16 @@ from pyagent.campaign.progress import PhaseProgress
 from pyagent.campaign.quick import quick_look
 from pyagent.campaign.tokens import TokenClock
 from pyagent.dataset.table import RecordedTable, recorded_table
-from pyagent.envs.scoring import Part, Scorer
+from pyagent.envs.scoring import Part, Scorer, make_composer
 from pyagent.errors import UserError
 from pyagent.evaluation.oracle import Oracle, oracle
 from pyagent.files import write_whole
 from pyagent.learning.curve_log import CurveLog, check_wandb
 from pyagent.learning.learners import BANDITS, OnlineLearner, make_model_based
 from pyagent.learning.model_based import Ask, Key, ModelBasedLearner
-from pyagent.learning.options import Learning
-from pyagent.learning.tuning import (
-    TUNERS,
-    tune_static,
-    tune_threshold,
-    tuning_contexts,
-    tuning_evaluations,
-    tuning_rewards,
-)
+from pyagent.learning.options import Learning, tuning_episodes
+from pyagent.learning.references import choose
+from pyagent.learning.tuning import TUNERS, tune_threshold, tuning_contexts, tuning_rewards
 from pyagent.paths import simulator_executable
 from pyagent.plots import draw_plots
 from pyagent.plugins import loaded_plugins, plugin_options
@@ -155,9 +149,15 @@ def _planned(run: Experiment) -> dict[str, int]:
     live = [name for name in contenders.baselines if name not in PLAYED_BY_ORACLE]
     tests = (len(live) + len(contenders.guests)) * evaluation.test_seeds * LIVE_REPLICATES
     oracle_episodes = len(run.splits) * evaluation.test_seeds * evaluation.replicates
-    episodes = {"tune": len(run.splits) * evaluation.tune_seeds, "oracle": oracle_episodes, "test": tests}
+    tuning = len(run.splits) * _tuning_episodes(run)
+    episodes = {"tune": tuning, "oracle": oracle_episodes, "test": tests}
     decisions = {phase: count * run.scenario.requests.count for phase, count in episodes.items()}
     return {**{f"train-{name}": budget for name in learners}, **decisions}
+
+
+def _tuning_episodes(run: Experiment) -> int:
+    evaluation, requests = run.scenario.evaluation, run.scenario.requests
+    return tuning_episodes(run.learning.budget, requests.count, evaluation.tune_seeds)
 
 
 def _nobody(key: Key) -> float:
@@ -324,21 +324,22 @@ def _static_jobs(run: Experiment, phase: str, seeds: Sequence[int], replicates: 
 
 
 def _tune(run: Experiment) -> Tuned:
-    seeds = run.seeds.tune(run.scenario.evaluation.tune_seeds)
+    seeds = run.seeds.tune(_tuning_episodes(run))
     jobs = _static_jobs(run, "tune", seeds, 1)
-    _collect(run, "tune", "Tuning static and threshold policies on training seeds", jobs, "train")
+    _collect(run, "tune", "Playing every split on the tuning seeds", jobs, "train")
     table = recorded_table(run.frame("tune"), run.scenario)
-    deployment = run.scorer.deployment
+    deployment, composer = run.scorer.deployment, make_composer(run.scenario)
     for guest in run.contenders.guests:
         if guest.tunes:
             guest.tune(tuning_contexts(table), tuning_rewards(table))
     return Tuned(
-        best_static=tune_static(deployment, table).action,
-        threshold=tune_threshold(deployment, table),
+        chosen=choose(deployment, table, composer),
+        threshold=tune_threshold(deployment, table, composer),
         policies={
-            name: tune(deployment, table) for name, tune in TUNERS.items() if name in run.contenders.baselines
+            name: tune(deployment, table, composer)
+            for name, tune in TUNERS.items()
+            if name in run.contenders.baselines
         },
-        evaluations=tuning_evaluations(table),
     )
 
 

@@ -33,7 +33,7 @@ def train(
     """
     from pyagent.campaign.progress import PhaseProgress
     from pyagent.dataset import open_dataset, shipped_dataset
-    from pyagent.evaluation.learning_curves import score
+    from pyagent.evaluation.share import NOTHING_TO_GAIN, share_text
     from pyagent.learning.comparison import yardstick
     from pyagent.learning.curve_log import check_wandb
     from pyagent.learning.on_table import judge
@@ -60,14 +60,18 @@ def train(
     found = {
         "training": str(out),
         "reward": reward,
-        "gain": float(score(reward, measure)),
+        "share": measure.share(reward),
         "decisions": learner.decisions,
         "evaluations": learner.evaluations,
     }
     if as_json:
         print(json.dumps(found))
         return
+    share = measure.share(reward)
+    gained = f"{share_text(share)} of what the oracle gains over the best static split"
+    if share is None:
+        gained = f"where there is {NOTHING_TO_GAIN}"
     print(
-        f"{out}: reward {reward:.3f} on unseen episodes, {found['gain']:.0%} of what the oracle gains over "
-        f"random, after {learner.decisions} decisions and {learner.evaluations} evaluations"
+        f"{out}: reward {reward:.3f} on unseen episodes, {gained}, after {learner.decisions} decisions and "
+        f"{learner.evaluations} evaluations"
     )

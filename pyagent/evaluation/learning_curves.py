@@ -1,7 +1,8 @@
 """Learners compared over independent training runs: what they gain, and after how many evaluations.
 
 A *run* is one training with its own seed; its *curve* holds the mean test reward of the policy at several
-checkpoints. Everything here is about the same test table, whose random and oracle rewards are the yardstick.
+checkpoints. Everything here is about the same test table, whose best static and oracle rewards are the
+yardstick (`pyagent.evaluation.share`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyagent.evaluation.share import Yardstick, score
 from pyagent.evaluation.statistics import (
     Interval,
     Statistic,
@@ -31,35 +33,6 @@ WALL_GRID = 64
 
 Axis = Literal["evaluations", "wall_s"]
 """What a learner is charged: real evaluations bought, or seconds of wall-clock."""
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """Mean rewards of the test table between which a policy's reward lies.
-
-    Args:
-        random: of the uniformly random policy.
-        oracle: of the oracle, above it.
-    """
-
-    random: float
-    oracle: float
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite([self.random, self.oracle]).all() and self.oracle > self.random):
-            raise ValueError(
-                f"oracle reward {self.oracle!r} must be finite and above the random one, {self.random!r}: "
-                "where knowing the context is worth nothing there is nothing to learn"
-            )
-
-
-def score(rewards: ArrayLike, yardstick: Yardstick) -> FloatArray:
-    """Normalised gain ``(reward - random) / (oracle - random)`` of rewards of any shape.
-
-    0 is the random policy, 1 the oracle; below 0 is worse than random.
-    """
-    gap = yardstick.oracle - yardstick.random
-    return np.asarray((np.asarray(rewards, dtype=np.float64) - yardstick.random) / gap)
 
 
 @dataclass(frozen=True)
@@ -106,13 +79,13 @@ class Curve:
 
 
 def arrival(curve: Curve, fraction: float, yardstick: Yardstick) -> int | None:
-    """Index of the checkpoint at which a run *reaches* a fraction of the oracle's gain; None: it never does.
+    """Index of the checkpoint at which a run *reaches* a share of the oracle's gain; None: it never does.
 
-    That is the first checkpoint whose score is >= ``fraction`` and after which the running mean of the
-    scores, taken over the next h checkpoints, is >= ``fraction`` for every h >= `CONFIRMING` up to the end
+    That is the first checkpoint whose share is >= ``fraction`` and after which the running mean of the
+    shares, taken over the next h checkpoints, is >= ``fraction`` for every h >= `CONFIRMING` up to the end
     of the run. At least `CONFIRMING` checkpoints must follow. So neither a lucky checkpoint amid worse ones
     counts, nor one at the very end, nor a success that is lost again; a single unlucky one later does no
-    harm. A lower fraction is never reached later.
+    harm. A lower fraction is never reached later. Where there is nothing to gain no run arrives.
     """
     scores = score(curve.rewards, yardstick)
     for i in range(len(scores) - CONFIRMING):
@@ -126,7 +99,7 @@ def arrival(curve: Curve, fraction: float, yardstick: Yardstick) -> int | None:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What it takes to reach a fraction of the oracle's gain, over runs. None stands for beyond the budget.
+    """What it takes to reach a share, over runs. None stands for beyond the budget.
 
     Args:
         per_run: of each run.
@@ -152,7 +125,7 @@ def evaluations_to(
     level: float = 0.95,
     seed: int = 0,
 ) -> Arrivals:
-    """Real evaluations (or seconds) until the runs reach ``fraction`` of the oracle's gain; see `arrival`.
+    """Real evaluations (or seconds) until the runs reach the share ``fraction``; see `arrival`.
 
     The answer is as coarse as the checkpoints are, and never early.
 

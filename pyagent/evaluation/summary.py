@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from pyagent.evaluation.cost import Cost
 from pyagent.evaluation.oracle import Oracle
+from pyagent.evaluation.share import Yardstick
 from pyagent.evaluation.statistics import bootstrap_interval, interquartile_mean, paired_difference
 from pyagent.evaluation.targets import judge
 from pyagent.reward import FloatArray
@@ -188,7 +190,8 @@ def summarise(
     decisions: pd.DataFrame,
     *,
     oracle: pd.DataFrame | None = None,
-    real_evaluations: Mapping[str, int | None] | None = None,
+    costs: Mapping[str, Cost] | None = None,
+    measure: Yardstick | None = None,
     targets: Mapping[str, float] | None = None,
     resamples: int = 2000,
     seed: int = 0,
@@ -203,8 +206,8 @@ def summarise(
     Args:
         decisions: one row per decision with the ``REQUIRED`` columns (units in their names).
         oracle: columns seed, decision, value, see :func:`oracle_frame`; without it, regret is None.
-        real_evaluations: language-model evaluations each policy bought to be trained or tuned; a policy that
-            is not named has None.
+        costs: what each policy was trained or tuned on; of a policy that is not named it is not known.
+        measure: gives every policy its share; without it, share is None.
         targets: what the scenario's user accepts, see :func:`pyagent.evaluation.targets.judge`.
         resamples: bootstrap resamples of ``reward_ci`` (95 %, circular blocks within seeds, replicates
             averaged).
@@ -213,21 +216,23 @@ def summarise(
     Returns:
         policy -> reward, reward_ci, reward_iqm, regret (mean of oracle - reward), regret_ci, ttft_s, tpot_s,
         ttft_requests, tpot_requests, latency_p95_s, delta_nll, ue_energy_j, failure_rate, mean_split,
-        split_shares (see :func:`split_shares`), decisions, real_evaluations, targets.
+        split_shares (see :func:`split_shares`), decisions (judged), share, simulated_decisions,
+        real_evaluations and tuning_contexts (see :class:`pyagent.evaluation.cost.Cost`), targets.
 
     Raises:
         ValueError: see :func:`check_decisions`; or the oracle lacks a decision.
     """
     check_decisions(decisions)
-    bought = real_evaluations or {}
-    return {
-        str(policy): _policy_metrics(decisions[decisions["policy"] == policy], oracle, resamples, seed)
-        | {
-            "real_evaluations": bought.get(str(policy)),
-            "targets": judge(decisions[decisions["policy"] == policy], targets or {}),
+    found = {}
+    for policy in map(str, decisions["policy"].unique()):
+        rows = decisions[decisions["policy"] == policy]
+        metrics = _policy_metrics(rows, oracle, resamples, seed)
+        found[policy] = metrics | {
+            "share": None if measure is None else measure.share(metrics["reward"]),
+            **(costs or {}).get(policy, Cost()).to_json(),
+            "targets": judge(rows, targets or {}),
         }
-        for policy in decisions["policy"].unique()
-    }
+    return found
 
 
 def compare(

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from pyagent.dataset import Dataset
+from pyagent.dataset import Dataset, RecordedTable
 from pyagent.envs.replay import ReplayVecEnv
 from pyagent.evaluation.clairvoyant import clairvoyant
-from pyagent.evaluation.learning_curves import Curve, Yardstick
+from pyagent.evaluation.cost import Cost
+from pyagent.evaluation.learning_curves import Curve
 from pyagent.evaluation.oracle import oracle
+from pyagent.evaluation.share import Yardstick
 from pyagent.learning.learners import BANDITS, BanditMaker, OnlineLearner
-from pyagent.learning.on_table import Checkpoint, ask_table, judge, judged, learn, model_based
+from pyagent.learning.on_table import Checkpoint, ask_table, judged, learn, model_based
 from pyagent.learning.options import Learning
-from pyagent.learning.tuning import TUNERS, Tuner
+from pyagent.learning.tuning import (
+    TUNERS,
+    Tuner,
+    fit_ceiling,
+    tune_static,
+    tuning_cost,
+    whole_cost,
+)
 from pyagent.policies.all_local import AllLocalPolicy
 from pyagent.policies.base import Policy
 from pyagent.policies.min_split import MinSplitPolicy
@@ -29,8 +38,6 @@ from pyagent.policies.random import RandomPolicy
 from pyagent.reward import FloatArray
 from pyagent.surrogate.imagined import ImaginedModel
 
-TUNING_EPISODES = (1, 2, 3, 5, 8, 12, 20)
-"""Numbers of training episodes, every split of each, that tuned policies are tuned on."""
 MODEL_FREE_ENVS = 16
 _OTHER_USES: dict[str, Callable[[ImaginedModel, int], Policy]] = {
     "planner": lambda model, seed: PlannerPolicy(model, seed=seed),
@@ -48,10 +55,11 @@ Contender = Callable[[Dataset, int, int], Run]
 
 
 def yardstick(dataset: Dataset) -> Yardstick:
-    """What the random policy and the cross-scored context oracle get on the test part."""
-    splits = dataset.deployment.splits
-    rewards = [judge(RandomPolicy(splits, seed=s), dataset)[0] for s in range(5)]
-    return Yardstick(float(np.mean(rewards)), float(oracle(dataset.test.rewards).value.mean()))
+    """What the best static split of the training part and the oracle get on the test part."""
+    table = dataset.test
+    static = tune_static(dataset.deployment, dataset.train, dataset.composer).action
+    best = oracle(table.rewards).value
+    return Yardstick.of(best, table.rewards[:, static].mean(1), table.seeds)
 
 
 def clairvoyant_reward(dataset: Dataset) -> float:
@@ -66,6 +74,18 @@ def curve(run: Run) -> Curve:
     return Curve.of([last[evaluations] for evaluations in sorted(last)])
 
 
+def tuning_counts(episodes: int, decisions: float) -> list[int]:
+    """Numbers of training episodes that a rule is tuned on, one after another, the last one the largest.
+
+    Args:
+        episodes: of the training part.
+        decisions: that a learner plays, in episodes: a rule gets as many contexts.
+    """
+    most = max(1, min(episodes, int(np.ceil(decisions))))
+    places = np.unique(np.round(10 ** (np.arange(0, 60) / 5)).astype(int))
+    return [*places[places < most].tolist(), most]
+
+
 def marks_until(decisions: int) -> list[int]:
     """Where learners are judged: twelve places per factor of ten, from 20 on, and the end."""
     places = np.unique(np.round(20 * 10 ** (np.arange(0, 60) / 12)).astype(int))
@@ -76,19 +96,39 @@ def _fixed(make: Callable[[Dataset], Policy], dataset: Dataset, seed: int, decis
     return [judged(make(dataset), dataset, 0, 0, 0.0)]
 
 
+def tuning_tables(train: RecordedTable, seed: int, decisions: int) -> Iterator[RecordedTable]:
+    """Growing parts of the training part that a rule is tuned on, the last one with `decisions` contexts.
+
+    Args:
+        train: the training part; of a part with fewer contexts than decisions the last table is all of it.
+        seed: of the order of the episodes.
+        decisions: that a learner plays.
+    """
+    order = np.random.default_rng([seed, 31]).permutation(np.unique(train.seeds))
+    for count in tuning_counts(len(order), decisions * len(order) / len(train)):
+        yield train.of_seeds(order[:count])
+
+
 def _tuned(tune: Tuner, dataset: Dataset, seed: int, decisions: int) -> Run:
-    order = np.random.default_rng([seed, 31]).permutation(np.unique(dataset.train.seeds))
     run: Run = []
-    for count in TUNING_EPISODES:
-        if count > len(order):
-            break
-        table = dataset.train.of_seeds(order[:count])
+    for table in tuning_tables(dataset.train, seed, decisions):
         started = time.perf_counter()
-        policy = tune(dataset.deployment, table)
+        policy = tune(dataset.deployment, table, dataset.composer)
         wall_s = max(time.perf_counter() - started, run[-1].wall_s if run else 0.0)
-        cells = table.lossy[:, :, 0]
-        run.append(judged(policy, dataset, cells.size, int(cells.sum()), wall_s))
+        run.append(_judged_at(policy, dataset, tuning_cost(table), wall_s))
     return run
+
+
+def _on_everything(tune: Tuner, dataset: Dataset, seed: int, decisions: int) -> Run:
+    """A yardstick: it uses the whole training part, whatever a learner may play."""
+    train, started = dataset.train, time.perf_counter()
+    policy = tune(dataset.deployment, train, dataset.composer)
+    return [_judged_at(policy, dataset, whole_cost(train), time.perf_counter() - started)]
+
+
+def _judged_at(policy: Policy, dataset: Dataset, cost: Cost, wall_s: float) -> Checkpoint:
+    decisions, evaluations, contexts = cost.known()
+    return judged(policy, dataset, decisions, evaluations, wall_s, tuning_contexts=contexts)
 
 
 def _bandit(make: BanditMaker, dataset: Dataset, seed: int, n: int) -> Run:
@@ -160,7 +200,9 @@ ENTRIES: dict[str, Entry] = {
     "random": _fixed_entry(lambda d: RandomPolicy(d.deployment.splits)),
     "all-local": _fixed_entry(lambda d: AllLocalPolicy(d.deployment.splits, d.deployment.num_layers)),
     "min-split": _fixed_entry(lambda d: MinSplitPolicy(d.deployment.splits)),
-    **{name: Entry(partial(_tuned, tune)) for name, tune in TUNERS.items()},
+    "best-static": Entry(partial(_on_everything, tune_static), seeds=False),
+    "causal-ceiling": Entry(partial(_on_everything, fit_ceiling), seeds=False),
+    **{name: Entry(partial(_tuned, tune)) for name, tune in TUNERS.items() if name != "best-static"},
     "linucb": Entry(partial(_bandit, BANDITS["linucb"]), patience=4),
     "gp-ucb": Entry(partial(_bandit, BANDITS["gp-ucb"])),
     "linear-thompson": Entry(partial(_bandit, BANDITS["linear-thompson"]), patience=4),
@@ -170,6 +212,9 @@ ENTRIES: dict[str, Entry] = {
 }
 """Policies that learn or are tuned each by itself, by name."""
 
+CEILING = "causal-ceiling"
+YARDSTICKS = ("best-static", "threshold", CEILING)
+"""Policies of every comparison."""
 POLICIES = (*ENTRIES, *MODEL_BASED)
 
 

@@ -23,12 +23,15 @@ class Checkpoint:
     """A learner at one moment.
 
     Attributes:
-        decisions, evaluations: so far.
+        decisions: simulated decisions whose outcome it used so far.
+        evaluations: of the language model, so far.
         wall_s: spent learning, judging not counted.
         reward: mean on the test table.
         per_seed: mean reward of each test seed, float64 [seeds].
         split_shares: of the test decisions, see `pyagent.evaluation.summary.split_shares`.
         policy: what was judged; None where it is not kept.
+        tuning_contexts: contexts at which it used the outcome of every action; 0 for who tries one action at
+            each decision.
     """
 
     decisions: int
@@ -38,6 +41,7 @@ class Checkpoint:
     per_seed: FloatArray
     split_shares: dict[str, float]
     policy: Policy | None = None
+    tuning_contexts: int = 0
 
 
 def ask_table(table: RecordedTable) -> Callable[[Key], float]:
@@ -111,11 +115,20 @@ def learn(
     return found
 
 
-def judged(policy: Policy, dataset: Dataset, decisions: int, evaluations: int, wall_s: float) -> Checkpoint:
+def judged(
+    policy: Policy,
+    dataset: Dataset,
+    decisions: int,
+    evaluations: int,
+    wall_s: float,
+    *,
+    tuning_contexts: int = 0,
+) -> Checkpoint:
     """What a policy is worth on the test part, after what it cost."""
     actions = dataset.test.play_all(policy)
     shares = split_shares(np.asarray(dataset.deployment.splits)[actions])
-    return Checkpoint(decisions, evaluations, wall_s, *_earned(actions, dataset), shares, policy)
+    reward, per_seed = _earned(actions, dataset)
+    return Checkpoint(decisions, evaluations, wall_s, reward, per_seed, shares, policy, tuning_contexts)
 
 
 def judge(policy: Policy, dataset: Dataset) -> tuple[float, FloatArray]:
@@ -129,6 +142,14 @@ def _earned(actions: Indices, dataset: Dataset) -> tuple[float, FloatArray]:
     rewards = np.stack(
         [table.rewards_of(actions[:, r], r, dataset.switching_cost) for r in range(table.replicates)], axis=1
     )
-    seeds = dict.fromkeys(table.seeds.tolist())
-    per_seed = np.array([rewards[table.seeds == seed].mean() for seed in seeds])
-    return float(rewards.mean()), per_seed
+    return float(rewards.mean()), means_per_seed(rewards, table.seeds)
+
+
+def means_per_seed(rewards: FloatArray, seeds: Indices) -> FloatArray:
+    """Mean reward [seeds] of each seed, in the order of the table.
+
+    Args:
+        rewards: [K] or [K, R].
+        seeds: of the decisions [K].
+    """
+    return np.array([rewards[seeds == seed].mean() for seed in dict.fromkeys(seeds.tolist())])

@@ -51,6 +51,17 @@ class Learning:
         ]
 
 
+def tuning_episodes(budget: int, requests: int, chosen: int | None) -> int:
+    """Episodes that rules are tuned on: as many contexts as a learner plays decisions, unless chosen.
+
+    Args:
+        budget: decisions of a learner.
+        requests: of an episode, >= 1.
+        chosen: `evaluation.tune_seeds` of the scenario.
+    """
+    return chosen if chosen is not None else max(1, -(-budget // requests))
+
+
 def check_choice(surrogate: str, buy: str) -> None:
     """Raises UserError unless there is such a surrogate and it can learn from what is bought."""
     known_surrogate(surrogate)

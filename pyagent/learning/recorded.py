@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from pyagent.campaign.folder import RunFolder, describe
-from pyagent.dataset import Dataset
+from pyagent.dataset import Dataset, RecordedTable
 from pyagent.dataset.table import KEYS
 from pyagent.envs.replay import NO_ACTION
 from pyagent.envs.scoring import NO_SPLIT
+from pyagent.evaluation.cost import Cost
 from pyagent.evaluation.oracle import oracle
-from pyagent.evaluation.statistics import paired_difference
-from pyagent.evaluation.summary import below_static, compare, oracle_frame, oracle_metrics, summarise
-from pyagent.learning.tuning import tuning_evaluations
+from pyagent.evaluation.summary import below_static, compare, oracle_frame, summarise
+from pyagent.learning.references import choose, gap_facts, oracle_row, reference_rows, yardstick_of
+from pyagent.learning.tuning import tuning_cost
 from pyagent.policies.base import Policy
 from pyagent.policies.rules import rules_of
 from pyagent.policies.user import UserPolicy
@@ -36,8 +37,9 @@ def write_evaluation(
     folder: RunFolder,
     dataset: Dataset,
     guests: Sequence[UserPolicy],
-    trained: Mapping[str, tuple[Policy, int]],
+    trained: Mapping[str, tuple[Policy, Cost]],
     seed: int,
+    tuned_on: RecordedTable,
 ) -> dict[str, Any]:
     """Play policies on the test part and write what a run writes: decisions, oracle, summary, scenario.
 
@@ -45,8 +47,9 @@ def write_evaluation(
         folder: where.
         dataset: what is played.
         guests: the user's own, prepared and tuned.
-        trained: baselines by name, each with the evaluations that it bought.
+        trained: baselines by name, each with what it was trained or tuned on.
         seed: of the training, for the summary.
+        tuned_on: part of the training part that the guests were tuned on.
 
     Returns:
         What summary.json holds.
@@ -58,15 +61,18 @@ def write_evaluation(
     rows = pd.concat([static_runs(dataset), judged], ignore_index=True)
     best = oracle(table.rewards)
     values = oracle_frame(table.seeds, table.decisions, best.value)
-    gap = paired_difference(best.value, best.static_value, table.seeds)
+    tuned = choose(dataset.deployment, dataset.train, dataset.composer)
+    measure = yardstick_of(tuned, table, best)
+    references = reference_rows(tuned, table, best, measure, splits, dataset.switching_cost)
     rules = rules_of(contenders, dataset.deployment)
     policies = summarise(
         judged,
         oracle=values,
-        real_evaluations={
-            **{name: bought for name, (_, bought) in trained.items()},
-            **{guest.name: tuning_evaluations(dataset.train) for guest in guests if guest.tunes},
+        costs={
+            **{name: cost for name, (_, cost) in trained.items()},
+            **{guest.name: tuning_cost(tuned_on) for guest in guests if guest.tunes},
         },
+        measure=measure,
         targets=scenario.targets.stated,
     )
     paired = {
@@ -75,20 +81,19 @@ def write_evaluation(
         for other in list(contenders)[i:]
     }
     compared = [name for name in contenders if name not in rules or name not in trained]
-    static = float(best.static_value.mean()), splits[best.static_action]
     summary = {
         "scenario": scenario.name,
         "seed": seed,
         "splits": list(splits),
         "policies": policies,
         "rules": rules,
-        "warnings": below_static(policies, compared, *static, paired),
+        "warnings": below_static(policies, compared, measure.static, splits[tuned.static], paired),
         "guests": [guest.name for guest in guests],
-        "oracle": oracle_metrics(best, table.seeds, splits),
-        "best_static_split": splits[best.static_action],
+        "oracle": oracle_row(table, best, measure, splits),
+        "references": references,
+        "best_static_split": splits[tuned.static],
+        **gap_facts(measure, references),
         "paired": paired,
-        "oracle_over_best_static": gap.estimate,
-        "oracle_over_best_static_ci": [gap.low, gap.high],
         "decisions": len(judged),
     }
     folder.write_table("decisions.parquet", rows)

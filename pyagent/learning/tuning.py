@@ -1,27 +1,43 @@
-"""Policies that are tuned on every split's runs of the same seeds, by name."""
+"""Policies that are tuned on every split's runs of the same episodes, by name.
+
+All of them see the tuning episodes only. `threshold` and `two-threshold` may cut on any feature of the
+observation; the feature is the one whose best rule earns most when it plays the tuning episodes with its own
+history and pays for its switches.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 
 from pyagent.dataset.table import RecordedTable
-from pyagent.envs.observation import NAMES
+from pyagent.evaluation.cost import Cost
 from pyagent.policies.base import Policy
 from pyagent.policies.best_static import BestStaticPolicy
+from pyagent.policies.causal_ceiling import CausalCeilingPolicy, Forest
 from pyagent.policies.neurosurgeon import Link, NeurosurgeonPolicy, request_size
+from pyagent.policies.steps import StepPolicy
 from pyagent.policies.threshold import ThresholdPolicy
 from pyagent.policies.two_threshold import TwoThresholdPolicy
-from pyagent.reward import FloatArray
+from pyagent.reward import FloatArray, RewardComposer
 from pyagent.scenario.compile import Deployment
 from pyagent.surrogate.types import Contexts
 
-CUTS = tuple(NAMES.index(n) for n in ("snr_db", "phy_rate_mbps", "recent_delay_s"))
-"""What threshold rules may cut on; the training seeds choose."""
+FOLDS = 5
+"""Folds of the cross-validation over episodes."""
+FORESTS = (Forest("extra", 1), Forest("extra", 4), Forest("extra", 10), Forest("random", 4))
+"""Settings that the causal ceiling chooses from by cross-validation."""
+USUAL_FOREST = Forest("extra", 4)
+"""Its settings where one episode leaves nothing to validate on."""
+VALIDATION_TREES = 20
 
-Tuner = Callable[[Deployment, RecordedTable], Policy]
+Tuner = Callable[[Deployment, RecordedTable, RewardComposer], Policy]
+"""(deployment, table of the tuning episodes, the scenario's reward) -> the tuned policy."""
+Rule = TypeVar("Rule", bound=StepPolicy)
 
 
 def tuning_contexts(table: RecordedTable) -> Contexts:
@@ -34,26 +50,95 @@ def tuning_rewards(table: RecordedTable) -> FloatArray:
     return np.asarray(table.rewards[:, :, 0])
 
 
-def tuning_evaluations(table: RecordedTable) -> int:
-    """Evaluations by the language model that these rewards took."""
-    return int(table.lossy[:, :, 0].sum())
+def tuning_cost(table: RecordedTable) -> Cost:
+    """Cost of these rewards: every action at every context, once."""
+    lossy = table.lossy[:, :, 0]
+    return Cost(int(lossy.size), int(lossy.sum()), len(table))
 
 
-def tune_static(deployment: Deployment, table: RecordedTable) -> BestStaticPolicy:
-    """The split with the best mean reward."""
-    return BestStaticPolicy.tune(tuning_rewards(table))
+def whole_cost(table: RecordedTable) -> Cost:
+    """Cost of a table with all of its replicates."""
+    return Cost(int(table.lossy.size), int(table.lossy.sum()), len(table))
 
 
-def tune_threshold(deployment: Deployment, table: RecordedTable) -> ThresholdPolicy:
-    """The best cut on one of `CUTS`."""
-    return ThresholdPolicy.tune(tuning_contexts(table), tuning_rewards(table), *CUTS)
+def tune_static(deployment: Deployment, table: RecordedTable, composer: RewardComposer) -> BestStaticPolicy:
+    """The split with the best mean reward, over all replicates."""
+    return BestStaticPolicy.tune(table.rewards)
 
 
-def _two_threshold(deployment: Deployment, table: RecordedTable) -> Policy:
-    return TwoThresholdPolicy.tune(tuning_contexts(table), tuning_rewards(table), *CUTS)
+def tune_threshold(deployment: Deployment, table: RecordedTable, composer: RewardComposer) -> ThresholdPolicy:
+    """The best single cut on any feature."""
+    return _tune_rule(ThresholdPolicy, table, composer)
 
 
-def _neurosurgeon(deployment: Deployment, table: RecordedTable) -> Policy:
+def _two_threshold(deployment: Deployment, table: RecordedTable, composer: RewardComposer) -> Policy:
+    return _tune_rule(TwoThresholdPolicy, table, composer)
+
+
+def _tune_rule(kind: type[Rule], table: RecordedTable, composer: RewardComposer) -> Rule:
+    """The best rule of every feature, and of these the one that earns most on the tuning episodes."""
+    contexts, rewards = tuning_contexts(table), tuning_rewards(table)
+    rules = [kind.tune(contexts, rewards, feature) for feature in range(contexts.shape[1])]
+    return max(rules, key=lambda rule: earned(rule, table, composer, replicates=1))
+
+
+def earned(
+    policy: Policy, table: RecordedTable, composer: RewardComposer, *, replicates: int | None = None
+) -> float:
+    """Mean reward of a policy that plays a table's episodes with its own history and pays for switches.
+
+    Args:
+        policy: no longer learns.
+        table: whose episodes are played.
+        composer: gives the price of a switch.
+        replicates: to play, the first ones; None: all.
+    """
+    played = table if replicates is None else _first_replicates(table, replicates)
+    actions, cost = played.play_all(policy), composer.weights.switching
+    return float(
+        np.mean([played.rewards_of(actions[:, r], r, cost).mean() for r in range(played.replicates)])
+    )
+
+
+def _first_replicates(table: RecordedTable, count: int) -> RecordedTable:
+    cells = ("contexts", "rewards", "components", "network", "lossy")
+    return replace(table, **{name: getattr(table, name)[:, :, :count] for name in cells})
+
+
+def fit_ceiling(
+    deployment: Deployment, table: RecordedTable, composer: RewardComposer, *, seed: int = 0
+) -> CausalCeilingPolicy:
+    """The causal ceiling of a training table, its settings chosen by cross-validation over the episodes.
+
+    A setting's worth is the mean reward that its policy earns in the episodes that it was not fitted to.
+
+    Args:
+        deployment: not used; the same arguments as every `Tuner`.
+        table: every action's outcomes in the training episodes, all replicates.
+        composer: of the scenario.
+        seed: of folds and trees.
+    """
+    return _fitted(table, composer, _best_forest(table, composer, seed), seed)
+
+
+def _fitted(table: RecordedTable, composer: RewardComposer, forest: Forest, seed: int) -> CausalCeilingPolicy:
+    return CausalCeilingPolicy.fit(table.contexts, table.rewards, composer, forest, seed=seed)
+
+
+def _best_forest(table: RecordedTable, composer: RewardComposer, seed: int) -> Forest:
+    episodes = np.random.default_rng([seed, 41]).permutation(np.unique(table.seeds))
+    if len(episodes) < 2:
+        return USUAL_FOREST
+    worth = dict.fromkeys(FORESTS, 0.0)
+    for fold in np.array_split(episodes, min(FOLDS, len(episodes))):
+        kept, held_out = table.of_seeds(np.setdiff1d(episodes, fold)), table.of_seeds(fold)
+        for forest in FORESTS:
+            policy = _fitted(kept, composer, forest._replace(trees=VALIDATION_TREES), seed)
+            worth[forest] += earned(policy, held_out, composer) * len(held_out)
+    return max(FORESTS, key=lambda forest: worth[forest])
+
+
+def _neurosurgeon(deployment: Deployment, table: RecordedTable, composer: RewardComposer) -> Policy:
     K, S = len(table), table.actions
     actions = np.tile(np.arange(S), K)
     contexts = table.contexts[:, :, 0].reshape(K * S, -1)
@@ -71,4 +156,4 @@ TUNERS: Mapping[str, Tuner] = MappingProxyType(
         "neurosurgeon": _neurosurgeon,
     }
 )
-"""How each is tuned: the deployment and the table of the tuning seeds make the policy."""
+"""How each is tuned."""

@@ -12,7 +12,7 @@ from pyagent.envs.observation import NAMES, physical_value
 from pyagent.evaluation.rules import StepRule
 from pyagent.policies.base import Context, Mask, OfflinePolicy, checked_table, nearest_allowed
 from pyagent.reward import FloatArray
-from pyagent.surrogate.types import Contexts
+from pyagent.surrogate.types import Contexts, Indices
 
 if TYPE_CHECKING:
     from typing import Self
@@ -44,6 +44,7 @@ class StepPolicy(OfflinePolicy):
         actions: S.
     """
 
+    name: str
     pieces: ClassVar[int]
 
     def __init__(
@@ -69,6 +70,11 @@ class StepPolicy(OfflinePolicy):
         value = float(context[self.feature])
         piece = sum(value >= threshold for threshold in self.thresholds)
         return nearest_allowed(self.choices[piece], self._actions, mask)
+
+    def act_batch(self, contexts: Contexts) -> Indices:
+        """Actions [B] for contexts [B, D], all allowed."""
+        values = contexts[:, self.feature].astype(np.float64)
+        return np.asarray(self.choices)[np.searchsorted(self.thresholds, values, side="right")]
 
     def rule(self, deployment: Deployment) -> StepRule:
         """The rule in the feature's unit and in blocks on the UE."""

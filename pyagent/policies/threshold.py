@@ -14,7 +14,7 @@ class ThresholdPolicy(StepPolicy):
     """``below`` where the feature is under the threshold, else ``above``.
 
     Args:
-        feature: index of the context feature, usually the SNR.
+        feature: index of the context feature.
         threshold: on the normalised feature.
         below, above: action indices.
         actions: S.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
+from pyagent.evaluation.share import NOTHING_TO_GAIN, share_text
 from pyagent.evaluation.summary import shares_text
 
 Metrics = dict[str, Any]
@@ -45,9 +47,12 @@ def _percent(metrics: Metrics) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
-def _count(metrics: Metrics) -> str:
-    value = metrics.get("real_evaluations")
-    return "-" if value is None else str(value)
+def _count(key: str) -> Callable[[Metrics], str]:
+    def show(metrics: Metrics) -> str:
+        value = metrics.get(key)
+        return "-" if value is None else str(value)
+
+    return show
 
 
 def _splits(metrics: Metrics) -> str:
@@ -57,29 +62,66 @@ def _splits(metrics: Metrics) -> str:
     return shares_text(shares, 2)
 
 
-COLUMNS = (
+WORTH = (
     Column("reward [95 %]", _reward),
+    Column("share", lambda m: share_text(m.get("share"))),
     Column("regret", _number("regret", 3)),
+    Column("splits", _splits),
+)
+"""What a policy is worth, and by which splits."""
+COST = (
+    Column("decisions", _count("simulated_decisions")),
+    Column("real evals", _count("real_evaluations")),
+    Column("contexts", _count("tuning_contexts")),
+)
+"""What it was trained or tuned on: simulated decisions, evaluations, tuning contexts."""
+SERVICE = (
     Column("TTFT s", _number("ttft_s", 2)),
     Column("TPOT ms", lambda m: "-" if m.get("tpot_s") is None else f"{1e3 * m['tpot_s']:.0f}"),
     Column("p95 s", _number("latency_p95_s", 2)),
     Column("dNLL", _number("delta_nll", 3)),
     Column("UE J", _number("ue_energy_j", 2)),
     Column("failed", _percent),
-    Column("splits", _splits),
-    Column("real evals", _count),
 )
+"""What its requests got."""
+COLUMNS = (*WORTH, *COST, *SERVICE)
 
 
 def table_rows(summary: dict[str, Any]) -> list[list[str]]:
-    """Policy and its cells, best reward first, the oracle on top.
+    """Policy and its cells, best reward first, the oracle on top; see `ranked_rows`."""
+    return ranked_rows(summary, COLUMNS)
+
+
+def ranked_rows(summary: dict[str, Any], columns: Sequence[Column]) -> list[list[str]]:
+    """Policy and its cells: the oracle, then policies, best pair and causal ceiling, best reward first.
 
     Args:
         summary: as in summary.json.
+        columns: the cells.
     """
     oracle = {**summary["oracle"], "regret": 0.0}
-    named = [("oracle", oracle), *_ranked(summary)]
-    return [[name, *(column.show(metrics) for column in COLUMNS)] for name, metrics in named]
+    others = {**summary["policies"], **summary.get("references", {})}
+    named = [("oracle", oracle), *sorted(others.items(), key=lambda item: -item[1]["reward"])]
+    return [[name, *(column.show(metrics) for column in columns)] for name, metrics in named]
+
+
+def gap_sentences(summary: dict[str, Any]) -> list[str]:
+    """What adapting is worth: the oracle's gap, and what best pair and causal ceiling keep of it."""
+    low, high = summary["oracle_over_best_static_ci"]
+    gap = (
+        f"Oracle over best static split ({summary['best_static_split']}): "
+        f"{summary['oracle_over_best_static']:.3f} [{low:.3f}, {high:.3f}] per decision"
+    )
+    if summary.get("nothing_to_gain", low <= 0):
+        return [f"{gap}: {NOTHING_TO_GAIN}, so no policy has a share"]
+    if "best_pair" not in summary:  # of a run of an earlier version
+        return [gap]
+    pair = " and ".join(map(str, summary["best_pair"]))
+    return [
+        gap,
+        f"Share of a perfect choice between splits {pair}: {share_text(summary['pair_share'])}; "
+        f"of the causal ceiling: {share_text(summary['causal_ceiling_share'])}",
+    ]
 
 
 @dataclass(frozen=True)
@@ -179,16 +221,23 @@ def text_note(summary: dict[str, Any]) -> str:
     return f"text: {text['name']}, SHA-256 {text['sha256'][:12]}" if text else ""
 
 
-def terminal_table(summary: dict[str, Any]) -> Table:
-    """The table for a terminal."""
-    table = Table(
-        title=f"{title_of(summary)}, seed {summary['seed']}, {learning_text(summary)}",
-        caption=", ".join(filter(None, [summary["proxy_note"], text_note(summary)])) or None,
-        show_lines=False,
-    )
+def terminal_tables(summary: dict[str, Any]) -> list[Table]:
+    """The tables for a terminal of 100 characters: worth and cost, then what the requests got."""
+    title = f"{title_of(summary)}, seed {summary['seed']}, {learning_text(summary)}"
+    notes = ", ".join(filter(None, [summary["proxy_note"], text_note(summary)])) or None
+    first = _terminal(summary, (WORTH[0], WORTH[1], *COST, WORTH[3]), title=title)
+    # Of the rows without requests of their own there is nothing to say.
+    own = {**summary, "references": {}}
+    return [first, _terminal(own, (WORTH[2], *SERVICE), caption=notes)]
+
+
+def _terminal(
+    summary: dict[str, Any], columns: Sequence[Column], title: str | None = None, caption: str | None = None
+) -> Table:
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("policy", no_wrap=True)
-    for column in COLUMNS:
+    for column in columns:
         table.add_column(column.title, justify="right", no_wrap=True)
-    for row in table_rows(summary):
+    for row in ranked_rows(summary, columns):
         table.add_row(*row)
     return table

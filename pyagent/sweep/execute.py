@@ -16,7 +16,7 @@ import pandas as pd
 
 from pyagent.dataset import Dataset, open_dataset
 from pyagent.errors import UserError
-from pyagent.evaluation.learning_curves import Yardstick, score
+from pyagent.evaluation.share import Yardstick
 from pyagent.plugins import load_plugins
 from pyagent.scenario.schema.judging import Reward
 from pyagent.sweep.spec import RunSpec
@@ -144,17 +144,19 @@ def _recorded(spec: RunSpec, source: Path) -> tuple[Metrics, bytes]:
     names = [name for name in spec.policies if name != "all-local" or holds_all]
     with one_thread():
         runs = play(names, dataset, [spec.seed], spec.budget, lambda name: None, learning=spec.learning)
-    metrics: Metrics = {"oracle": {"reward": measure.oracle, "regret": 0.0, "gain": 1.0}}
+    best = measure.oracle
+    metrics: Metrics = {"oracle": {"reward": best, "regret": 0.0, "share": measure.share(best)}}
     rows = []
     for name in names:
         run = runs[name][0]
         end = run[-1]
         metrics[name] = {
             "reward": end.reward,
-            "regret": measure.oracle - end.reward,
-            "gain": float(score(end.reward, measure)),
+            "regret": best - end.reward,
+            "share": measure.share(end.reward),
             "decisions": end.decisions,
             "real_evaluations": end.evaluations,
+            "tuning_contexts": end.tuning_contexts,
         }
         rows += [
             {
@@ -174,7 +176,7 @@ def _recorded(spec: RunSpec, source: Path) -> tuple[Metrics, bytes]:
 
 @lru_cache(maxsize=4)
 def _judged_on(source: Path, modified_ns: int, reward_json: str) -> tuple[Dataset, Yardstick]:
-    """A dataset under a reward, and what random and oracle get; kept, tables and all, between runs."""
+    """A dataset under a reward, best static split and oracle; kept between runs, tables and all."""
     from pyagent.learning.comparison import yardstick
 
     dataset, reward = open_dataset(source), Reward.model_validate_json(reward_json)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from pyagent.campaign.seeds import MAX_RUN_SEED
 from pyagent.errors import UserError
-from pyagent.learning.options import Learning, Purchase
+from pyagent.learning.options import Learning, Purchase, tuning_episodes
 from pyagent.scenario.schema import Scenario
 from pyagent.scenario.schema.base import Section
 from pyagent.surrogate_names import known_surrogate
@@ -93,7 +93,8 @@ class RunSpec(Section):
             return self.budget * sum(map(_patience, self.policies))
         scenario, count = self.scenario, self.scenario.requests.count
         evaluation, splits = scenario.evaluation, len(scenario.model.splits)
-        static = (evaluation.tune_seeds + evaluation.test_seeds * evaluation.replicates) * splits
+        tuning = tuning_episodes(self.budget, count, evaluation.tune_seeds)
+        static = (tuning + evaluation.test_seeds * evaluation.replicates) * splits
         live = (len(self.policies) + len(self.own)) * evaluation.test_seeds
         return self.budget + count * (static + live)
 

@@ -17,10 +17,13 @@ from pyagent import api
 from pyagent.dataset import Dataset
 from pyagent.errors import UserError
 from pyagent.learning.on_table import judge
+from pyagent.learning.references import CEILING, PAIR
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.reward import TERMS
 from pyagent.scenario.load import ScenarioError
 from tests.conftest import SMALL
+
+REFERENCES = (PAIR, CEILING)
 
 
 @pytest.fixture(scope="module")
@@ -93,22 +96,27 @@ def test_a_switch_is_paid_for_where_the_split_changes(dataset: Dataset, found: p
 def test_the_table_has_the_oracle_on_top_and_every_policy_below(found: pyagent.Evaluation) -> None:
     table = found.table
     assert table.index[0] == "oracle"
-    assert set(table.index) == {"oracle", "good-link", "best", *api.AGAINST}
+    assert set(table.index) == {"oracle", "good-link", "best", *api.AGAINST, *REFERENCES}
     assert table.reward.iloc[1:].is_monotonic_decreasing
     assert (table.reward_low <= table.reward).all()
     assert (table.reward <= table.reward_high).all()
     assert table.regret["random"] > table.regret["threshold"] > 0
     assert table.real_evaluations["threshold"] > 0
     # A rule from elsewhere says nothing of what it took; one that is tuned here took what the threshold took.
-    assert np.isnan(table.real_evaluations["good-link"])
-    assert table.real_evaluations["best"] == table.real_evaluations["threshold"]
+    spent = ["simulated_decisions", "real_evaluations", "tuning_contexts"]
+    assert table.loc["good-link", spent].isna().all()
+    assert list(table.loc["best", spent]) == list(table.loc["threshold", spent])
+    assert list(table.loc["threshold", ["simulated_decisions", "tuning_contexts"]]) == [240 * 5, 240]
+    assert list(table.loc["random", spent]) == [0, 0, 0]
     assert found.note == "quality proxy: smollm2-135m for llama-2-7b"
 
 
 def test_a_figure_is_drawn_or_says_what_is_missing(found: pyagent.Evaluation) -> None:
     axes = found.figure().axes
     ranked = (
-        found.table.iloc[1:].sort_values(["reward", "policy"], ascending=[False, True]).index
+        found.table.drop(["oracle", *REFERENCES])
+        .sort_values(["reward", "policy"], ascending=[False, True])
+        .index
     )  # "best" ties
     assert [label.get_text() for label in axes[0].get_yticklabels()] == list(ranked)
     with pytest.raises(UserError, match="figure 'map': this evaluation has no data for it"):

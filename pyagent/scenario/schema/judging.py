@@ -41,8 +41,8 @@ class Reward(Section):
 class Evaluation(Section):
     """How much of what is run by `splitsim run`; train and test seeds never meet."""
 
-    tune_seeds: Annotated[int, Field(ge=1, le=1000)] = 2
-    """episodes that static and threshold policies are tuned on"""
+    tune_seeds: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """episodes that rules and yardsticks are tuned on; null: as many contexts as the learners' budget"""
     test_seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     """episodes that everything is judged on; nothing is trained or tuned on them"""
     replicates: Annotated[int, Field(ge=4)] = 4

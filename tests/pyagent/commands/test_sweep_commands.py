@@ -49,7 +49,8 @@ def test_what_is_missing_is_counted_and_nothing_is_made_twice(
 
 def test_results_are_listed_filtered_and_summed_up(swept: tuple[Path, Path]) -> None:
     file, store = swept
-    rows = json.loads(splitsim("results", store, "--where", "policy=threshold", "--metric", "gain", "--json"))
+    chosen = ("--where", "policy=threshold", "--metric", "share")
+    rows = json.loads(splitsim("results", store, *chosen, "--json"))
     assert [row["seeds"] for row in rows] == [2, 2, 2]
     assert all(row["low"] <= row["mean"] <= row["high"] for row in rows)
     shown = splitsim("results", store, "--sweep", file)
@@ -78,13 +79,13 @@ def test_results_are_exported_for_other_tools(swept: tuple[Path, Path], tmp_path
 
 def test_a_sweep_is_drawn_with_a_line_for_every_policy(swept: tuple[Path, Path], tmp_path: Path) -> None:
     _, store = swept
-    splitsim("results", store, "--metric", "gain", "--plot", tmp_path / "gain.png")
-    assert (tmp_path / "gain.png").read_bytes().startswith(b"\x89PNG")
+    splitsim("results", store, "--metric", "share", "--plot", tmp_path / "share.png")
+    assert (tmp_path / "share.png").read_bytes().startswith(b"\x89PNG")
     frame = pyagent.results.load(store)
-    (axes,) = figure_sweep(frame, "gain").axes
+    (axes,) = figure_sweep(frame, "share").axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0.5", "1.0", "2.0"]
     assert [len(line.get_xdata()) for line in axes.lines] == [3, 3, 3]
-    by_seed = figure_sweep(frame, "gain", "dataset").axes
+    by_seed = figure_sweep(frame, "share", "dataset").axes
     assert [panel.get_title() for panel in by_seed] == [f"reward.slo_s {slo_s}" for slo_s in (0.5, 1.0, 2.0)]
 
 

@@ -15,6 +15,8 @@ from pyagent.evaluation import (
     paired_difference,
     summarise,
 )
+from pyagent.evaluation.cost import Cost
+from pyagent.evaluation.share import Yardstick
 from pyagent.evaluation.statistics import block_indices, plug_in_block_length
 from pyagent.evaluation.summary import below_static, shares_text, split_shares
 
@@ -181,8 +183,8 @@ def oracle_table():
 
 
 def test_summary_by_hand():
-    table = decisions_table()
-    summary = summarise(table, oracle=oracle_table(), real_evaluations={"a": 12})
+    table, measure = decisions_table(), Yardstick(-3.0, -1.0)
+    summary = summarise(table, oracle=oracle_table(), costs={"a": Cost(100, 12, 20)}, measure=measure)
     assert list(summary) == ["b", "a"]
     a = summary["a"]
     own = table[table["policy"] == "a"]
@@ -193,7 +195,11 @@ def test_summary_by_hand():
     assert a["failure_rate"] == pytest.approx(0.25)
     assert a["latency_p95_s"] == pytest.approx(100.0)
     assert (a["mean_split"], a["delta_nll"], a["ue_energy_j"]) == pytest.approx((8, 0.2, 3.0))
-    assert (a["real_evaluations"], summary["b"]["real_evaluations"]) == (12, None)
+    spent = ("simulated_decisions", "real_evaluations", "tuning_contexts")
+    assert [a[name] for name in spent] == [100, 12, 20]
+    assert [summary["b"][name] for name in spent] == [None, None, None]
+    assert a["share"] == pytest.approx((a["reward"] + 3) / 2)
+    assert summarise(table, measure=Yardstick(-1.0, -3.0))["a"]["share"] is None
     json.dumps(summary, allow_nan=False)
 
 

@@ -8,7 +8,6 @@ import pytest
 from pyagent.evaluation import bootstrap_interval
 from pyagent.evaluation.learning_curves import (
     Curve,
-    Yardstick,
     arrival,
     common_grid,
     evaluations_to,
@@ -16,24 +15,52 @@ from pyagent.evaluation.learning_curves import (
     probability_of_improvement,
     regret_curve,
     rewards_along,
-    score,
     stratified_interval,
 )
-from pyagent.evaluation.statistics import mean
+from pyagent.evaluation.share import Yardstick, score
+from pyagent.evaluation.statistics import Interval, mean
 
-UNIT = Yardstick(random=0.0, oracle=1.0)
+UNIT = Yardstick(static=0.0, oracle=1.0)
 
 
 def curve(*rewards, every=10, pace_s=1.0):
     return Curve.of([(every * (i + 1), pace_s * (i + 1), reward) for i, reward in enumerate(rewards)])
 
 
-def test_score_is_0_for_random_and_1_for_the_oracle():
-    yardstick = Yardstick(random=-3.0, oracle=-1.0)
+def test_share_is_0_for_the_best_static_action_and_1_for_the_oracle():
+    yardstick = Yardstick(static=-3.0, oracle=-1.0)
     np.testing.assert_allclose(score([-3.0, -1.0, -1.1, -4.0], yardstick), [0, 1, 0.95, -0.5])
-    for oracle in (-3.0, -4.0, np.nan, np.inf):
-        with pytest.raises(ValueError, match="nothing to learn"):
-            Yardstick(random=-3.0, oracle=oracle)
+    assert yardstick.share(-2.0) == 0.5
+    for oracle in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="must be finite"):
+            Yardstick(static=-3.0, oracle=oracle)
+
+
+@pytest.mark.parametrize(
+    "yardstick",
+    [
+        Yardstick(static=-3.0, oracle=-3.0),
+        Yardstick(static=-3.0, oracle=-4.0),
+        Yardstick(static=-3.0, oracle=-2.9, gap=Interval(0.1, -0.01, 0.2)),
+        Yardstick(static=-3.0, oracle=-2.9, gap=Interval(0.1, 0.0, 0.2)),
+    ],
+)
+def test_where_there_is_nothing_to_gain_nobody_has_a_share_or_arrives(yardstick):
+    assert yardstick.share(-1.0) is None
+    assert np.isnan(score([-1.0, -3.0], yardstick)).all()
+    found = evaluations_to(0.5, [curve(0, 0, 0, 0), curve(0, 0, 0, 0)], yardstick)
+    assert (found.median, found.share) == (None, 0.0)
+
+
+def test_yardstick_of_decisions_has_the_interval_of_the_paired_gap():
+    rng = np.random.default_rng(0)
+    static, seeds = rng.normal(-2, 1, 200), np.repeat([1, 2], 100)
+    found = Yardstick.of(static + 0.5 + 0.01 * rng.normal(size=200), static, seeds)
+    assert found.static == pytest.approx(static.mean())
+    assert found.gap.estimate == pytest.approx(0.5, abs=0.01)
+    assert 0.48 < found.gap.low < found.gap.high < 0.52  # what both share cancels
+    assert found.defined
+    assert not Yardstick.of(static + rng.normal(0, 0.5, 200), static, seeds).defined
 
 
 @pytest.mark.parametrize(
@@ -257,13 +284,13 @@ def test_regret_curve_by_hand():
         Curve.of([(5, 1.0, -3.0), (10, 2.0, -2.0)]),
         Curve.of([(8, 2.0, -4.0), (20, 7.0, -1.0)]),
     ]
-    found = regret_curve(runs, Yardstick(random=-5.0, oracle=-1.0))
+    found = regret_curve(runs, Yardstick(static=-5.0, oracle=-1.0))
     np.testing.assert_array_equal(found.spent, [8, 10, 20])
     np.testing.assert_allclose(found.regret, [2.5, 2.0, 0.5])
     # Two runs: the mean of two draws is either of them a quarter of the time, times 2^(1/2).
     np.testing.assert_allclose(found.low, found.regret - np.array([0.5, 1.0, 0.5]) * 2**0.5)
     np.testing.assert_allclose(found.high, found.regret + np.array([0.5, 1.0, 0.5]) * 2**0.5)
-    by_time = regret_curve(runs, Yardstick(random=-5.0, oracle=-1.0), axis="wall_s")
+    by_time = regret_curve(runs, Yardstick(static=-5.0, oracle=-1.0), axis="wall_s")
     assert (by_time.spent[0], by_time.spent[-1]) == (2.0, 7.0)
     assert by_time.regret[[0, -1]] == pytest.approx([2.0, 0.5])
 

@@ -50,7 +50,7 @@ def score(policy):
     return np.mean([tables[k, policy.act(c)] for k, c in enumerate(batch.contexts)])
 
 
-# Share of the oracle's gain over random; A2C learns little from so few decisions.
+# Part of the way from random to the oracle; A2C learns little from so few decisions.
 @pytest.mark.parametrize(
     ("algorithm", "total", "share"), [("ppo", 1200, 0.4), ("a2c", 2000, 0.15), ("dqn", 1000, 0.4)]
 )

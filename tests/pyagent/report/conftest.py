@@ -14,7 +14,9 @@ import pytest
 from pyagent.campaign.tokens import TokenClock
 from pyagent.envs.record import DeliveryRecord
 from pyagent.evaluation import compare, summarise
+from pyagent.evaluation.cost import Cost
 from pyagent.evaluation.rules import StepRule
+from pyagent.evaluation.share import Yardstick
 from pyagent.plots import FIGURES
 from pyagent.plots.data import judged_rows, read_scenario
 from pyagent.plots.style import save_png
@@ -91,14 +93,16 @@ def write_tokens(run: Path) -> None:
 def write_summary(run: Path) -> None:
     found = json.loads((run / "summary.json").read_text())
     rows = judged_rows(run, ("seed", "replicate", "decision"))
-    bought = dict.fromkeys(found["policies"], 0)
+    costs = dict.fromkeys(found["policies"], Cost(160, 40, 0))
     pair = compare(rows, "surrogate-argmax", "threshold", resamples=200)
     found |= {
         "scenario": "synthetic",
         "seed": 1,
         "budget": 160,
         "decisions": len(rows),
-        "policies": summarise(rows, real_evaluations=bought, targets=TARGETS, resamples=200),
+        "policies": summarise(
+            rows, costs=costs, measure=Yardstick(-1.5, -0.5), targets=TARGETS, resamples=200
+        ),
         "oracle": found["oracle"] | {"mean_split": 12.0, "split_shares": {"1": 0.6, "32": 0.4}},
         "rules": {"threshold": StepRule("snr_db", (17.0,), (32, 1)).to_json()},
         "warnings": [],

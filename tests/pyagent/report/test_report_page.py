@@ -83,7 +83,9 @@ def test_rules_trees_and_the_rewards_terms_are_told(page: str) -> None:
     assert tree
     assert float(tree[1]) == pytest.approx(17, abs=0.5)
     assert re.search(
-        r'<th scope="row">threshold</th>(<td>[^<]*</td>){8}<td>\d+: \d+ %, \d+: \d+ %, \.\.\.</td>', page
+        r'<th scope="row">threshold</th>(<td>[^<]*</td>){3}<td>\d+: \d+ %, \d+: \d+ %, \.\.\.</td>'
+        r"<td>160</td><td>40</td><td>0</td>",
+        page,
     )
     # The default weights, slo_s and the model of 32 blocks.
     assert '<th scope="row">latency</th><td>0.5</td><td>latency [s] / 1 s</td>' in page
