@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pyagent.commands.options import AsJson
+from pyagent.commands.weights import Weights, factors, show
 from pyagent.errors import UserError, writing
 
 if TYPE_CHECKING:
+    from pyagent.dataset import Dataset
+    from pyagent.evaluation.weights import Reading, Rereading
     from pyagent.learning.ranking import Ranking
 
 DEMO = (
     *("random", "all-local", "min-split", "best-static", "threshold", "two-threshold", "neurosurgeon"),
     *("linucb", "surrogate-argmax"),
 )
-WIDTH = 152
+WIDTH = 100
 
 
 def compare(
@@ -34,13 +37,14 @@ def compare(
         bool, typer.Option("--confirm", help="Play the winner in the live co-simulation as well.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for figure and numbers. [default: none]")] = None,
+    weights: Weights = None,
     as_json: AsJson = False,
 ) -> None:
     """Train policies on a recorded dataset and rank them on its test episodes; needs no ns-3 and no model.
 
     Example: splitsim compare tram-replay --policies threshold,linucb,surrogate-argmax --confirm
     """
-    _run(dataset, _names(policies), seeds, decisions, confirm, out, as_json)
+    _run(dataset, _names(policies), seeds, decisions, confirm, out, as_json, weights)
 
 
 def demo(
@@ -74,20 +78,44 @@ def _run(
     confirm: bool,
     out: Path | None,
     as_json: bool,
+    weights: str | None = None,
 ) -> None:
     from pyagent.campaign.progress import PhaseProgress
     from pyagent.dataset import open_dataset, shipped_dataset
     from pyagent.learning.ranking import confirm_winner, rank
 
     dataset = open_dataset(shipped_dataset(source))
+    readings = None if weights is None else _readings(dataset, weights)
     with PhaseProgress() as progress:
         ranking = rank(dataset, names, range(seeds), decisions, progress)
         confirmation = confirm_winner(dataset, ranking, progress) if confirm else None
     figure = _write(ranking, out)
+    found = None if readings is None else _reread(dataset, ranking, readings)
     if as_json:
-        print(json.dumps(ranking.to_json() | {"confirmation": confirmation and confirmation.to_json()}))
+        more = {} if found is None else {"at_other_weights": found.to_json()}
+        confirmed = {"confirmation": confirmation and confirmation.to_json()}
+        print(json.dumps(ranking.to_json() | more | confirmed))
         return
     _show(ranking, out, figure, confirmation)
+    if found is not None:
+        show(found)
+
+
+def _readings(dataset: Dataset, weights: str) -> tuple[Reading, ...]:
+    from pyagent.evaluation.weights import own_readings, usual_readings
+
+    of_run, own = dataset.composer.weights, factors(weights)
+    return usual_readings(of_run) if own is None else own_readings(own, of_run)
+
+
+def _reread(dataset: Dataset, ranking: Ranking, readings: tuple[Reading, ...]) -> Rereading:
+    from pyagent.learning.comparison import CEILING
+    from pyagent.learning.reweighing import reread_policies
+
+    # The causal ceiling is a yardstick at the dataset's weights and competes with nobody.
+    ends = {s.name: [run[-1].policy for run in s.runs] for s in ranking.standings if s.name != CEILING}
+    kept = {name: [policy for policy in found if policy is not None] for name, found in ends.items()}
+    return reread_policies(dataset, {name: found for name, found in kept.items() if found}, readings)
 
 
 def _write(ranking: Ranking, out: Path | None) -> Path | None:

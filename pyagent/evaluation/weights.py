@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pyagent.errors import UserError
 from pyagent.evaluation.oracle import oracle
+from pyagent.evaluation.share import Yardstick
 from pyagent.evaluation.statistics import bootstrap_interval, paired_difference
 from pyagent.evaluation.summary import KEYS
 from pyagent.reward import TERMS, FloatArray, RewardWeights
@@ -188,14 +189,10 @@ class Statics:
     oracle_series: FloatArray
     seeds: NDArray[np.int64]
 
-    @property
-    def gap(self) -> float:
-        """Oracle minus best static split."""
-        return float(self.oracle_series.mean() - self.best_series.mean())
-
-    def share(self, reward: float) -> float | None:
-        """(reward - best static) / (oracle - best static); None where the oracle gains nothing."""
-        return (reward - float(self.best_series.mean())) / self.gap if self.gap > 0 else None
+    @cached_property
+    def measure(self) -> Yardstick:
+        """The scale of a share at these weights."""
+        return Yardstick.of(self.oracle_series, self.best_series, self.seeds)
 
     def to_json(self) -> dict[str, Any]:
         """The numbers; intervals at 95 %."""
@@ -359,7 +356,7 @@ class Rereading:
             "reward": reward,
             "reward_ci": list(self.interval(name, index)),
             "rank": int(self.ranks[self.policies.index(name), index]),
-            "share": statics.share(reward) if statics else None,
+            "share": statics.measure.share(reward) if statics else None,
         }
 
 

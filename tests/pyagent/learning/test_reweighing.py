@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from pyagent.cli import app
 from pyagent.dataset import Dataset, open_dataset, shipped_dataset
+from pyagent.errors import UserError
 from pyagent.evaluation.oracle import oracle
 from pyagent.evaluation.weights import AS_RUN, Reading, Rereading, usual_readings
+from pyagent.learning.comparison import CEILING
 from pyagent.learning.on_table import judge
 from pyagent.learning.reweighing import reread_policies
-from pyagent.learning.tuning import tune_static
 from pyagent.policies.base import Policy
 from pyagent.policies.min_split import MinSplitPolicy
 from pyagent.policies.random import RandomPolicy
@@ -53,7 +57,7 @@ def test_as_run_is_what_the_comparison_says(
         assert found.rewards[found.policies.index(name), 0] == pytest.approx(expected, abs=1e-6)
     statics = found.statics[0]
     assert statics.oracle_series.mean() == pytest.approx(oracle(dataset.test.rewards).value.mean(), abs=1e-6)
-    tuned = tune_static(dataset.deployment, dataset.train).action
+    tuned = int(dataset.train.rewards.mean(axis=(0, 2)).argmax())
     assert statics.best == dataset.deployment.splits[tuned]
     assert statics.best_series.mean() == pytest.approx(dataset.test.rewards[:, tuned].mean(), abs=1e-6)
 
@@ -78,6 +82,30 @@ def test_a_reading_is_the_dataset_at_that_weight(
     assert found.statics[column].oracle_series.mean() == pytest.approx(
         oracle(table.rewards).value.mean(), abs=1e-6
     )
+
+
+def test_compare_ranks_its_policies_at_the_factors_of_the_user() -> None:
+    asked = ["compare", "tram-replay", "--policies", "random,min-split", "--seeds", "2", "--decisions", "40"]
+    done = CliRunner().invoke(app, [*asked, "--weights", "latency=0", "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.output.splitlines()[-1])
+    as_run, free = told["at_other_weights"]["readings"]
+    # Without a price of latency, all that is left speaks for few blocks on the UE.
+    assert free["weights"]["latency"] == 0
+    assert free["best_static"]["split"] == 1 != as_run["best_static"]["split"]
+    assert as_run["best_static"]["split"] == told["static_split"]
+    assert set(as_run["policies"]) >= {"random", "min-split"}
+    assert CEILING in told["policies"]
+    assert CEILING not in as_run["policies"]
+    for name, metrics in as_run["policies"].items():
+        assert metrics["reward"] == pytest.approx(told["policies"][name]["reward"], abs=1e-6)
+        assert metrics["share"] == pytest.approx(told["policies"][name]["share"], abs=1e-4)
+
+
+def test_compare_refuses_a_wrong_factor_before_it_trains() -> None:
+    done = CliRunner().invoke(app, ["compare", "tram-replay", "--weights", "speed=2"])
+    assert isinstance(done.exception, UserError)
+    assert str(done.exception).startswith("--weights = 'speed=2': no such weight")
 
 
 def test_only_who_switches_pays_for_it(found: Rereading) -> None:
