@@ -123,7 +123,7 @@ class LteFading(Section):
 
 
 class LteEnergy(RadioEnergy):
-    """Power of the UE's LTE radio above RRC idle."""
+    """Power of the UE's LTE radio above RRC idle (Huang et al., MobiSys 2012, tables 3 and 4)."""
 
     uplink_mw_per_mbps: NotNegative = 438.39
     """on top, by what is sent"""

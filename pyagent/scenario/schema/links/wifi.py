@@ -79,7 +79,7 @@ class PathLoss(Section):
 
 
 class WifiEnergy(RadioEnergy):
-    """Power of the UE's Wi-Fi radio above power save."""
+    """Power of the UE's Wi-Fi radio above power save (Huang et al., MobiSys 2012, tables 3 and 4)."""
 
     uplink_mw_per_mbps: NotNegative = 283.17
     """on top, by what is sent, repetitions included"""
@@ -123,8 +123,7 @@ class WifiLink(RadioLink):
     tx_power_dbm: Annotated[float, Field(ge=-10, le=36)] = 16.0
     """of access points and UEs, in dBm"""
     sensitivity_dbm: Annotated[float, Field(ge=-100, le=-60)] = -92.0
-    """weakest signal that a radio detects, in 20 MHz, in dBm; the standard requires -82, today's clients have
-    -92 to -95 at MCS 0"""
+    """weakest signal that radios detect in 20 MHz; today's clients -92 to -95, the standard -82"""
     rate_manager: Literal["minstrel-ht", "ideal"] = "ideal"
     """ideal knows the SNR at the receiver; minstrel-ht learns from its losses"""
     access_points_m: Annotated[list[Position], Field(min_length=1, max_length=64)] = [(0.0, 0.0, 3.0)]
