@@ -80,18 +80,30 @@ def test_a_missing_simulator_is_named(monkeypatch: pytest.MonkeyPatch, small_sco
         env.reset(seed=1)
 
 
-def test_all_local_costs_no_quality_and_next_to_the_access_point_neither_does_split_one(
-    small_scorer: Scorer,
-) -> None:
+def test_next_to_the_access_point_only_quantised_weights_cost_quality(small_scorer: Scorer) -> None:
     env = SplitInferenceEnv(small_scenario(), scorer=small_scorer)
+    clean = small_scorer.clean_delta_nll("train")
     env.reset(seed=9)
     for action in (0, 2, 0, 2):
         *_, info = env.step(action)
         assert not info["record"].failed
-        assert abs(info["score"].quality.delta_nll) <= 0.02  # fp16 codec, nothing lost
+        assert info["score"].quality.delta_nll == pytest.approx(clean[action], abs=1e-12)
+        assert not info["score"].asked
         if action == 2:
-            assert info["score"].quality.delta_nll == 0
+            assert clean[action] > 0.05
             assert info["record"].uplink_packets == 0
+    env.close()
+
+
+def test_without_quantisation_all_local_costs_no_quality(small_scorer: Scorer) -> None:
+    scenario = small_scenario(model={"quantise": False})
+    env = SplitInferenceEnv(scenario, scorer=Scorer(scenario, small_scorer.model))
+    env.reset(seed=9)
+    for action in (0, 2):
+        *_, info = env.step(action)
+        assert not info["record"].failed
+        assert abs(info["score"].quality.delta_nll) <= 0.02  # fp16 codec, nothing lost
+    assert info["score"].quality.delta_nll == 0
     env.close()
 
 

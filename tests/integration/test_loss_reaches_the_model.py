@@ -62,8 +62,9 @@ def scorer() -> Scorer:
 def test_loss_costs_quality(records: list[DeliveryRecord], scorer: Scorer) -> None:
     worst = max(records, key=lambda record: record.loss)
     clean = replace(worst, outcome=np.zeros_like(worst.outcome), generated_tokens=worst.output_tokens)
-    assert abs(delta_nll(scorer, clean, 0)) <= 0.02
-    assert delta_nll(scorer, worst, 0) > 0.05
+    weights = scorer.clean_delta_nll("train")[0]
+    assert delta_nll(scorer, clean, 0) == pytest.approx(weights, abs=1e-12)
+    assert delta_nll(scorer, worst, 0) > weights + 0.05
 
 
 def test_swapping_two_records_changes_both_results(records: list[DeliveryRecord], scorer: Scorer) -> None:
