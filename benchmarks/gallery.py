@@ -1,8 +1,11 @@
 """What each ready-made scenario is like, and whether its decision is worth learning.
 
-Plays every split of a scenario on the same seeds with several replicates, asks the language model, and scores
-the oracle on runs that it did not choose from (design: docs/how-it-works.md#the-oracle). One JSON line per
-scenario; the rows are kept in a file, from which the table of docs/gallery.md is written.
+Plays every split of a scenario on the same test seeds with several replicates, asks the language model, and
+scores the oracle on runs that it did not choose from (design: docs/how-it-works.md#the-oracle). Tuning
+episodes of their own, one replicate each, choose the best static split and the best pair of splits and fit
+the causal ceiling, so that none of the three has seen the test seeds. With 2 test seeds, 4 replicates and 4
+tuning episodes they are a third of the simulation. One JSON line per scenario; the rows are kept in a file,
+from which the table of docs/gallery.md is written.
 
     python -m benchmarks.gallery                        # every shipped scenario that has no row yet
     python -m benchmarks.gallery campus-walk --again    # this one anew
@@ -15,10 +18,11 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,14 +32,16 @@ from pyagent.campaign.collect import EpisodePool, Job, score_episode
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.campaign.seeds import Seeds
 from pyagent.dataset.table import recorded_table
-from pyagent.envs.scoring import Scorer
+from pyagent.envs.scoring import Scorer, make_composer
 from pyagent.envs.simulator import Episode
 from pyagent.evaluation.oracle import oracle
-from pyagent.evaluation.statistics import paired_difference
+from pyagent.evaluation.share import NOTHING_TO_GAIN, share_text
+from pyagent.learning.references import CEILING, PAIR, choose, reference_rows, yardstick_of
 from pyagent.paths import REPOSITORY, shipped_scenarios
 from pyagent.policies.best_static import BestStaticPolicy
 from pyagent.scenario.load import load_scenario
 from pyagent.scenario.schema import Scenario
+from pyagent.threads import one_thread
 
 ROWS = REPOSITORY / "docs" / "gallery.json"
 PAGE = REPOSITORY / "docs" / "gallery.md"
@@ -46,15 +52,20 @@ class Row:
     """One scenario.
 
     Attributes:
-        decisions: per split and replicate.
+        decisions: per split and replicate of the test seeds.
+        tuning_contexts: decisions of the tuning episodes.
         loss, delay_ms: mean over all requests that used the link.
         rate_mbps: mean PHY rate that the UE knew at decisions where a site served it.
         covered: share of the decisions at which a site served the UE.
         failed: share of failed requests, all splits.
         sim_s_per_wall_s: of one episode at the smallest split, alone on the machine.
-        static_split: best over the whole table.
-        gain, gain_low, gain_high: oracle over the best static split, per decision, cross-scored, 95 %.
-        naive_gain: the same by a plain maximum over the table, biased upwards.
+        static_split: best on the tuning episodes.
+        static_reward, oracle_reward: on the test seeds.
+        gap, gap_low, gap_high: oracle over the best static split, per decision, cross-scored, 95 %.
+        naive_gap: the same by a plain maximum over the table, biased upwards.
+        pair: the best pair of splits on the tuning episodes.
+        pair_share: what a perfect choice between the pair keeps of the gap; None if there is nothing to gain.
+        ceiling_share: what the causal ceiling keeps of it.
     """
 
     scenario: str
@@ -63,6 +74,7 @@ class Row:
     seeds: int
     replicates: int
     decisions: int
+    tuning_contexts: int
     splits: list[int]
     loss: float
     delay_ms: float
@@ -73,28 +85,37 @@ class Row:
     static_split: int
     static_reward: float
     oracle_reward: float
-    gain: float
-    gain_low: float
-    gain_high: float
-    naive_gain: float
+    gap: float
+    gap_low: float
+    gap_high: float
+    naive_gap: float
+    pair: list[int]
+    pair_share: float | None
+    ceiling_share: float | None
     wall_s: float
 
     @property
     def worth_learning(self) -> bool:
-        """Whether the gain's interval is above 0."""
-        return self.gain_low > 0
+        """True if the interval of the gap is above 0."""
+        return self.gap_low > 0
 
 
-def measure(name: str, seeds: int, replicates: int, progress: PhaseProgress) -> Row:
+def measure(name: str, seeds: int, replicates: int, tuning: int, progress: PhaseProgress) -> Row:
     """Play and judge one scenario."""
     scenario = load_scenario(name)
     started = time.monotonic()
     speed = _speed(scenario, progress)
-    rows, scorer = _play(scenario, seeds, replicates, progress)
+    scorer = Scorer(scenario)
     splits = scorer.deployment.splits
-    table = recorded_table(rows, scenario)
+    tuned_on = _play(scorer, "tune", Seeds(1).tune(tuning), 1, progress)
+    rows = _play(scorer, "test", Seeds(1).test(seeds), replicates, progress)
+    table, composer = recorded_table(rows, scenario), make_composer(scenario)
     best = oracle(table.rewards)
-    gain = paired_difference(best.value, best.static_value, table.seeds)
+    with one_thread():
+        chosen = choose(scorer.deployment, recorded_table(tuned_on, scenario), composer)
+    scale = yardstick_of(chosen, table, best)
+    kept = reference_rows(chosen, table, best, scale, splits, composer.weights.switching)
+    assert scale.gap is not None
     used, served = rows[rows["uplink_bytes"] > 0], rows[rows["obs_serving_cell"] >= 0]
     return Row(
         scenario=name,
@@ -103,6 +124,7 @@ def measure(name: str, seeds: int, replicates: int, progress: PhaseProgress) -> 
         seeds=seeds,
         replicates=replicates,
         decisions=len(table.rewards),
+        tuning_contexts=tuned_on.groupby(["seed", "decision"]).ngroups,
         splits=list(splits),
         loss=float(used["loss"].mean()),
         delay_ms=float(1e3 * used["mean_delay_s"].mean()),
@@ -110,13 +132,16 @@ def measure(name: str, seeds: int, replicates: int, progress: PhaseProgress) -> 
         covered=len(served) / len(rows),
         failed=float(rows["failed"].mean()),
         sim_s_per_wall_s=speed,
-        static_split=splits[best.static_action],
-        static_reward=float(best.static_value.mean()),
-        oracle_reward=float(best.value.mean()),
-        gain=gain.estimate,
-        gain_low=gain.low,
-        gain_high=gain.high,
-        naive_gain=best.naive_gap,
+        static_split=splits[chosen.static],
+        static_reward=scale.static,
+        oracle_reward=scale.oracle,
+        gap=scale.gap.estimate,
+        gap_low=scale.gap.low,
+        gap_high=scale.gap.high,
+        naive_gap=float(best.naive_value.mean()) - scale.static,
+        pair=[splits[action] for action in chosen.pair],
+        pair_share=kept[PAIR]["share"],
+        ceiling_share=kept[CEILING]["share"],
         wall_s=round(time.monotonic() - started, 1),
     )
 
@@ -133,13 +158,17 @@ def _speed(scenario: Scenario, progress: PhaseProgress) -> float:
 
 
 def _play(
-    scenario: Scenario, seeds: int, replicates: int, progress: PhaseProgress
-) -> tuple[pd.DataFrame, Scorer]:
-    scorer = Scorer(scenario)
-    splits = scorer.deployment.splits
+    scorer: Scorer,
+    part: Literal["tune", "test"],
+    seeds: Sequence[int],
+    replicates: int,
+    progress: PhaseProgress,
+) -> pd.DataFrame:
+    """Decisions of every split on the same seeds."""
+    scenario, splits = scorer.scenario, scorer.deployment.splits
     jobs = [
         Job("gallery", f"static-{split}", seed, replicate, partial(BestStaticPolicy, action, len(splits)))
-        for seed in Seeds(1).test(seeds)
+        for seed in seeds
         for replicate in range(replicates)
         for action, split in enumerate(splits)
     ]
@@ -147,20 +176,22 @@ def _play(
     decisions = len(jobs) * scenario.requests.count
     with (
         tempfile.TemporaryDirectory(prefix="splitsim-gallery-") as logs,
-        progress.phase("play", f"{scenario.name}: {len(jobs)} episodes", decisions),
+        progress.phase(part, f"{scenario.name}: {len(jobs)} episodes", decisions),
     ):
         for job, episode in EpisodePool(scenario, Path(logs)).run(jobs):
-            rows.extend(score_episode(scorer, job, episode, "test"))
+            rows.extend(score_episode(scorer, job, episode, "test" if part == "test" else "train"))
             progress.advance(len(episode), note=f"{job.policy}, seed {job.seed}")
-    return pd.DataFrame(rows), scorer
+    frame: pd.DataFrame = pd.DataFrame(rows)
+    return frame
 
 
 def markdown(rows: list[Row]) -> str:
     """The table of the gallery page."""
     head = (
         "| scenario | link | UEs | loss | delay ms | rate Mbit/s | covered | failed | sim-s per wall-s "
-        "| best static | oracle over it [95 %] | plain maximum | worth learning |\n"
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+        "| best static | oracle over it [95 %] | plain maximum | best pair: share | causal ceiling: share "
+        "| worth learning |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
     )
     return head + "".join(f"| {' | '.join(_cells(row))} |\n" for row in rows)
 
@@ -177,10 +208,19 @@ def _cells(row: Row) -> list[str]:
         f"{row.failed:.1%}",
         _digits(row.sim_s_per_wall_s),
         f"{row.static_split} ({row.static_reward:.2f})",
-        f"{row.gain:+.3f} [{row.gain_low:+.3f}, {row.gain_high:+.3f}]",
-        f"{row.naive_gain:+.3f}",
-        "**yes**" if row.worth_learning else "no",
+        f"{row.gap:+.3f} [{row.gap_low:+.3f}, {row.gap_high:+.3f}]",
+        f"{row.naive_gap:+.3f}",
+        f"{', '.join(map(str, row.pair))}: {share_text(row.pair_share)}",
+        share_text(row.ceiling_share),
+        _verdict(row),
     ]
+
+
+def _verdict(row: Row) -> str:
+    """Worth learning if the gap is above 0, and how much of it a choice between two splits keeps."""
+    if not row.worth_learning:
+        return f"no: {NOTHING_TO_GAIN}"
+    return f"**yes**, a choice between two splits keeps {share_text(row.pair_share)}"
 
 
 def _digits(value: float) -> str:
@@ -190,7 +230,10 @@ def _digits(value: float) -> str:
 def _load(path: Path) -> dict[str, Row]:
     if not path.is_file():
         return {}
-    return {data["scenario"]: Row(**data) for data in json.loads(path.read_text(encoding="utf-8"))}
+    names = {field.name for field in fields(Row)}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    # Rows of an earlier version lack columns; they are measured anew.
+    return {data["scenario"]: Row(**data) for data in found if data.keys() == names}
 
 
 def _store(rows: dict[str, Row], path: Path, page: Path) -> None:
@@ -206,6 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("scenarios", nargs="*", help="names of shipped scenarios; default: all")
     parser.add_argument("--seeds", type=int, default=2, help="test seeds")
     parser.add_argument("--replicates", type=int, default=4, help="even, 4 or more")
+    parser.add_argument("--tuning", type=int, default=4, help="tuning episodes, one replicate each")
     parser.add_argument("--again", action="store_true", help="also those that have a row")
     parser.add_argument("--rows", type=Path, default=ROWS, help="file of the rows")
     parser.add_argument("--page", type=Path, default=PAGE, help="page that holds the table")
@@ -216,7 +260,7 @@ def main(arguments: list[str] | None = None) -> None:
         if name in rows and not chosen.again:
             continue
         with PhaseProgress() as progress:
-            rows[name] = measure(name, chosen.seeds, chosen.replicates, progress)
+            rows[name] = measure(name, chosen.seeds, chosen.replicates, chosen.tuning, progress)
         _store(rows, chosen.rows, chosen.page)
         print(json.dumps({"benchmark": "gallery", **asdict(rows[name])}), flush=True)
     worth = sum(row.worth_learning for row in rows.values())
