@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -30,7 +31,7 @@ from pyagent.surrogate.types import Contexts
 FOLDS = 5
 """Folds of the cross-validation over episodes."""
 FORESTS = (Forest("extra", 1), Forest("extra", 4), Forest("extra", 10), Forest("random", 4))
-"""Settings that the causal ceiling chooses from by cross-validation."""
+"""Forests that the causal ceiling chooses from by cross-validation."""
 USUAL_FOREST = Forest("extra", 4)
 """Its settings where one episode leaves nothing to validate on."""
 VALIDATION_TREES = 20
@@ -107,10 +108,12 @@ def _first_replicates(table: RecordedTable, count: int) -> RecordedTable:
 
 def fit_ceiling(
     deployment: Deployment, table: RecordedTable, composer: RewardComposer, *, seed: int = 0
-) -> CausalCeilingPolicy:
-    """The causal ceiling of a training table, its settings chosen by cross-validation over the episodes.
+) -> Policy:
+    """The causal ceiling of a training table, its model chosen by cross-validation over the episodes.
 
-    A setting's worth is the mean reward that its policy earns in the episodes that it was not fitted to.
+    The models are the forests of `FORESTS`, and for tables that are too small for them the rules with one and
+    two cuts and the best static split. A model's worth is the mean reward that its policy earns in the
+    episodes that it was not fitted to.
 
     Args:
         deployment: not used; the same arguments as every `Tuner`.
@@ -118,24 +121,40 @@ def fit_ceiling(
         composer: of the scenario.
         seed: of folds and trees.
     """
-    return _fitted(table, composer, _best_forest(table, composer, seed), seed)
+    policy = _made(_best_model(table, composer, seed), table, composer, seed)
+    # A rule that is the ceiling stands in tables as the ceiling.
+    policy.name = CausalCeilingPolicy.name
+    return policy
 
 
-def _fitted(table: RecordedTable, composer: RewardComposer, forest: Forest, seed: int) -> CausalCeilingPolicy:
-    return CausalCeilingPolicy.fit(table.contexts, table.rewards, composer, forest, seed=seed)
+Ceiling = CausalCeilingPolicy | StepPolicy | BestStaticPolicy
+Simple = Callable[[RecordedTable, RewardComposer], StepPolicy | BestStaticPolicy]
+Model = Forest | Simple
+_SIMPLE: tuple[Simple, ...] = (
+    partial(_tune_rule, ThresholdPolicy),
+    partial(_tune_rule, TwoThresholdPolicy),
+    lambda table, composer: BestStaticPolicy.tune(table.rewards),
+)
 
 
-def _best_forest(table: RecordedTable, composer: RewardComposer, seed: int) -> Forest:
+def _made(model: Model, table: RecordedTable, composer: RewardComposer, seed: int) -> Ceiling:
+    if isinstance(model, Forest):
+        return CausalCeilingPolicy.fit(table.contexts, table.rewards, composer, model, seed=seed)
+    return model(table, composer)
+
+
+def _best_model(table: RecordedTable, composer: RewardComposer, seed: int) -> Model:
     episodes = np.random.default_rng([seed, 41]).permutation(np.unique(table.seeds))
     if len(episodes) < 2:
         return USUAL_FOREST
-    worth = dict.fromkeys(FORESTS, 0.0)
+    worth: dict[Model, float] = dict.fromkeys((*FORESTS, *_SIMPLE), 0.0)
     for fold in np.array_split(episodes, min(FOLDS, len(episodes))):
         kept, held_out = table.of_seeds(np.setdiff1d(episodes, fold)), table.of_seeds(fold)
-        for forest in FORESTS:
-            policy = _fitted(kept, composer, forest._replace(trees=VALIDATION_TREES), seed)
-            worth[forest] += earned(policy, held_out, composer) * len(held_out)
-    return max(FORESTS, key=lambda forest: worth[forest])
+        for model in worth:
+            small = model._replace(trees=VALIDATION_TREES) if isinstance(model, Forest) else model
+            policy = _made(small, kept, composer, seed)
+            worth[model] += earned(policy, held_out, composer) * len(held_out)
+    return max(worth, key=lambda model: worth[model])
 
 
 def _neurosurgeon(deployment: Deployment, table: RecordedTable, composer: RewardComposer) -> Policy:

@@ -25,6 +25,7 @@ from pyagent.learning.references import (
 )
 from pyagent.learning.tuning import TUNERS, earned, fit_ceiling, tune_threshold, tuning_cost, whole_cost
 from pyagent.policies import BestStaticPolicy, ThresholdPolicy, TwoThresholdPolicy
+from pyagent.policies.causal_ceiling import CausalCeilingPolicy, Forest
 from pyagent.reward import RewardComposer, RewardContext, RewardWeights, feature_decoder
 
 SPLITS = (1, 16, 32)
@@ -190,6 +191,19 @@ def test_the_ceiling_pays_for_switches_and_works_on_one_episode():
     context = train.contexts[3, 0, 0]
     assert free.act(context) == free.act_batch(context[None])[0]
     assert free.act(context, np.array([False, True, False])) == 1
+
+
+def test_a_ceiling_of_few_episodes_is_a_rule_where_trees_earn_less():
+    """Two episodes are too few for trees on nineteen features, of which one matters."""
+    test, gains = table(near_or_far, replicates=4, seed=2), []
+    for seed in (2, 3):
+        few = table(near_or_far, episodes=2, noise=0.8, seed=seed)
+        ceiling = fit_ceiling(None, few, composer())
+        trees = CausalCeilingPolicy.fit(few.contexts, few.rewards, composer(), Forest("extra", 4, trees=50))
+        assert ceiling.name == trees.name == "causal-ceiling"
+        gains.append(earned(ceiling, test, composer()) - earned(trees, test, composer()))
+    assert np.mean(gains) > 0.1
+    assert ThresholdPolicy.name == "threshold"  # the class keeps its own
 
 
 def test_the_ceiling_is_the_same_again():
