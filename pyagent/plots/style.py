@@ -53,6 +53,8 @@ POLICY_LINES: Mapping[str, PolicyLine] = MappingProxyType(
     {
         "oracle": PolicyLine(BLACK, "-", ""),
         "clairvoyant": PolicyLine("#555555", "--", ""),
+        "best-pair": PolicyLine("#AA88FF", "--", "v"),
+        "causal-ceiling": PolicyLine("#446600", "--", "D"),
         "random": PolicyLine(GREY, ":", ""),
         "all-local": PolicyLine(REDDISH_PURPLE, ":", "o"),
         "min-split": PolicyLine(SKY_BLUE, ":", "s"),

@@ -19,7 +19,15 @@ from pyagent.report.markup import script_json
 from pyagent.report.pictures import WORDS, picture
 from pyagent.report.render import render
 from pyagent.report.resources import memory, per_request, phases
-from pyagent.report.table import Grid, paired_grid, policy_grid, target_grid, title_of, warnings_of
+from pyagent.report.table import (
+    Grid,
+    paired_grid,
+    policy_grid,
+    target_grid,
+    title_of,
+    warnings_of,
+    worth_sentence,
+)
 from pyagent.report.trace import trace_grid
 from pyagent.report.weights import Reweighed, reweighed
 
@@ -92,6 +100,7 @@ def write_report(path: Path, target: Path | None = None) -> Written:
         paired=paired_grid(run.summary),
         pictures=pictures,
         watch=watch,
+        worth=worth_sentence(run.summary),
         warnings=warnings_of(run.summary),
         choices=_grid(run, choice_grid),
         reward=_grid(run, reward_grid),

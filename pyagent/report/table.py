@@ -112,16 +112,20 @@ def gap_sentences(summary: dict[str, Any]) -> list[str]:
         f"Oracle over best static split ({summary['best_static_split']}): "
         f"{summary['oracle_over_best_static']:.3f} [{low:.3f}, {high:.3f}] per decision"
     )
-    if summary.get("nothing_to_gain", low <= 0):
-        return [f"{gap}: {NOTHING_TO_GAIN}, so no policy has a share"]
-    if "best_pair" not in summary:  # of a run of an earlier version
-        return [gap]
+    return [gap, *filter(None, [worth_sentence(summary)])]
+
+
+def worth_sentence(summary: dict[str, Any]) -> str:
+    """What best pair and causal ceiling keep of the gap, or that there is none; empty for an old summary."""
+    if "best_pair" not in summary:
+        return ""
+    if summary["nothing_to_gain"]:
+        return f"The interval reaches 0: {NOTHING_TO_GAIN}, so no policy has a share"
     pair = " and ".join(map(str, summary["best_pair"]))
-    return [
-        gap,
-        f"Share of a perfect choice between splits {pair}: {share_text(summary['pair_share'])}; "
-        f"of the causal ceiling: {share_text(summary['causal_ceiling_share'])}",
-    ]
+    return (
+        f"A perfect choice between splits {pair} keeps {share_text(summary['pair_share'])} of it, "
+        f"the causal ceiling {share_text(summary['causal_ceiling_share'])}"
+    )
 
 
 @dataclass(frozen=True)

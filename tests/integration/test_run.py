@@ -29,7 +29,10 @@ COLUMNS = {
     "failure_rate",
     "mean_split",
     "split_shares",
+    "share",
+    "simulated_decisions",
     "real_evaluations",
+    "tuning_contexts",
 }
 POLICIES = {"random", "all-local", "min-split", "best-static", "surrogate-argmax", "ppo-imagination"}
 
@@ -74,7 +77,8 @@ def test_the_last_line_is_one_json_object_with_every_figure(runs: dict[str, Path
     for metrics in summary["policies"].values():
         assert set(metrics) >= COLUMNS
         assert metrics["reward_ci"][0] <= metrics["reward"] <= metrics["reward_ci"][1]
-    assert {"oracle_over_best_static", "decisions", "wall_s"} <= set(summary)
+    assert {"oracle_over_best_static", "pair_share", "decisions", "wall_s"} <= set(summary)
+    assert set(summary["references"]) == {"best-pair", "causal-ceiling"}
     # Beside the access point nothing is lost, so nothing need be asked.
     assert summary["policies"]["surrogate-argmax"]["real_evaluations"] == 0
     assert summary["evaluations"]["train"]["decisions"] == 6

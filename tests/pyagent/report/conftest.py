@@ -90,6 +90,13 @@ def write_tokens(run: Path) -> None:
     pd.DataFrame(tokens).to_parquet(run / "tokens.parquet")
 
 
+REFERENCES = {
+    name: {"reward": reward, "reward_ci": [reward - 0.1, reward + 0.1], "regret": 0.1, "share": share}
+    | {"split_shares": {"1": 0.6, "32": 0.4}, "tuning_contexts": 40}
+    for name, reward, share in (("best-pair", -0.5, 0.97), ("causal-ceiling", -0.6, 0.8))
+}
+
+
 def write_summary(run: Path) -> None:
     found = json.loads((run / "summary.json").read_text())
     rows = judged_rows(run, ("seed", "replicate", "decision"))
@@ -108,6 +115,11 @@ def write_summary(run: Path) -> None:
         "warnings": [],
         "oracle_over_best_static": 0.2,
         "oracle_over_best_static_ci": [0.1, 0.3],
+        "nothing_to_gain": False,
+        "best_pair": [1, 32],
+        "pair_share": 0.97,
+        "causal_ceiling_share": 0.8,
+        "references": REFERENCES,
         "paired": {"surrogate-argmax - threshold": pair},
         "phase_s": {"train": 12.0, "test": 30.5},
         "evaluations": {"train": {"decisions": 66, "forward_passes": 40}},

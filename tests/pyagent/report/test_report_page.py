@@ -92,6 +92,18 @@ def test_rules_trees_and_the_rewards_terms_are_told(page: str) -> None:
     assert '<th scope="row">load</th><td>0.2</td><td>split / 32 blocks</td>' in page
 
 
+def test_yardsticks_stand_in_the_table_and_the_first_sentence_says_what_they_keep(run: Path) -> None:
+    page = write_report(run).path.read_text(encoding="utf-8")
+    assert "A perfect choice between splits 1 and 32 keeps 97 % of it, the causal ceiling 80 %." in page
+    for name, share in (("best-pair", "97 %"), ("causal-ceiling", "80 %")):
+        assert re.search(rf'<th scope="row">{name}</th><td>[^<]*</td><td>{share}</td>', page)
+    summary = json.loads((run / "summary.json").read_text())
+    nothing = {"nothing_to_gain": True, "pair_share": None, "causal_ceiling_share": None}
+    (run / "summary.json").write_text(json.dumps(summary | nothing))
+    page = write_report(run).path.read_text(encoding="utf-8")
+    assert "The interval reaches 0: nothing to gain, so no policy has a share." in page
+
+
 def test_a_run_in_which_nobody_learns_says_so_and_warnings_stand_on_top(run: Path) -> None:
     summary = json.loads((run / "summary.json").read_text())
     summary |= {"budget": 0, "warnings": ["mine lies below <it>"]}
