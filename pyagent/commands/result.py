@@ -11,20 +11,34 @@ if TYPE_CHECKING:
     from pyagent.campaign.run import RunResult
 
 WIDTH = 100
-"""Wide enough for every column of the tables, also where the terminal isn't or there is none."""
+"""Width of the tables, also where the terminal is narrower or there is none."""
+WIDEST = 400
 
 
 def show_result(result: RunResult, as_json: bool) -> None:
     """Print the table and where the report is, or one JSON object."""
-    from pyagent.report.table import gap_sentences, rule_lines, target_rows, terminal_tables, warnings_of
+    from pyagent.report.table import (
+        gap_sentences,
+        notes_of,
+        rule_lines,
+        target_rows,
+        terminal_tables,
+        warnings_of,
+    )
 
     summary = result.summary
     if as_json:
         print(json.dumps(summary))
         return
-    console = Console(width=max(Console().width, WIDTH), markup=False)
-    for table in terminal_tables(summary):
+    tables = terminal_tables(summary)
+    wide = Console(width=WIDEST)
+    # A long name of a user's policy widens the table; nothing is cut.
+    needed = max(wide.measure(table).maximum for table in tables)
+    console = Console(width=max(Console().width, WIDTH, needed), markup=False)
+    for table in tables:
         console.print(table)
+    if notes := notes_of(summary):
+        console.print(notes, highlight=False, markup=False)
     for line in rule_lines(summary):
         console.print(line, highlight=False, markup=False)
     for sentence in gap_sentences(summary):

@@ -37,9 +37,10 @@ def _number(key: str, digits: int) -> Callable[[Metrics], str]:
     return show
 
 
-def _reward(metrics: Metrics) -> str:
+def _reward(metrics: Metrics, digits: int = 3) -> str:
+    """The reward with its interval, whose ends have so many digits."""
     low, high = metrics["reward_ci"]
-    return f"{metrics['reward']:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{metrics['reward']:.3f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def _percent(metrics: Metrics) -> str:
@@ -85,6 +86,13 @@ SERVICE = (
 )
 """What its requests got."""
 COLUMNS = (*WORTH, *COST, *SERVICE)
+NARROW = (
+    Column("reward [95 %]", lambda m: _reward(m, 2)),
+    WORTH[1],
+    *COST,
+    Column("splits", lambda m: _splits(m).removesuffix(", ...")),
+)
+"""Worth and cost for a terminal of 100 characters."""
 
 
 def table_rows(summary: dict[str, Any]) -> list[list[str]]:
@@ -214,6 +222,11 @@ def learning_text(summary: dict[str, Any]) -> str:
     return f"budget {budget}" if budget else "nobody learns"
 
 
+def notes_of(summary: dict[str, Any]) -> str:
+    """Quality proxy and text, the small print of the table."""
+    return ", ".join(filter(None, [summary["proxy_note"], text_note(summary)]))
+
+
 def title_of(summary: dict[str, Any]) -> str:
     """The scenario, marked where the run was made with `--quick`."""
     return f"quick look: {summary['scenario']}" if summary.get("quick") else str(summary["scenario"])
@@ -228,17 +241,14 @@ def text_note(summary: dict[str, Any]) -> str:
 def terminal_tables(summary: dict[str, Any]) -> list[Table]:
     """The tables for a terminal of 100 characters: worth and cost, then what the requests got."""
     title = f"{title_of(summary)}, seed {summary['seed']}, {learning_text(summary)}"
-    notes = ", ".join(filter(None, [summary["proxy_note"], text_note(summary)])) or None
-    first = _terminal(summary, (WORTH[0], WORTH[1], *COST, WORTH[3]), title=title)
+    first = _terminal(summary, NARROW, title)
     # Of the rows without requests of their own there is nothing to say.
     own = {**summary, "references": {}}
-    return [first, _terminal(own, (WORTH[2], *SERVICE), caption=notes)]
+    return [first, _terminal(own, (WORTH[2], *SERVICE), "")]
 
 
-def _terminal(
-    summary: dict[str, Any], columns: Sequence[Column], title: str | None = None, caption: str | None = None
-) -> Table:
-    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+def _terminal(summary: dict[str, Any], columns: Sequence[Column], title: str) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("policy", no_wrap=True)
     for column in columns:
         table.add_column(column.title, justify="right", no_wrap=True)
