@@ -29,7 +29,7 @@ from tests.pyagent.sweep.cheap import cheap_file
 
 Content = dict[str, Any]
 """What must be equal: tables as frames, all else as text or bytes."""
-WEAK = {"mobility": {"position_m": [58, 0, 1.5]}}
+WEAK = {"mobility": {"position_m": [122, 0, 1.5]}}
 """So far from the access point that packets are lost and the language model is asked."""
 TINY: dict[str, Any] = WEAK | {
     "requests": {**SMALL["requests"], "count": 2},

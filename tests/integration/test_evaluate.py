@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from pyagent.envs.observation import NAMES
 from tests.conftest import small_scenario
 
 pytestmark = [pytest.mark.ns3, pytest.mark.model]
@@ -59,8 +60,8 @@ def test_an_own_policy_is_ranked_on_an_own_trace(tmp_path: Path) -> None:
     # It played what the best static split is, so it earns as much: no warning.
     assert summary["warnings"] == []
     assert summary["rules"]["my-policy"]["text"] == f"always {summary['best_static_split']}"
-    assert summary["rules"]["threshold"]["feature"] in {None, "snr_db", "phy_rate_mbps", "recent_delay_s"}
-    assert summary["threshold"]["feature"] in {"snr_db", "phy_rate_mbps", "recent_delay_s"}
+    assert summary["rules"]["threshold"]["feature"] in {None, *NAMES}
+    assert summary["threshold"]["feature"] in NAMES
     assert summary["policies"]["my-policy"]["real_evaluations"] == 0  # the link loses nothing
     assert summary["policies"]["my-policy"]["mean_split"] == summary["best_static_split"]
     assert set(summary["evaluations"]) == {"tune", "oracle", "test"}  # nobody trained
@@ -73,6 +74,7 @@ def test_an_own_policy_is_ranked_on_an_own_trace(tmp_path: Path) -> None:
         "latency",
         "quality",
         "links",
+        "weights",
     }
     assert "my-policy" in (tmp_path / "run" / "report.html").read_text()
     meta = json.loads((tmp_path / "run" / "meta.json").read_text())

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.ns3, pytest.mark.model, pytest.mark.slow]
 
 FILES = ("decisions.parquet", "learning.parquet", "predictions.parquet", "oracle.parquet")
 LONG_S = 400
-WEAK = {"mobility": {"position_m": [58, 0, 1.5]}}
+WEAK = {"mobility": {"position_m": [122, 0, 1.5]}}
 
 
 def arguments(scenario: Path, out: Path) -> list[str | Path]:

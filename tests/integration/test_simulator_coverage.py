@@ -11,9 +11,9 @@ from pyagent.envs.record import Outcome
 
 pytestmark = pytest.mark.ns3
 
-NEVER_ASSOCIATED = {"model": "constant", "position_m": (150, 0, 1.5)}
+NEVER_ASSOCIATED = {"model": "constant", "position_m": (500, 0, 1.5)}
 # Beside the access point long enough to associate, then far away from the first request on.
-WALKED_AWAY = {"model": "waypoints", "waypoints": [(0, 5, 0, 1.5), (1.8, 5, 0, 1.5), (1.9, 150, 0, 1.5)]}
+WALKED_AWAY = {"model": "waypoints", "waypoints": [(0, 5, 0, 1.5), (1.8, 5, 0, 1.5), (1.9, 500, 0, 1.5)]}
 
 
 @pytest.mark.parametrize("action", [MIN_SPLIT, HALF])
@@ -56,11 +56,11 @@ def test_the_state_tells_that_the_ue_has_no_cell() -> None:
     assert ages == sorted(ages)
     assert ages[-1] > 5
     assert [state.raw["serving_cell"] for state in states[1:]] == [-1, -1, -1]
-    assert all(state.raw["distance_m"] == pytest.approx(150, abs=0.01) for state in states)
+    assert all(state.raw["distance_m"] == pytest.approx(500, abs=0.01) for state in states)
 
 
 def test_the_ue_comes_back_into_coverage() -> None:
-    there_and_back = [*WALKED_AWAY["waypoints"], (6, 150, 0, 1.5), (6.1, 5, 0, 1.5)]
+    there_and_back = [*WALKED_AWAY["waypoints"], (6, 500, 0, 1.5), (6.1, 5, 0, 1.5)]
     mobility = {"model": "waypoints", "waypoints": there_and_back}
     decisions = play(make_scenario(mobility=mobility), 3, MIN_SPLIT)
     assert decisions[0][1].failed

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.ns3
 
 DEADLINE_S = 2.0
 OTHERS = [{"count": 2, "traffic": {"rate_kbps": 500}}]
-SCENARIO = make_scenario(at_m=40, others=OTHERS)
-EDGE_OF_COVERAGE = make_scenario(at_m=60, others=OTHERS)
+SCENARIO = make_scenario(at_m=88, others=OTHERS)
+EDGE_OF_COVERAGE = make_scenario(at_m=130, others=OTHERS)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,8 @@ def test_energy_and_compute_are_within_bounds(records: list[DeliveryRecord]) -> 
     for record in records:
         assert 0 < record.ue_compute_s < record.latency_s
         assert record.ue_compute_energy_j == pytest.approx(record.ue_compute_s * power_w)
-        assert record.ue_radio_energy_j > 0
+        # A UE without an access point sends nothing.
+        assert (record.ue_radio_energy_j > 0) or not (record.outcome == Outcome.DELIVERED).any()
         assert record.edge_compute_s >= 0
         assert record.edge_queue_s == 0  # nobody else's jobs in this scenario
 

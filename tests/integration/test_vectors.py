@@ -25,7 +25,7 @@ LIMIT_S = 90.0
 @pytest.fixture
 def weak() -> Scenario:
     """A link that loses packets, so that every request is judged by the language model."""
-    return small_scenario(mobility={"position_m": [55, 0, 1.5]})
+    return small_scenario(mobility={"position_m": [120, 0, 1.5]})
 
 
 @pytest.fixture
