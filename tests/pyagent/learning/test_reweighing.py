@@ -86,13 +86,13 @@ def test_a_reading_is_the_dataset_at_that_weight(
 
 def test_compare_ranks_its_policies_at_the_factors_of_the_user() -> None:
     asked = ["compare", "tram-replay", "--policies", "random,min-split", "--seeds", "2", "--decisions", "40"]
-    done = CliRunner().invoke(app, [*asked, "--weights", "latency=0", "--json"])
+    done = CliRunner().invoke(app, [*asked, "--weights", "latency=3", "--json"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.output.splitlines()[-1])
-    as_run, free = told["at_other_weights"]["readings"]
-    # Without a price of latency, all that is left speaks for few blocks on the UE.
-    assert free["weights"]["latency"] == 0
-    assert free["best_static"]["split"] == 1 != as_run["best_static"]["split"]
+    as_run, dear = told["at_other_weights"]["readings"]
+    # The recorded link is slow: if latency costs three times as much, everything is best done on the UE.
+    assert dear["weights"]["latency"] == 3 * as_run["weights"]["latency"]
+    assert dear["best_static"]["split"] == 32 != as_run["best_static"]["split"]
     assert as_run["best_static"]["split"] == told["static_split"]
     assert set(as_run["policies"]) >= {"random", "min-split"}
     assert CEILING in told["policies"]
