@@ -211,8 +211,8 @@ def test_energy_of_lte_is_the_integral_of_its_states(agree: Agreement) -> None:
 def test_energy_of_wifi_is_states_and_bytes(agree: Agreement) -> None:
     """On an idle link, where no frame is repeated.
 
-    A frame has 38 bytes of MAC, LLC and delimiter around an IP packet. The radio is active from the first data
-    of a request to `inactivity_s` after the last, in the tail until `tail_s`, and asleep then.
+    A frame has 38 bytes of MAC, LLC and delimiter around an IP packet. The radio is active from the first
+    data of a request to `inactivity_s` after the last, in the tail until `tail_s`, and asleep then.
     """
     scenario = make_scenario(at_m=3, link={"fading": {"model": "none"}})
     active_w, tail_w, inactivity_s, tail_s = 0.13286, 0.1193, 0.1, 0.2381
@@ -241,7 +241,8 @@ def test_a_byte_over_lte_costs_at_most_23_times_a_byte_over_wifi() -> None:
         link: dict[str, Any] = {"technology": technology, "fading": {"model": "none"}}
         requests = {"count": 3, "prompt_tokens": (64, 64), "output_tokens": (16, 16), "mean_extra_gap_s": 0}
         at_m = 5 if technology == "wifi" else 100
-        records = [record for _, record in play(make_scenario(at_m=at_m, link=link, requests=requests), 3, MIN_SPLIT)]
+        scenario = make_scenario(at_m=at_m, link=link, requests=requests)
+        records = [record for _, record in play(scenario, 3, MIN_SPLIT)]
         assert not any(record.failed for record in records)
         energies.append(records[-1].ue_radio_energy_j)
     assert 1 < energies[1] / energies[0] < 23
