@@ -209,7 +209,7 @@ def test_live_training_and_evaluation(tmp_path: Path) -> None:
         seed=3,
         out=tmp_path / "run",
     )
-    assert set(found.table.index) == {"oracle", "learned", "rule", "threshold", "min-split"}
+    assert set(found.table.index) == {"oracle", "learned", "rule", "threshold", "min-split", *REFERENCES}
     assert set(found.frame.phase) == {"tune", "oracle", "test"}
     learned = found.frame.query("policy == 'learned'")
     assert len(learned) == 8  # one seed, two replicates, four requests

@@ -24,7 +24,7 @@ COSTS = ("decisions", "evaluations", "tuning_contexts")
 
 @pytest.mark.slow
 def test_train_says_what_was_learned_and_goes_on(tmp_path: Path) -> None:
-    arguments = ("train", "tram-replay", "--out", "t", "--decisions", "45", "--json")
+    arguments = ("train", "default", "--out", "t", "--decisions", "45", "--json")
     first = splitsim(*arguments, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     found = json.loads(first.stdout)
