@@ -146,8 +146,9 @@ def bin_means(rows: pd.DataFrame, name: str, place: str, bins: int = BINS) -> pd
     for number in np.unique(bin_of):
         inside = rows[bin_of == number]
         low, high = cluster_interval(inside, name)
-        values = column(inside, name)
-        found.append((places[bin_of == number].mean(), values.mean(), low, high))
+        mean = column(inside, name).mean()
+        # The mean of equal values may differ from the interval's ends in the last bit.
+        found.append((places[bin_of == number].mean(), mean, np.minimum(low, mean), np.maximum(high, mean)))
     table: pd.DataFrame = pd.DataFrame(found, columns=["place", "mean", "low", "high"])
     return table
 

@@ -98,6 +98,16 @@ def test_spread_keeps_order_and_distance():
     assert moved[0] < moved[1] < moved[3]
 
 
+def test_a_bin_of_equal_values_has_an_interval_around_them():
+    """Drawing bars of negative length is an error."""
+    for value in np.random.default_rng(0).random(100):
+        rows = pd.DataFrame(
+            {"seed": np.repeat(range(7), 7), "decision": [*range(7)] * 7, "x": 0.0, "y": value}
+        )
+        (_, mean, low, high) = bin_means(rows, "y", "x").to_numpy()[0]
+        assert low <= mean <= high
+
+
 def test_bin_means_resample_whole_decisions():
     rng = np.random.default_rng(0)
     place = rng.normal(0, 1, 40)  # what the 16 runs of a decision share
