@@ -112,7 +112,7 @@ def test_an_own_policy_a_dataset_and_a_store_in_a_folder_of_any_name(
 
     splitsim("record", walk, "--train-seeds", "1", "--test-seeds", "2", "--out", recorded)
     told = splitsim("compare", recorded, "--policies", "random,min-split", "--seeds", "2", "--json")
-    assert set(json.loads(told.splitlines()[-1])["policies"]) == {"random", "min-split"}
+    assert set(json.loads(told.splitlines()[-1])["policies"]) >= {"random", "min-split"}
 
     assert "made 1" in splitsim("sweep", odd / "sweep.yaml", "--store", store)
     assert "my-policy" in splitsim("results", store)
