@@ -113,6 +113,11 @@ WifiObserver::HandleFrame(Ptr<const Packet> packet,
                           SignalNoiseDbm signalNoise,
                           uint16_t /* staId */)
 {
+    // A beacon is never in an A-MPDU, and only a followed radio counts its data.
+    if (mpdu.type != NORMAL_MPDU && !m_energy)
+    {
+        return;
+    }
     const auto header = HeaderOf(packet, mpdu);
     if (m_energy && header.HasData() && header.GetAddr1() == m_ue->GetMac()->GetAddress())
     {
