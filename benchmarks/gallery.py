@@ -113,7 +113,7 @@ def measure(name: str, seeds: int, replicates: int, tuning: int, progress: Phase
     best = oracle(table.rewards)
     with one_thread():
         chosen = choose(scorer.deployment, recorded_table(tuned_on, scenario), composer)
-    scale = yardstick_of(chosen, table, best)
+    scale = yardstick_of(chosen.static, table, best)
     kept = reference_rows(chosen, table, best, scale, splits, composer.weights.switching)
     assert scale.gap is not None
     used, served = rows[rows["uplink_bytes"] > 0], rows[rows["obs_serving_cell"] >= 0]

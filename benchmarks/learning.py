@@ -43,9 +43,10 @@ from pyagent.dataset import Dataset, open_dataset, shipped_dataset
 from pyagent.envs.scoring import NO_SPLIT, Scorer
 from pyagent.envs.simulator import Episode
 from pyagent.evaluation.share import NOTHING_TO_GAIN, Yardstick, share_text
-from pyagent.learning.comparison import CEILING, MODEL_BASED, POLICIES
+from pyagent.learning.comparison import MODEL_BASED, POLICIES
 from pyagent.learning.on_table import learn, model_based
 from pyagent.learning.ranking import RULES, TARGET, TARGETS, Ranking, Standing, draw, rank
+from pyagent.learning.references import CEILING
 from pyagent.paths import REPOSITORY, SimulatorNotFoundError, simulator_executable
 from pyagent.surrogate.calibration import calibration
 from pyagent.surrogate.types import Batch

@@ -1,7 +1,7 @@
 """Quality of a split when nothing is lost, measured once and kept on disk.
 
 Coding and quantised weights cost quality over a perfect link, too. That cost belongs to the split and not to
-the request: it is measured on a few windows, and every request that loses nothing is charged their mean.
+the request: it is measured on some windows, and every request that loses nothing is charged their mean.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 
 from llm_split.codecs import get_codec
+from llm_split.files import write_whole
 from llm_split.impairment import DeliveryMask
 from llm_split.packages import cache_folder, locked
 from llm_split.quality import Clean, QualityEvaluator, QualityResult
@@ -82,7 +82,8 @@ class CleanSource:
             measured = self.measure([split for split in wanted if split not in found], progress)
             for split, clean in measured.items():
                 with suppress(OSError):
-                    _write(self._file(split), {"identity": self._identity(split), **asdict(clean)})
+                    entry = {"identity": self._identity(split), **asdict(clean)}
+                    write_whole(self._file(split), json.dumps(entry, indent=1) + "\n")
         return found | measured
 
     def measure(self, splits: Sequence[int], progress: Progress = lambda: None) -> dict[int, Clean]:
@@ -179,14 +180,3 @@ def _read(file: Path, identity: dict[str, Any]) -> Clean | None:
     if not all(map(math.isfinite, measures.values())):
         return None
     return Clean(**measures, windows=windows)
-
-
-def _write(file: Path, data: dict[str, Any]) -> None:
-    """All of it or nothing: under a name of this process's own until it is complete."""
-    part = file.with_name(f".{file.stem}.{os.getpid()}.partial")
-    try:
-        part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, file)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

@@ -36,6 +36,11 @@ def one_line(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
+def fixed(value: float, digits: int) -> str:
+    """A number with so many decimals, without the minus of a zero that rounding left."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
 def reason(error: BaseException, limit: int = 200) -> str:
     """What an error of a library says, as `one_line` has it; its type where it says nothing."""
     return one_line(str(error), limit) or type(error).__name__

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from llm_split.codecs import codec_names
+from llm_split.files import write_whole
 from llm_split.impairment import CONCEALMENTS, INTERLEAVINGS, Impairment
 from llm_split.partition import SplitModel
 from llm_split.study import MEASURES, Cell, Condition, Estimate, Study, Table
@@ -200,7 +201,7 @@ class Profile:
         try:
             (self.out / _WINDOWS).mkdir(parents=True, exist_ok=True)
             if not file.exists():
-                _write(file, text)
+                write_whole(file, text)
             there = json.loads(file.read_text(encoding="utf-8"))
             # Plans of older folders do not name the widths.
             there["plan"] = {"ue_bits": 16, "edge_bits": 16, **there["plan"]}
@@ -224,7 +225,7 @@ class Profile:
             report(Progress(index, len(wanted), self.plan.windows))
             found = self.study.evaluate(index, wanted)
             rows = [[self.study.cells.index(cell), *found[cell].tolist()] for cell in wanted]
-            _write(self._window_file(index), json.dumps(rows) + "\n")
+            write_whole(self._window_file(index), json.dumps(rows) + "\n")
             self._add(table, rows)
             self.write_csv(table)
         self.write_csv(table)
@@ -259,12 +260,11 @@ class Profile:
     def write_csv(self, table: Table) -> None:
         """All cells that have a window, one a line; see `columns` for the fields."""
         records = [self._record(table, cell) for cell in self.study.cells if cell in table.rows]
-        part = self.out / f".{CSV_FILE}.part"
-        with part.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, list(records[0]) if records else [])
-            writer.writeheader()
-            writer.writerows(records)
-        os.replace(part, self.out / CSV_FILE)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(records[0]) if records else [])
+        writer.writeheader()
+        writer.writerows(records)
+        write_whole(self.out / CSV_FILE, text.getvalue())
 
     def _record(self, table: Table, cell: Cell) -> dict[str, Any]:
         condition = cell.condition
@@ -334,10 +334,3 @@ def _difference(a: dict[str, Any], b: dict[str, Any]) -> str:
     flat_a, flat_b = ({**x, **x.get("plan", {})} for x in (a, json.loads(json.dumps(b))))
     names = sorted(k for k in flat_a.keys() | flat_b.keys() if flat_a.get(k) != flat_b.get(k) and k != "plan")
     return ", ".join(names)
-
-
-def _write(file: Path, text: str) -> None:
-    """All of it or nothing."""
-    part = file.with_name(f".{file.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, file)

@@ -45,7 +45,7 @@ def conclude(
         best: the oracle on it.
     """
     values = oracle_frame(table.seeds, table.decisions, best.value)
-    judged, measure = _judged(run, tuned), yardstick_of(tuned.chosen, table, best)
+    judged, measure = _judged(run, tuned), yardstick_of(tuned.best_static, table, best)
     policies = summarise(
         judged,
         oracle=values,

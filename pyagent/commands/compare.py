@@ -109,7 +109,7 @@ def _readings(dataset: Dataset, weights: str) -> tuple[Reading, ...]:
 
 
 def _reread(dataset: Dataset, ranking: Ranking, readings: tuple[Reading, ...]) -> Rereading:
-    from pyagent.learning.comparison import CEILING
+    from pyagent.learning.references import CEILING
     from pyagent.learning.reweighing import reread_policies
 
     # The causal ceiling is a yardstick at the dataset's weights and competes with nobody.

@@ -130,9 +130,17 @@ class RecordedTable:
 
     def rewards_of(self, actions: Indices, replicate: int, switching_cost: float) -> FloatArray:
         """Rewards [K] of actions [K] on one replicate, switching charged within episodes."""
-        switched = np.concatenate([[False], actions[1:] != actions[:-1]]) & ~self.first_of_seed
         taken: FloatArray = self.rewards[np.arange(len(self)), actions, replicate]
-        return taken - switching_cost * switched
+        return taken - switching_cost * self.switched(actions)
+
+    def rewards_of_all(self, actions: Indices, switching_cost: float) -> FloatArray:
+        """Rewards [K, R] of actions [K, R], a column for each of the first R replicates; see `rewards_of`."""
+        columns = [self.rewards_of(actions[:, r], r, switching_cost) for r in range(actions.shape[1])]
+        return np.stack(columns, axis=1)
+
+    def switched(self, actions: Indices) -> NDArray[np.bool_]:
+        """True [K] where actions [K] differ from the decision before in the same episode."""
+        return np.concatenate([[False], actions[1:] != actions[:-1]]) & ~self.first_of_seed
 
 
 def table_rewards(

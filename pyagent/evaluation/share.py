@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from llm_split.plain import fixed
 from pyagent.evaluation.statistics import Interval, paired_difference
 from pyagent.reward import FloatArray
 
@@ -74,4 +75,4 @@ def share_text(share: float | None, digits: int = 0) -> str:
     """A share for a table, `97 %`; `-` where there is none."""
     if share is None:
         return "-"
-    return f"{round(100 * share, digits) + 0.0:.{digits}f} %"
+    return f"{fixed(100 * share, digits)} %"

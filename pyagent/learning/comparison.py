@@ -19,6 +19,7 @@ from pyagent.evaluation.share import Yardstick
 from pyagent.learning.learners import BANDITS, BanditMaker, OnlineLearner
 from pyagent.learning.on_table import Checkpoint, ask_table, judged, learn, model_based
 from pyagent.learning.options import Learning
+from pyagent.learning.references import CEILING, yardstick_of
 from pyagent.learning.tuning import (
     TUNERS,
     Tuner,
@@ -56,10 +57,8 @@ Contender = Callable[[Dataset, int, int], Run]
 
 def yardstick(dataset: Dataset) -> Yardstick:
     """What the best static split of the training part and the oracle get on the test part."""
-    table = dataset.test
     static = tune_static(dataset.deployment, dataset.train, dataset.composer).action
-    best = oracle(table.rewards).value
-    return Yardstick.of(best, table.rewards[:, static].mean(1), table.seeds)
+    return yardstick_of(static, dataset.test, oracle(dataset.test.rewards))
 
 
 def clairvoyant_reward(dataset: Dataset) -> float:
@@ -201,7 +200,7 @@ ENTRIES: dict[str, Entry] = {
     "all-local": _fixed_entry(lambda d: AllLocalPolicy(d.deployment.splits, d.deployment.num_layers)),
     "min-split": _fixed_entry(lambda d: MinSplitPolicy(d.deployment.splits)),
     "best-static": Entry(partial(_on_everything, tune_static), seeds=False),
-    "causal-ceiling": Entry(partial(_on_everything, fit_ceiling), seeds=False),
+    CEILING: Entry(partial(_on_everything, fit_ceiling), seeds=False),
     **{name: Entry(partial(_tuned, tune)) for name, tune in TUNERS.items() if name != "best-static"},
     "linucb": Entry(partial(_bandit, BANDITS["linucb"]), patience=4),
     "gp-ucb": Entry(partial(_bandit, BANDITS["gp-ucb"])),
@@ -212,7 +211,6 @@ ENTRIES: dict[str, Entry] = {
 }
 """Policies that learn or are tuned each by itself, by name."""
 
-CEILING = "causal-ceiling"
 YARDSTICKS = ("best-static", "threshold", CEILING)
 """Policies of every comparison."""
 POLICIES = (*ENTRIES, *MODEL_BASED)

@@ -104,7 +104,7 @@ def confirm(dataset: Dataset, policy: Policy, *, replicates: int, progress: Phas
                 live[cell], taken[cell] = row["reward"], row["action"]
             progress.advance(len(episode), note=f"seed {job.seed}")
     actions = table.play_all(policy)[:, :used]
-    replayed = np.stack([table.rewards_of(actions[:, r], r, cost) for r in range(used)], axis=1)
+    replayed = table.rewards_of_all(actions, cost)
     return Confirmation(
         policy=policy.name,
         live=float(live.mean()),

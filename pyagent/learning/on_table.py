@@ -139,9 +139,7 @@ def judge(policy: Policy, dataset: Dataset) -> tuple[float, FloatArray]:
 def _earned(actions: Indices, dataset: Dataset) -> tuple[float, FloatArray]:
     """Mean reward of actions [K, R] on the test part, and of each seed [seeds]."""
     table = dataset.test
-    rewards = np.stack(
-        [table.rewards_of(actions[:, r], r, dataset.switching_cost) for r in range(table.replicates)], axis=1
-    )
+    rewards = table.rewards_of_all(actions, dataset.switching_cost)
     return float(rewards.mean()), means_per_seed(rewards, table.seeds)
 
 

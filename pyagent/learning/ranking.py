@@ -13,6 +13,7 @@ from rich.table import Table
 
 from pyagent.campaign.progress import PhaseProgress
 from pyagent.dataset import Dataset, DatasetError
+from pyagent.evaluation.cost import Cost
 from pyagent.evaluation.learning_curves import (
     Arrivals,
     arrival,
@@ -27,7 +28,6 @@ from pyagent.evaluation.share import NOTHING_TO_GAIN, Yardstick, share_text
 from pyagent.evaluation.statistics import Interval, mean
 from pyagent.evaluation.summary import below_static, shares_text, split_shares
 from pyagent.learning.comparison import (
-    CEILING,
     MODEL_BASED,
     YARDSTICKS,
     Run,
@@ -39,6 +39,8 @@ from pyagent.learning.comparison import (
 )
 from pyagent.learning.confirm import Confirmation, confirm
 from pyagent.learning.on_table import Checkpoint, means_per_seed
+from pyagent.learning.references import CEILING, PAIR, oracle_cost, pair_cost
+from pyagent.learning.tuning import whole_cost
 from pyagent.plots import style
 from pyagent.plots.learning_curves import figure_learning_curves
 from pyagent.policies.base import Policy
@@ -51,7 +53,7 @@ TARGET = 0.95
 """Share that counts as having learned the problem."""
 TARGETS = (0.8, TARGET)
 """Shares whose cost is measured."""
-ORACLE, PAIR = "oracle", "best-pair"
+ORACLE = "oracle"
 HINDSIGHT = (ORACLE, PAIR)
 """Rows that know the outcomes of the test decisions."""
 RULES = ("threshold", "two-threshold", "linucb")
@@ -303,22 +305,17 @@ def _holds_all(deployment: Deployment) -> bool:
 
 def _hindsight(dataset: Dataset, pair: tuple[int, int], measure: Yardstick) -> list[Standing]:
     """The oracle, and the one that may only use a pair of actions; both use the test outcomes."""
-    train, test = dataset.train, dataset.test
-    two = test.lossy[:, list(dict.fromkeys(pair))]
-    all_costs = (test.lossy.size, int(test.lossy.sum()), 0)
-    pair_costs = (train.lossy.size + two.size, int(train.lossy.sum() + two.sum()), len(train))
+    test, tuning = dataset.test, whole_cost(dataset.train)
     return [
-        _of_oracle(ORACLE, oracle(test.rewards), all_costs, dataset, measure),
-        _of_oracle(PAIR, pair_oracle(test.rewards, pair), pair_costs, dataset, measure),
+        _of_oracle(ORACLE, oracle(test.rewards), oracle_cost(test), dataset, measure),
+        _of_oracle(PAIR, pair_oracle(test.rewards, pair), pair_cost(pair, tuning, test), dataset, measure),
     ]
 
 
-def _of_oracle(
-    name: str, best: Oracle, costs: tuple[int, int, int], dataset: Dataset, measure: Yardstick
-) -> Standing:
+def _of_oracle(name: str, best: Oracle, cost: Cost, dataset: Dataset, measure: Yardstick) -> Standing:
     cells = means_per_seed(best.value, dataset.test.seeds)[None]
     shares = split_shares(np.asarray(dataset.deployment.splits)[best.action])
-    return _judged(name, [], cells, measure, costs=costs, split_shares=shares)
+    return _judged(name, [], cells, measure, costs=cost.known(), split_shares=shares)
 
 
 def _standing(name: str, runs: list[Run], measure: Yardstick, deployment: Deployment) -> Standing:

@@ -62,7 +62,7 @@ def write_evaluation(
     best = oracle(table.rewards)
     values = oracle_frame(table.seeds, table.decisions, best.value)
     tuned = choose(dataset.deployment, dataset.train, dataset.composer)
-    measure = yardstick_of(tuned, table, best)
+    measure = yardstick_of(tuned.static, table, best)
     references = reference_rows(tuned, table, best, measure, splits, dataset.switching_cost)
     rules = rules_of(contenders, dataset.deployment)
     policies = summarise(

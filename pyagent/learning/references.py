@@ -7,7 +7,7 @@ neither needs a simulation of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,11 +20,12 @@ from pyagent.evaluation.statistics import bootstrap_interval, paired_difference
 from pyagent.evaluation.summary import Metrics, oracle_metrics, split_shares
 from pyagent.learning.tuning import fit_ceiling, tune_static, whole_cost
 from pyagent.policies.base import Policy
+from pyagent.policies.causal_ceiling import CausalCeilingPolicy
 from pyagent.reward import FloatArray, RewardComposer
 from pyagent.scenario.compile import Deployment
 from pyagent.surrogate.types import Indices
 
-PAIR, CEILING = "best-pair", "causal-ceiling"
+PAIR, CEILING = "best-pair", CausalCeilingPolicy.name
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ def choose(deployment: Deployment, tuning: RecordedTable, composer: RewardCompos
     )
 
 
-def yardstick_of(chosen: Chosen, test: RecordedTable, best: Oracle) -> Yardstick:
-    """Best static split of the tuning part and oracle, on the test part."""
-    return Yardstick.of(best.value, test.rewards[:, chosen.static].mean(1), test.seeds)
+def yardstick_of(static: int, test: RecordedTable, best: Oracle) -> Yardstick:
+    """The best static action of the tuning part and the oracle, on the test part."""
+    return Yardstick.of(best.value, test.rewards[:, static].mean(1), test.seeds)
 
 
 def reference_rows(
@@ -92,18 +93,18 @@ def reference_rows(
     """
     pair = pair_oracle(test.rewards, chosen.pair)
     actions = test.play_all(chosen.ceiling)
-    earned = [test.rewards_of(actions[:, r], r, switching_cost) for r in range(test.replicates)]
+    earned = test.rewards_of_all(actions, switching_cost).mean(1)
     two = [splits[action] for action in chosen.pair]
     return {
         PAIR: {
             **oracle_metrics(pair, test.seeds, splits),
             **_against(pair.value, test, best, measure),
-            **_pair_cost(chosen, test).to_json(),
+            **pair_cost(chosen.pair, chosen.cost, test).to_json(),
             "splits": two,
         },
         CEILING: {
-            **_judged(np.mean(earned, axis=0), actions, test, splits),
-            **_against(np.mean(earned, axis=0), test, best, measure),
+            **_judged(earned, actions, test, splits),
+            **_against(earned, test, best, measure),
             **chosen.cost.to_json(),
         },
     }
@@ -130,20 +131,24 @@ def _against(values: FloatArray, test: RecordedTable, best: Oracle, measure: Yar
     }
 
 
-def _pair_cost(chosen: Chosen, test: RecordedTable) -> Cost:
-    """Choosing the pair, and looking at the outcomes of both actions in the test part."""
-    two = test.lossy[:, list(dict.fromkeys(chosen.pair))]
-    decisions, evaluations, contexts = chosen.cost.known()
+def pair_cost(pair: Pair, tuning: Cost, test: RecordedTable) -> Cost:
+    """Cost of a pair: that of the tuning part which chose it, and both actions' outcomes in the test part."""
+    two = test.lossy[:, list(dict.fromkeys(pair))]
+    decisions, evaluations, contexts = tuning.known()
     return Cost(decisions + int(two.size), evaluations + int(two.sum()), contexts)
 
 
+def oracle_cost(test: RecordedTable) -> Cost:
+    """Cost of the oracle: every outcome of the test part, and nothing to tune."""
+    return replace(whole_cost(test), tuning_contexts=0)
+
+
 def oracle_row(test: RecordedTable, best: Oracle, measure: Yardstick, splits: Sequence[int]) -> Metrics:
-    """Metrics of the oracle, its share and its cost with them: it uses every outcome of the test part."""
-    cost = whole_cost(test)
+    """Metrics of the oracle, with its share and its cost."""
     return {
         **oracle_metrics(best, test.seeds, splits),
         "share": measure.share(measure.oracle),
-        **Cost(cost.decisions, cost.evaluations, 0).to_json(),
+        **oracle_cost(test).to_json(),
     }
 
 

@@ -67,12 +67,11 @@ class _Cells:
 
     def rows(self, actions: Indices, policy: str, run: int) -> pd.DataFrame:
         """Rows of a policy's actions [K, R], switching charged within episodes."""
-        first, R = self._table.first_of_seed, self._table.replicates
-        frames = []
+        R, frames = self._table.replicates, []
         for replicate in range(R):
             chosen = actions[:, replicate]
-            switched = np.concatenate([[False], chosen[1:] != chosen[:-1]]) & ~first
-            frames.append(self._frame(chosen, switched, replicate).assign(replicate=run * R + replicate))
+            frame = self._frame(chosen, self._table.switched(chosen), replicate)
+            frames.append(frame.assign(replicate=run * R + replicate))
         return pd.concat(frames, ignore_index=True).assign(policy=policy)
 
     def _frame(self, actions: Indices, switched: np.ndarray, replicate: int) -> pd.DataFrame:

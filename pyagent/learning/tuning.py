@@ -53,8 +53,7 @@ def tuning_rewards(table: RecordedTable) -> FloatArray:
 
 def tuning_cost(table: RecordedTable) -> Cost:
     """Cost of these rewards: every action at every context, once."""
-    lossy = table.lossy[:, :, 0]
-    return Cost(int(lossy.size), int(lossy.sum()), len(table))
+    return whole_cost(_first_replicates(table, 1))
 
 
 def whole_cost(table: RecordedTable) -> Cost:
@@ -95,10 +94,8 @@ def earned(
         replicates: to play, the first ones; None: all.
     """
     played = table if replicates is None else _first_replicates(table, replicates)
-    actions, cost = played.play_all(policy), composer.weights.switching
-    return float(
-        np.mean([played.rewards_of(actions[:, r], r, cost).mean() for r in range(played.replicates)])
-    )
+    rewards = played.rewards_of_all(played.play_all(policy), composer.weights.switching)
+    return float(np.mean([column.mean() for column in rewards.T]))
 
 
 def _first_replicates(table: RecordedTable, count: int) -> RecordedTable:

@@ -11,6 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from llm_split.plain import fixed
+
 
 def render(template: str, **context: Any) -> str:
     """A page of this package; text in `context` is escaped, and no script but ours may run in it."""
@@ -32,8 +34,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("pyagent", "report"), autoescape=True, undefined=StrictUndefined
     )
-    # Adding 0.0 turns the -0.0 that rounding leaves into 0.0.
-    environment.filters["fixed"] = lambda value, digits: f"{round(value, digits) + 0.0:.{digits}f}"
+    environment.filters["fixed"] = fixed
     return environment
 
 

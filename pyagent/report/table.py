@@ -9,6 +9,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from llm_split.plain import fixed
 from pyagent.evaluation.share import NOTHING_TO_GAIN, share_text
 from pyagent.evaluation.summary import shares_text
 
@@ -31,8 +32,7 @@ class Column:
 def _number(key: str, digits: int) -> Callable[[Metrics], str]:
     def show(metrics: Metrics) -> str:
         value = metrics.get(key)
-        # Adding 0.0 turns the -0.0 that rounding leaves into 0.0.
-        return "-" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+        return "-" if value is None else fixed(value, digits)
 
     return show
 

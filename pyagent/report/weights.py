@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
+from llm_split.plain import fixed
 from pyagent.evaluation.weights import CHARGED, REST, FailureCost, Rereading
 from pyagent.plots.data import MissingDataError
 from pyagent.plots.weights import read_again
@@ -172,8 +173,7 @@ def _difference(values: tuple[float, float, float]) -> str:
 
 
 def _fixed(value: Any) -> str:
-    # Adding 0.0 turns the -0.0 that rounding leaves into 0.0.
-    return f"{round(float(value), 3) + 0.0:.3f}"
+    return fixed(float(value), 3)
 
 
 def _table(grid: Grid, title: str) -> Table:

@@ -220,7 +220,7 @@ def test_references_have_shares_and_costs_by_hand():
     assert chosen.pair == (0, 2)
     assert chosen.cost == whole_cost(train) == Cost(360, int(train.lossy.sum()), 120)
     best = oracle(test.rewards)
-    measure = yardstick_of(chosen, test, best)
+    measure = yardstick_of(chosen.static, test, best)
     assert measure.static == pytest.approx(test.rewards[:, chosen.static].mean())
     rows = reference_rows(chosen, test, best, measure, SPLITS, 0.0)
     pair, ceiling = rows[PAIR], rows[CEILING]
@@ -251,7 +251,7 @@ def test_where_one_action_is_best_nothing_is_to_gain_and_nobody_has_a_share():
     train, test = table(always, seed=1), table(always, replicates=4, seed=2)
     chosen = Chosen(1, (0, 1), BestStaticPolicy(1, 3), whole_cost(train))
     best = oracle(test.rewards)
-    measure = yardstick_of(chosen, test, best)
+    measure = yardstick_of(chosen.static, test, best)
     rows = reference_rows(chosen, test, best, measure, SPLITS, 0.0)
     facts = gap_facts(measure, rows)
     assert facts["nothing_to_gain"] is True

@@ -14,8 +14,8 @@ from pyagent.dataset import Dataset, open_dataset, shipped_dataset
 from pyagent.errors import UserError
 from pyagent.evaluation.oracle import oracle
 from pyagent.evaluation.weights import AS_RUN, Reading, Rereading, usual_readings
-from pyagent.learning.comparison import CEILING
 from pyagent.learning.on_table import judge
+from pyagent.learning.references import CEILING
 from pyagent.learning.reweighing import reread_policies
 from pyagent.policies.base import Policy
 from pyagent.policies.min_split import MinSplitPolicy
